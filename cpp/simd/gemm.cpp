@@ -118,17 +118,27 @@ const T* contiguous(const T* x, int64_t n, int64_t stride, int which) {
   return copy;
 }
 
+// One row times B, whose columns are adjacent.
+template <class T>
+void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
+  constexpr int64_t columns = 512;  // a fixed cut, whatever the number of threads
+  if (b.rows * b.cols < parallel_limit / 4 || b.cols < 2 * columns) {
+    return g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
+  }
+  parallel_for((b.cols + columns - 1) / columns, [&](int64_t task) {
+    const int64_t j = task * columns, w = b.cols - j < columns ? b.cols - j : columns;
+    g.direct(row, part(b, 0, b.rows, j, w), c + j, 0, accumulate, 1, 0, 0, 0);
+  });
+}
+
 template <class T>
 void gemv_any(const GemmKernels<T>& g, MatView<T> a, const T* x, int64_t x_stride, T* y, int64_t y_stride,
               bool accumulate) {
   if (a.rows == 0) return;
-  if (a.row_stride == 1 && a.rows > 1 && a.cols > 1) {  // the columns are contiguous: one row of C = x' A'
-    const MatView<T> row{x, 1, a.cols, 0, x_stride};
-    if (y_stride == 1 || a.rows == 1) {
-      return g.direct(row, transposed(a), y, 0, accumulate, 1, 0, 0, 0);
-    }
+  if (a.row_stride == 1 && a.rows > 1 && a.cols > 1) {  // the columns are contiguous: a row times a matrix
+    if (y_stride == 1) return row_times_matrix(g, {x, 1, a.cols, 0, x_stride}, transposed(a), y, accumulate);
     T* t = scratch<T>(0, a.rows);
-    g.direct(row, transposed(a), t, 0, false, 1, 0, 0, 0);
+    row_times_matrix(g, {x, 1, a.cols, 0, x_stride}, transposed(a), t, false);
     for (int64_t i = 0; i < a.rows; ++i) y[i * y_stride] = accumulate ? y[i * y_stride] + t[i] : t[i];
     return;
   }
@@ -160,16 +170,16 @@ void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, co
     gemv_any(g, a, b.data, b.row_stride, c, ldc, accumulate);
   } else if (m == 1 && b.col_stride != 1 && n > 1) {
     gemv_any(g, transposed(b), a.data, a.col_stride, c, 1, accumulate);
+  } else if (m == 1 && b.col_stride == 1) {
+    row_times_matrix(g, a, b, c, accumulate);
   } else if ((b.col_stride == 1 || n == 1) && (m <= 2 || m * n * k <= direct_limit)) {
     g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
   } else if (m * n * k <= direct_limit) {
-    T* t = scratch<T>(1, round_up(n, g.nr) * k);
-    if (n <= g.nr) {
-      g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
-      g.direct(a, {t, k, n, g.nr, 1}, c, ldc, accumulate, 1, 0, 0, 0);
-    } else {
-      packed(g, a, b, c, ldc, accumulate, epilogue);
-      return;
+    T* t = scratch<T>(1, round_up(n, g.nr) * k);  // B's columns are not adjacent: pack B alone
+    g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
+    for (int64_t j = 0; j < n; j += g.nr) {
+      const int64_t w = n - j < g.nr ? n - j : g.nr;
+      g.direct(a, {t + j * k, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
     }
   } else {
     packed_parallel(g, a, b, c, ldc, accumulate, epilogue);

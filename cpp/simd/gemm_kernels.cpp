@@ -37,7 +37,12 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
   constexpr int L = lanes<T>;
   using X = Vec<T, L>;
   X acc[R][V];
-  unrolled<R>([&](auto r) WG_BODY { unrolled<V>([&](auto j) WG_BODY { acc[r][j] = X(0); }); });
+  unrolled<R>([&](auto r) WG_BODY {
+    unrolled<V>([&](auto j) WG_BODY {
+      acc[r][j] = X(0);
+      __builtin_prefetch(c + r * ldc + j * L, 1);
+    });
+  });
   for (int64_t p = 0; p < k; ++p) {
     X row[V];
     unrolled<V>([&](auto j) WG_BODY {
@@ -94,10 +99,39 @@ struct Tiles {
 template <class T>
 constexpr Tiles<T> tiles;
 
+// One row of C where B comes from far: B is read along its rows, eight at a time, and C is the accumulator in L1.
+template <class T>
+void one_row_streaming(int64_t cols, int64_t k, const T* a, int64_t a_k, const T* b, int64_t b_k, T* c,
+                       bool accumulate) {
+  constexpr int L = lanes<T>, rows = 8;
+  using X = Vec<T, L>;
+  if (!accumulate) __builtin_memset(c, 0, cols * sizeof(T));
+  for (int64_t p = 0; p < k; p += rows) {
+    const int depth = int(k - p < rows ? k - p : rows);
+    const T* from = b + p * b_k;
+    T s[rows];
+    for (int i = 0; i < depth; ++i) s[i] = a[(p + i) * a_k];
+    int64_t j = 0;
+    if (depth == rows) {
+      for (; j + L <= cols; j += L) {
+        X sum = X::load(c + j);
+        unrolled<rows>([&](auto i) WG_BODY { sum = fma(X(s[i]), X::load(from + i * b_k + j), sum); });
+        sum.store(c + j);
+      }
+    }
+    for (; j < cols; ++j) {
+      for (int i = 0; i < depth; ++i) c[j] = OneLane<T>::fma(s[i], from[i * b_k + j], c[j]);
+    }
+  }
+}
+
 // One row of C over many columns at once, so that the sums are independent enough to fill the pipeline.
 template <class T>
 void one_row(int64_t cols, int64_t k, const T* a, int64_t a_k, const T* b, int64_t b_k, T* c, bool accumulate) {
   constexpr int L = lanes<T>, V = 8;
+  if (k * (b_k < 0 ? -b_k : b_k) * int64_t(sizeof(T)) > 512 * 1024) {
+    return one_row_streaming(cols, k, a, a_k, b, b_k, c, accumulate);
+  }
   int64_t j = 0;
   for (; j + V * L <= cols; j += V * L) tile<1, V, false>(k, a, 0, a_k, b + j, b_k, c + j, 0, L, accumulate);
   if (j + 4 * L <= cols) {
@@ -278,9 +312,9 @@ void fill(GemmKernels<T>& g) {
   constexpr int64_t nr = tile_cols<T>;
   g.mr = tile_rows;
   g.nr = nr;
-  g.kc = 256;
-  g.mc = sizeof(T) == 8 ? 192 : 384;
-  g.nc = 3072 / nr * nr;
+  g.kc = 512;
+  g.mc = 48;
+  g.nc = 1536 / nr * nr;
   g.pack_a = pack<T, tile_rows>;
   g.pack_b = pack<T, int(nr)>;
   g.block = block<T>;
