@@ -3,17 +3,24 @@
 namespace wengert::simd {
 namespace {
 
+#define WG_FILL(target, t)   \
+  do {                       \
+    target::fill_gemm(t);    \
+    target::fill_reduce(t);  \
+    target::fill_softmax(t); \
+  } while (0)
+
 struct Tables {
   KernelTable table[isa_count];
 
   Tables() {
-    for (KernelTable& t : table) scalar::fill_gemm(t);
+    for (KernelTable& t : table) WG_FILL(scalar, t);
 #if defined(__x86_64__)
-    x86_64_v2::fill_gemm(table[int(Isa::x86_64_v2)]);
-    x86_64_v3::fill_gemm(table[int(Isa::x86_64_v3)]);
-    x86_64_v4::fill_gemm(table[int(Isa::x86_64_v4)]);
+    WG_FILL(x86_64_v2, table[int(Isa::x86_64_v2)]);
+    WG_FILL(x86_64_v3, table[int(Isa::x86_64_v3)]);
+    WG_FILL(x86_64_v4, table[int(Isa::x86_64_v4)]);
 #elif defined(__aarch64__)
-    arm64::fill_gemm(table[int(Isa::arm64)]);
+    WG_FILL(arm64, table[int(Isa::arm64)]);
 #endif
   }
 };

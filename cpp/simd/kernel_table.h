@@ -6,6 +6,7 @@
 
 #include "simd/dispatch.h"
 #include "simd/gemm.h"
+#include "simd/reduce.h"
 
 namespace wengert::simd {
 
@@ -30,9 +31,36 @@ struct GemmKernels {
   T (*dot)(int64_t n, const T* x, const T* y);
 };
 
+template <class T>
+struct ReduceKernels {
+  // y[i] = reduction of row i; at most reduce_block columns. Indexed by Reduction.
+  void (*rows[reductions])(const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y);
+  // y[j] = reduction of column j; at most reduce_rows rows.
+  void (*columns[reductions])(const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y);
+  void (*cumsum_rows)(const T* x, int64_t rows, int64_t cols, T* y);
+  void (*add_to)(T* y, const T* x, int64_t n);
+  void (*scaled_add_to)(T* y, T scale, const T* x, int64_t n);
+};
+
+// Rows of a contiguous matrix; see softmax.h.
+template <class T>
+struct SoftmaxKernels {
+  void (*softmax)(const T* x, int64_t rows, int64_t cols, T* y);
+  void (*softmax_sweep)(const T* g, const T* y, int64_t rows, int64_t cols, T* out);
+  void (*log_softmax)(const T* x, int64_t rows, int64_t cols, T* y);
+  void (*log_softmax_sweep)(const T* g, const T* y, int64_t rows, int64_t cols, T* out);
+  void (*logsumexp)(const T* x, int64_t rows, int64_t cols, T* y);
+  void (*cross_entropy)(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse);
+  void (*logsumexp_sweep)(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out);
+};
+
 struct KernelTable {
   GemmKernels<double> gemm_f64;
   GemmKernels<float> gemm_f32;
+  ReduceKernels<double> reduce_f64;
+  ReduceKernels<float> reduce_f32;
+  SoftmaxKernels<double> softmax_f64;
+  SoftmaxKernels<float> softmax_f32;
 
   template <class T>
   const GemmKernels<T>& gemm() const {
@@ -42,14 +70,32 @@ struct KernelTable {
       return gemm_f32;
     }
   }
+  template <class T>
+  const ReduceKernels<T>& reduce() const {
+    if constexpr (sizeof(T) == 8) {
+      return reduce_f64;
+    } else {
+      return reduce_f32;
+    }
+  }
+  template <class T>
+  const SoftmaxKernels<T>& softmax() const {
+    if constexpr (sizeof(T) == 8) {
+      return softmax_f64;
+    } else {
+      return softmax_f32;
+    }
+  }
 };
 
 // The table of the active instruction set.
 const KernelTable& kernels();
 
-#define WG_DECLARE_FILL(target)        \
-  namespace target {                   \
-  void fill_gemm(KernelTable& table);  \
+#define WG_DECLARE_FILL(target)           \
+  namespace target {                      \
+  void fill_gemm(KernelTable& table);     \
+  void fill_reduce(KernelTable& table);   \
+  void fill_softmax(KernelTable& table);  \
   }
 WG_DECLARE_FILL(scalar)
 #if defined(__x86_64__)

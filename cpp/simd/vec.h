@@ -172,17 +172,17 @@ struct Vec {
     __builtin_memcpy(&x.v, p, sizeof(x.v));
     return x;
   }
-  // The first `count` lanes (0 <= count <= N) from memory, the others 1: harmless in every function.
-  static WG_INLINE Vec load(const T* p, int count) {
+  // The first `count` lanes (0 <= count <= N) from memory; the others are 1, harmless in every function, or `fill`.
+  static WG_INLINE Vec load(const T* p, int count, T fill = T(1)) {
 #if defined(__AVX512F__)
     if constexpr (sizeof(Raw) == 64 && std::is_same_v<T, double>) {
-      return from_raw(Raw(_mm512_mask_loadu_pd(_mm512_set1_pd(1), __mmask8((1u << count) - 1), p)));
+      return from_raw(Raw(_mm512_mask_loadu_pd(_mm512_set1_pd(fill), __mmask8((1u << count) - 1), p)));
     } else if constexpr (sizeof(Raw) == 64 && std::is_same_v<T, float>) {
-      return from_raw(Raw(_mm512_mask_loadu_ps(_mm512_set1_ps(1), __mmask16((1u << count) - 1), p)));
+      return from_raw(Raw(_mm512_mask_loadu_ps(_mm512_set1_ps(fill), __mmask16((1u << count) - 1), p)));
     }
 #endif
     T t[N];
-    for (int i = 0; i < N; ++i) t[i] = T(1);
+    for (int i = 0; i < N; ++i) t[i] = fill;
     for (int i = 0; i < count; ++i) t[i] = p[i];
     return load(t);
   }
