@@ -19,11 +19,13 @@ textbook.  Read the files in this order:
 0.0
 """
 
-from . import numpy
+from . import numpy, optim
 from . import rules as _rules  # noqa: F401  (declares the primitives)
 from .array import Array, apply
+from .custom import checkpoint, custom_jvp, custom_vjp
 from .eager import array, no_grad
 from .jacobians import hessian, jacfwd, jacobian, jacrev
+from .numerical import numerical_gradient
 from .primitive import primitives
 from .record import name, record
 from .transforms import elementwise_grad, grad, hvp, jvp, linearize, stop_gradient, value_and_grad, vjp
@@ -32,6 +34,9 @@ __all__ = [
     "Array",
     "apply",
     "array",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "elementwise_grad",
     "grad",
     "hessian",
@@ -43,7 +48,9 @@ __all__ = [
     "linearize",
     "name",
     "no_grad",
+    "numerical_gradient",
     "numpy",
+    "optim",
     "primitives",
     "record",
     "stop_gradient",

@@ -54,10 +54,30 @@ class Methods:
     def sort(self, axis: int = -1) -> None:
         self[...] = _mirror("sort")(self, axis=axis)  # type: ignore[index]
 
-
-SAME_AS_FUNCTION = (
-    "sum mean prod max min any all argmax argmin argsort cumsum cumprod var std clip dot ravel squeeze swapaxes take "
-    "repeat trace diagonal round astype copy nonzero"
-)
-for _name in SAME_AS_FUNCTION.split():
-    setattr(Methods, _name, _method(_name))
+    sum = _method("sum")
+    mean = _method("mean")
+    prod = _method("prod")
+    max = _method("max")
+    min = _method("min")
+    any = _method("any")
+    all = _method("all")
+    argmax = _method("argmax")
+    argmin = _method("argmin")
+    argsort = _method("argsort")
+    cumsum = _method("cumsum")
+    cumprod = _method("cumprod")
+    var = _method("var")
+    std = _method("std")
+    clip = _method("clip")
+    dot = _method("dot")
+    ravel = _method("ravel")
+    squeeze = _method("squeeze")
+    swapaxes = _method("swapaxes")
+    take = _method("take")
+    repeat = _method("repeat")
+    trace = _method("trace")
+    diagonal = _method("diagonal")
+    round = _method("round")
+    astype = _method("astype")
+    copy = _method("copy")
+    nonzero = _method("nonzero")

@@ -66,14 +66,15 @@ def identity(n: int, dtype: Any = float) -> Array:
 
 
 def arange(*args: Any, dtype: Any = None) -> Array:
-    return Array(np.arange(*(np.asarray(arg)[()] for arg in args), dtype=dtype))
+    limits: Any = [np.asarray(arg)[()] for arg in args]
+    return Array(np.arange(*limits, dtype=dtype))
 
 
 def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None) -> Array:
     """Equally spaced numbers; differentiable in both ends."""
     if not isinstance(start, Array) and not isinstance(stop, Array):
         return Array(np.linspace(start, stop, num, endpoint, dtype=dtype))
-    share = np.linspace(0.0, 1.0, num, endpoint)
+    share = Array(np.linspace(0.0, 1.0, num, endpoint))
     result = array_of(start) * (1 - share) + array_of(stop) * share
     return result if dtype is None else array(result, dtype=dtype)
 

@@ -135,7 +135,8 @@ def interp(x: Any, xp: Any, fp: Any) -> Array:
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Array, ...]:
     """Coordinate matrices from coordinate vectors."""
     items = [ravel(x) for x in arrays]
-    places = np.meshgrid(*[np.arange(x.size) for x in items], indexing=indexing)  # type: ignore[arg-type]
+    ranges: Any = [np.arange(x.size) for x in items]
+    places = np.meshgrid(*ranges, indexing="ij" if indexing == "ij" else "xy")
     return tuple(x[place] for x, place in zip(items, places, strict=True))
 
 

@@ -21,7 +21,7 @@ from ..array import Array, apply, raw
 from ..levels import concrete
 from ..primitive import REALS, Primitive, register
 
-Operation = Callable[..., Array]
+Operation = Callable[..., Any]  # takes arrays, returns an Array
 Slope = Callable[..., Any] | float | None  # a number when constant, None when there is no derivative
 
 
