@@ -22,6 +22,19 @@ def array_of(x: Any) -> Array:
     return Array(np.asarray(value) if isinstance(value, (bool, int, float)) else value)
 
 
+def shape(x: Any) -> tuple[int, ...]:
+    return array_of(x).shape
+
+
+def ndim(x: Any) -> int:
+    return array_of(x).ndim
+
+
+def size(x: Any, axis: int | None = None) -> int:
+    """The number of entries, or the length of an axis."""
+    return array_of(x).size if axis is None else array_of(x).shape[axis]
+
+
 def _moved(x: Array, op: str, undo: Any, **params: Any) -> Array:
     """A rearrangement of ``x`` that is a view of it, like NumPy's: writing into it writes into ``x``."""
 
@@ -252,6 +265,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
 
 
 __all__ = [
+    "size",
+    "ndim",
+    "shape",
     "append",
     "array_split",
     "atleast_1d",

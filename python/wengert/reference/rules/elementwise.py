@@ -4,7 +4,8 @@ Each line: name, value, forward slope, reverse slope.  The two slopes are the sa
 forward one from the operand ``x``, the reverse one, where no digits are lost by it, from the result ``y``.
 """
 
-# mypy: disable-error-code="has-type"  (a rule may mention the primitive it belongs to)
+# A rule may mention the primitive it belongs to, of which mypy then knows no type.
+# mypy: disable-error-code="has-type"
 from __future__ import annotations
 
 import math

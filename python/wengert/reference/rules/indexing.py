@@ -1,6 +1,7 @@
 """Reading and writing entries: the pair ``getitem`` (gather) and ``index_add`` (scatter) are each other's transpose."""
 
-# mypy: disable-error-code="has-type"  (a rule may mention the primitive it belongs to)
+# A rule may mention the primitive it belongs to, of which mypy then knows no type.
+# mypy: disable-error-code="has-type"
 from __future__ import annotations
 
 from typing import Any

@@ -1,6 +1,7 @@
 """Reductions: many entries become one, so the reverse rule spreads one cotangent over many entries."""
 
-# mypy: disable-error-code="has-type"  (a rule may mention the primitive it belongs to)
+# A rule may mention the primitive it belongs to, of which mypy then knows no type.
+# mypy: disable-error-code="has-type"
 from __future__ import annotations
 
 import math

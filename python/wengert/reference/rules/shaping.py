@@ -1,6 +1,7 @@
 """Operations that move entries without computing: linear, and the reverse rule moves the cotangents back."""
 
-# mypy: disable-error-code="has-type"  (a rule may mention the primitive it belongs to)
+# A rule may mention the primitive it belongs to, of which mypy then knows no type.
+# mypy: disable-error-code="has-type"
 from __future__ import annotations
 
 from typing import Any
