@@ -48,9 +48,7 @@ class Forward(Evaluator):
             def f(inputs: Values, offsets: Values) -> Any:
                 return evaluate(self.problem, self.engine, inputs, offsets)[of]
 
-            by_input, by_node = self.engine.jacfwd(f, argnums=(0, 1))(
-                self.differentiable_inputs(), self.zero_offsets()
-            )
+            by_input, by_node = self.engine.jacfwd(f, argnums=(0, 1))(self.differentiable_inputs(), self.zero_offsets())
             self._columns[of] = {**by_input, **by_node}
         return self._columns[of]
 
@@ -69,7 +67,5 @@ class Forward(Evaluator):
         return self.columns(quantity["of"])[quantity["node"]]
 
     def local_jacobian(self, quantity: Quantity) -> Any:
-        f, x = step_function(
-            self.problem, self.engine, self.problem.step(quantity["node"]), quantity["arg"]
-        )
+        f, x = step_function(self.problem, self.engine, self.problem.step(quantity["node"]), quantity["arg"])
         return self.engine.jacfwd(f)(x)

@@ -20,7 +20,9 @@ def apply_step(engine: Any, step: Step, values: Mapping[str, Any]) -> Any:
     return OPERATIONS[step.op](engine.numpy, *operands)
 
 
-def evaluate(problem: Problem, engine: Any, values: Mapping[str, Any], offsets: Mapping[str, Any] | None = None) -> Values:
+def evaluate(
+    problem: Problem, engine: Any, values: Mapping[str, Any], offsets: Mapping[str, Any] | None = None
+) -> Values:
     """Every node of the program by name, inputs included; ``values`` overrides the problem's inputs.
 
     ``offsets`` are added to the nodes they name as soon as these are computed. The derivative with respect to an

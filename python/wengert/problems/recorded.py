@@ -23,9 +23,7 @@ class Recorded(Evaluator):
 
     @cached_property
     def graph(self) -> Graph:
-        return graph(
-            program_function(self.problem, self.engine), *input_values(self.problem), engine=self.engine
-        )
+        return graph(program_function(self.problem, self.engine), *input_values(self.problem), engine=self.engine)
 
     def traced(self, direction: dict[str, Any]) -> Trace:
         key = json.dumps(direction, sort_keys=True)

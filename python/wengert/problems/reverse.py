@@ -123,4 +123,3 @@ class Reverse(Evaluator):
 
     def accumulate_twice(self, quantity: Quantity) -> Any:
         return train(self.problem, self.engine, zero_grad=False, steps=0, backwards=2).gradients[0][quantity["wrt"]]
-

@@ -98,19 +98,11 @@ def upstream(recording: Recording, of: Sequence[int]) -> list[int]:
     return [i for i in sorted(reached) if i in recording.active and recording.nodes[i].differentiable]
 
 
-def shifted(recording: Recording, of: Sequence[int], offset_nodes: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
-    """The replay up to ``of`` as a function of one offset for each node in ``offset_nodes``."""
+def shifted(recording: Recording, of: Sequence[int], nodes: Sequence[int]) -> Callable[..., tuple[Any, ...]]:
+    """The replay up to ``of`` as a function of one offset for each of ``nodes``."""
 
     def run(*offsets: Any) -> tuple[Any, ...]:
-        values: dict[int, Any] = {}
-        offset = dict(zip(offset_nodes, offsets, strict=True))
-        for index in recording.needed(frozenset(), tuple(of)):
-            node = recording.nodes[index]
-            if index in recording.active and node.args:
-                value = recording.engine.apply(node.op, *(values[arg] for arg in node.args), **node.params)
-            else:
-                value = node.value
-            values[index] = value + offset[index] if index in offset else value
+        values = recording.replay({}, of, dict(zip(nodes, offsets, strict=True)))
         return tuple(values[index] for index in of)
 
     return run
@@ -144,6 +136,4 @@ def jacobians(recording: Recording, of: int) -> dict[int, np.ndarray]:
         return {index: found[index] for index in nodes}
     run = shifted(recording, (of,), nodes)
     rows = recording.engine.jacrev(lambda *offsets: run(*offsets)[0], argnums=tuple(range(len(nodes))))
-    return {
-        index: np.asarray(j) for index, j in zip(nodes, rows(*no_offsets(recording, nodes)), strict=True)
-    }
+    return {index: np.asarray(j) for index, j in zip(nodes, rows(*no_offsets(recording, nodes)), strict=True)}

@@ -63,7 +63,7 @@ def abbreviate(value: np.ndarray | None) -> str:
 def formula(recording: Recording, index: int, names: Mapping[int, str]) -> str:
     """The formula of node ``index``; nodes with a name in ``names`` stand for themselves, others are written out."""
     written: dict[int, Text] = {}
-    for inner in recording.needed(frozenset(names) - {index}, (index,)):
+    for inner in [*recording.needed(names, recording.nodes[index].args), index]:
         node = recording.nodes[inner]
         if inner not in recording.active or not node.args:
             written[inner] = _atom(abbreviate(node.value))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import optree
 
 
-def resolve_engine(engine: Any = None) -> Any:
+def default_engine(engine: Any = None) -> Any:
     """The engine to use: the compiled ``wengert`` unless another one is given."""
     if engine is None:
         import wengert
@@ -69,24 +69,27 @@ class Recording:
                 active.add(node.index)
         return frozenset(active)
 
-    def replay(self, given: Mapping[int, Any], targets: Iterable[int]) -> dict[int, Any]:
+    def replay(
+        self, given: Mapping[int, Any], targets: Iterable[int], offsets: Mapping[int, Any] | None = None
+    ) -> dict[int, Any]:
         """Run the recorded steps again from the values in ``given`` up to ``targets``.
 
         Values may be traced: differentiating a replay differentiates the recorded function. Steps that depend on no
-        input keep their recorded value.
+        input keep their recorded value. ``offsets`` are added to the nodes they name as soon as these are computed.
         """
-        wanted = tuple(targets)
+        wanted, offsets = tuple(targets), offsets or {}
         values = dict(given)
-        for index in self.needed(frozenset(given), wanted):
+        for index in self.needed(given, wanted):
             node = self.nodes[index]
             if index not in self.active or not node.args:
-                values[index] = node.value
+                value: Any = node.value
             else:
-                values[index] = self.engine.apply(node.op, *(values[arg] for arg in node.args), **node.params)
+                value = self.engine.apply(node.op, *(values[arg] for arg in node.args), **node.params)
+            values[index] = value + offsets[index] if index in offsets else value
         return {index: values[index] for index in wanted}
 
-    def needed(self, given: frozenset[int], targets: tuple[int, ...]) -> list[int]:
-        """The steps to run for ``targets``, in order; ``given`` nodes stop the search."""
+    def needed(self, given: Container[int], targets: Iterable[int]) -> list[int]:
+        """The steps to run for ``targets``, in order; ``given`` nodes stop the search, constants end it."""
         needed: set[int] = set()
         pending = [index for index in targets if index not in given]
         while pending:
@@ -105,7 +108,7 @@ class Recording:
 
 def record(f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None) -> Recording:
     """Run ``f(*args)`` once and keep every elementary step. Arguments and results may be trees."""
-    engine = resolve_engine(engine)
+    engine = default_engine(engine)
     leaves, input_tree = optree.tree_flatten(args)
     output_tree = None
 

@@ -50,7 +50,8 @@ class Steps:
         self.indices = _visible(recording, named)
         self.prefix = _free_prefix({node.label for node in recording.nodes if node.label} | set(recording.input_names))
         self.names = _names(recording, self.indices, named, self.prefix)
-        self._arguments = {index: _arguments(recording, index, frozenset(self.indices)) for index in self.indices}
+        visible = frozenset(self.indices)
+        self._arguments = {index: _arguments(recording, index, visible) for index in self.indices}
         self.steps = tuple(self._step(position, index) for position, index in enumerate(self.indices))
         self._by_name = {step.name: step for step in self.steps}
         self._aliases = {**{step.symbol: step.name for step in self.steps}, **self._input_aliases()}
@@ -165,4 +166,3 @@ def _free_prefix(taken: set[str]) -> str:
         if not any(re.fullmatch(rf"{prefix}\d+", name) for name in taken):
             return prefix
     return "_"
-

@@ -100,9 +100,7 @@ class Trace:
         return cells
 
 
-def trace(
-    f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: Any = None, engine: Any = None
-) -> Trace:
+def trace(f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: Any = None, engine: Any = None) -> Trace:
     """The evaluation trace of ``f(*args)``: every elementary step with its primal, tangent and adjoint.
 
     ``tangents`` gives the direction of forward mode: a tuple with one entry per argument, or a dict from input
