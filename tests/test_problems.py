@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-
 from wengert.problems import MODES, check, check_all, covered, gradient_error, load, meta, resolve_engine
 from wengert.problems.evaluator import COUNTERPARTS
 

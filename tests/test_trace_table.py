@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from wengert.problems import resolve_engine
 from wengert.trace import trace
 

@@ -69,6 +69,10 @@ class Evaluator:
         """Derivative of ``f`` at ``x`` in this mode, of shape shape(f(x)) + shape(x)."""
         raise NotImplementedError
 
+    def derivative_of(self, of: str, wrt: str) -> Any:
+        """Derivative of node ``of`` with respect to an input or node, of shape shape(of) + shape(wrt)."""
+        raise NotImplementedError
+
     @cached_property
     def nodes(self) -> Values:
         """Every node's value."""
@@ -86,3 +90,21 @@ class Evaluator:
 
     def primal(self, quantity: Quantity) -> Any:
         return self.nodes[quantity["node"]]
+
+    def gradient(self, quantity: Quantity) -> Any:
+        return self.derivative_of(quantity["of"], quantity["wrt"])
+
+    def jacobian(self, quantity: Quantity) -> Any:
+        """As gradient; with respect to a list of scalars, one column each."""
+        if isinstance(quantity["wrt"], str):
+            return self.gradient(quantity)
+        columns = [np.asarray(self.derivative_of(quantity["of"], name)) for name in quantity["wrt"]]
+        return np.stack(columns, axis=-1)
+
+    def adjoint(self, quantity: Quantity) -> Any:
+        return self.derivative_of(quantity["of"], quantity["node"])
+
+    adjoint_closed_form = adjoint
+
+    def shape(self, quantity: Quantity) -> Any:
+        return np.shape(self.gradient(quantity))

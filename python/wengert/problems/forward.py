@@ -58,13 +58,8 @@ class Forward(Evaluator):
     def jvp(self, quantity: Quantity) -> Any:
         return self.tangents(quantity["direction"])[quantity["of"]]
 
-    def gradient(self, quantity: Quantity) -> Any:
-        return self.columns(quantity["of"])[quantity["wrt"]]
-
-    jacobian = gradient
-
-    def adjoint(self, quantity: Quantity) -> Any:
-        return self.columns(quantity["of"])[quantity["node"]]
+    def derivative_of(self, of: str, wrt: str) -> Any:
+        return self.columns(of)[wrt]
 
     def local_jacobian(self, quantity: Quantity) -> Any:
         f, x = step_function(self.problem, self.engine, self.problem.step(quantity["node"]), quantity["arg"])

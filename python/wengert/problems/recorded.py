@@ -42,18 +42,8 @@ class Recorded(Evaluator):
     def local_jacobian(self, quantity: Quantity) -> Any:
         return self.graph.local_jacobian(quantity["node"], quantity["arg"])
 
-    def gradient(self, quantity: Quantity) -> Any:
-        return self.graph.gradient(quantity["wrt"], of=quantity["of"])
-
-    jacobian = gradient
-
-    def adjoint(self, quantity: Quantity) -> Any:
-        return self.graph.gradient(quantity["node"], of=quantity["of"])
-
-    adjoint_closed_form = adjoint
-
-    def shape(self, quantity: Quantity) -> Any:
-        return np.shape(self.gradient(quantity))
+    def derivative_of(self, of: str, wrt: str) -> Any:
+        return self.graph.gradient(wrt, of=of)
 
     def path_count(self, quantity: Quantity) -> Any:
         return self.graph.count_paths(quantity["wrt"], of=quantity["of"])

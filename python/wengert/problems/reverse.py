@@ -39,18 +39,8 @@ class Reverse(Evaluator):
             self._sweeps[of] = {**by_input, **by_node}
         return self._sweeps[of]
 
-    def gradient(self, quantity: Quantity) -> Any:
-        return self.sweep(quantity["of"])[quantity["wrt"]]
-
-    jacobian = gradient
-
-    def adjoint(self, quantity: Quantity) -> Any:
-        return self.sweep(quantity["of"])[quantity["node"]]
-
-    adjoint_closed_form = adjoint
-
-    def shape(self, quantity: Quantity) -> Any:
-        return np.shape(self.gradient(quantity))
+    def derivative_of(self, of: str, wrt: str) -> Any:
+        return self.sweep(of)[wrt]
 
     def local_jacobian(self, quantity: Quantity) -> Any:
         return self._local(quantity["node"], quantity["arg"])
