@@ -117,4 +117,4 @@ def load() -> Mapping[str, Problem]:
 def meta() -> Mapping[str, Any]:
     """Conventions of the set: what each kind of quantity and each operation means."""
     document = json.loads(files("wengert.problems").joinpath("problems.json").read_text(encoding="utf-8"))
-    return document["meta"]  # type: ignore[no-any-return]
+    return document["meta"]

@@ -44,7 +44,7 @@ def _direction(recording: Recording, tangents: Any) -> dict[int, np.ndarray]:
                 raise KeyError(f"no input is called {name!r}; the inputs are {', '.join(known)}")
             given[known[name]] = tangent
     else:
-        entries = tangents if isinstance(tangents, tuple) else (tangents,)
+        entries: Any = tangents if isinstance(tangents, tuple) else (tangents,)
         leaves, tree = optree.tree_flatten(entries)
         if tree != recording.input_tree:
             raise ValueError(

@@ -109,8 +109,9 @@ class Recording:
 def record(f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None) -> Recording:
     """Run ``f(*args)`` once and keep every elementary step. Arguments and results may be trees."""
     engine = default_engine(engine)
-    leaves, input_tree = optree.tree_flatten(args)
-    output_tree = None
+    arguments: Any = args  # optree's type for trees is recursive; Any is what it comes to
+    leaves, input_tree = optree.tree_flatten(arguments)
+    output_tree: Any = None
 
     def flat(*values: Any) -> tuple[Any, ...]:
         nonlocal output_tree
@@ -127,7 +128,7 @@ def record(f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None) -> 
 
 def _leaf_names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     """One name per leaf: the parameter's name, with the way to the leaf when the argument is a tree."""
-    names = []
+    names: list[str] = []
     for parameter, arg in zip(_parameter_names(f, len(args)), args, strict=True):
         accessors, _, _ = optree.tree_flatten_with_accessor(arg)
         names.extend(accessor.codify(parameter) for accessor in accessors)
