@@ -40,7 +40,9 @@ def to_text(graph: Graph, direction: str = "forward") -> str:
     """
     _check(direction)
     if direction == "forward":
-        return _columns([[node.name, f"= {node.expression}", abbreviate(node.value), node.kind] for node in graph])
+        formulas = [f"= {node.expression}" if node.args else "" for node in graph]
+        rows = zip(graph, formulas, strict=True)
+        return _columns([[node.name, text, abbreviate(node.value), node.kind] for node, text in rows])
     flowing = _flowing(graph)
     ends = {step.name for step in graph.outputs}
     lines = []

@@ -84,7 +84,8 @@ def _operation(op: str, operands: list[Text], params: Mapping[str, Any]) -> Text
         sign, level = INFIX[op]
         # the left operand of ** and the right operand of -, /, ... need brackets at their own level too
         left = _bracket(first, level + (op == "power"))
-        return f"{left} {sign} {_bracket(operands[1], level + (op != 'power'))}", level
+        right = _bracket(operands[1], level + (op != "power"))
+        return (f"{left}**{right}" if op == "power" else f"{left} {sign} {right}"), level
     if op == "negative":
         return f"-{_bracket(first, POWER)}", UNARY
     if op == "square":
@@ -97,8 +98,14 @@ def _operation(op: str, operands: list[Text], params: Mapping[str, Any]) -> Text
         return f"{_bracket(first, ATOM)}.T", ATOM
     if op in METHODS:
         return f"{_bracket(first, ATOM)}.{op}({', '.join(str(v) for v in params.values())})", ATOM
-    shown = [f"{key}={value}" for key, value in params.items() if value is not None and value is not False]
+    shown = [f"{key}={value}" for key, value in params.items() if _shown(op, key, value)]
     return f"{op}({', '.join([*(text for text, _ in operands), *shown])})", ATOM
+
+
+def _shown(op: str, key: str, value: Any) -> bool:
+    """Whether a parameter differs from what the function does anyway."""
+    last_axis = key == "axis" and value == -1 and op.endswith("softmax")
+    return value is not None and value is not False and not last_axis
 
 
 def _bracket(operand: Text, level: int) -> str:

@@ -62,8 +62,8 @@ class Recording:
 
     @cached_property
     def active(self) -> frozenset[int]:
-        """Nodes whose value depends on an input (the inputs themselves included)."""
-        active = set(self.inputs)
+        """Inputs, named nodes, and everything that depends on them; the other nodes are constants of the formulas."""
+        active = {*self.inputs, *(node.index for node in self.nodes if node.label is not None)}
         for node in self.nodes:
             if any(arg in active for arg in node.args):
                 active.add(node.index)
@@ -74,8 +74,8 @@ class Recording:
     ) -> dict[int, Any]:
         """Run the recorded steps again from the values in ``given`` up to ``targets``.
 
-        Values may be traced: differentiating a replay differentiates the recorded function. Steps that depend on no
-        input keep their recorded value. ``offsets`` are added to the nodes they name as soon as these are computed.
+        Values may be traced: differentiating a replay differentiates the recorded function. Steps that depend on
+        nothing active keep their recorded value. ``offsets`` are added to the nodes they name as soon as these are computed.
         """
         wanted, offsets = tuple(targets), offsets or {}
         values = dict(given)

@@ -60,7 +60,7 @@ class Steps:
         recording, node = self.recording, self.recording.nodes[index]
         if index in recording.inputs:
             kind, text = "input", "input"
-        elif index not in recording.active:
+        elif not self._arguments[index]:
             kind, text = "constant", "constant"
         else:
             kind = "output" if index in recording.outputs else "intermediate"
