@@ -24,7 +24,7 @@ def _flowing(graph: Graph) -> set[str]:
     for node in reversed(graph.nodes):
         if node.name in reached:
             reached.update(node.args)
-    return {name for name in reached if graph[name].node.differentiable and graph[name].kind != "constant"}
+    return {name for name in reached if graph[name].node.differentiable}
 
 
 def to_text(graph: Graph, direction: str = "forward") -> str:

@@ -75,7 +75,8 @@ class Recording:
         """Run the recorded steps again from the values in ``given`` up to ``targets``.
 
         Values may be traced: differentiating a replay differentiates the recorded function. Steps that depend on
-        nothing active keep their recorded value. ``offsets`` are added to the nodes they name as soon as these are computed.
+        nothing active keep their recorded value. ``offsets`` are added to the nodes they name as soon as these are
+        computed.
         """
         wanted, offsets = tuple(targets), offsets or {}
         values = dict(given)
