@@ -193,7 +193,8 @@ def test_17_gradient_check(engine):
     gradient = engine.grad(f, argnums=(0, 1, 2, 3))(*values)
     close(np.stack(gradient), closed_form(*values))
     assert gradient_error(P["P9"], engine) < 1e-8
-    engine.check_grads(f, values, order=1)
+    for k, exact in enumerate(gradient):
+        np.testing.assert_allclose(engine.numerical_gradient(f, argnums=k)(*values), exact, rtol=1e-6)
 
 
 def test_18_stages_with_their_own_forward_and_backward(engine):
