@@ -5,7 +5,6 @@ import importlib
 import pkgutil
 
 import pytest
-
 import wengert.problems
 import wengert.trace  # noqa: F401  (the package; wengert.trace itself is the function)
 

@@ -3,9 +3,10 @@
 import re
 
 import numpy as np
+import optree
 import pytest
 from wengert.problems import resolve_engine
-from wengert.trace import adjoints, graph
+from wengert.trace import Graph, Node, Recording, adjoints, graph
 
 
 @pytest.fixture(params=["wengert", "reference"])
@@ -167,15 +168,30 @@ def test_integer_leaves_have_no_derivative(engine):
     assert "y" not in g.adjoints("product")
 
 
-def test_named_constants_are_leaves(engine):
+def test_values_that_depend_on_no_input_are_constants_of_the_formula(engine):
     def f(x):
-        start = engine.name(engine.numpy.zeros(2) + 1.0, "start")
-        return engine.numpy.sum(start * x)
+        return engine.name(x * (engine.numpy.ones(2) + 1.0), "y")
 
     g = graph(f, np.array([1.0, 2.0]), engine=engine)
-    assert "x" in [node.name for node in g.leaves]
-    assert all(node.kind in ("input", "constant") for node in g.leaves)
-    np.testing.assert_array_equal(g.gradient("x"), [1, 1])
+    assert [node.name for node in g] == ["x", "y"]
+    assert g["y"].expression == "x * [2, 2]"
+
+
+def test_a_named_constant_is_a_leaf_with_a_derivative(engine):
+    def node(index, op, args, value, label=None):
+        return Node(index, op, args, {}, np.array(value), label, None)
+
+    nodes = (
+        node(0, "input", (), 3.0),
+        node(1, "constant", (), 2.0, "rate"),
+        node(2, "multiply", (1, 1), 4.0),
+        node(3, "multiply", (0, 2), 12.0, "y"),
+    )
+    tree = optree.tree_structure((0.0,))
+    g = Graph(Recording(engine, nodes, (0,), (3,), ("x",), tree, optree.tree_structure(0.0)))
+    assert [(leaf.name, leaf.kind) for leaf in g.leaves] == [("x", "input"), ("rate", "constant")]
+    assert g["y"].expression == "x * (rate * rate)"
+    assert g.local_jacobian("y", "rate") == g.gradient("rate") == g.paths("rate").sum() == 12
 
 
 def test_errors_name_the_known_names(net):

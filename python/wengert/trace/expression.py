@@ -31,6 +31,7 @@ INFIX = {
     "greater_equal": (">=", COMPARISON),
 }
 METHODS = ("reshape", "astype", "squeeze", "broadcast_to", "expand_dims")
+JOINS = ("stack", "concatenate")
 
 Text = tuple[str, int]  # a formula and how tightly its outermost operation binds
 
@@ -39,7 +40,7 @@ def number(value: Any) -> str:
     """A scalar in at most six digits; whole numbers without a point."""
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
-    return f"{value:.6g}"
+    return f"{value + 0:.6g}"  # + 0 turns -0.0 into 0
 
 
 def abbreviate(value: np.ndarray | None) -> str:
@@ -104,8 +105,8 @@ def _operation(op: str, operands: list[Text], params: Mapping[str, Any]) -> Text
 
 def _shown(op: str, key: str, value: Any) -> bool:
     """Whether a parameter differs from what the function does anyway."""
-    last_axis = key == "axis" and value == -1 and op.endswith("softmax")
-    return value is not None and value is not False and not last_axis
+    usual_axis = key == "axis" and value == (-1 if op.endswith("softmax") else 0 if op in JOINS else None)
+    return value is not None and value is not False and not usual_axis
 
 
 def _bracket(operand: Text, level: int) -> str:
