@@ -22,7 +22,10 @@ def run(out: Path = Path("wengert-demo.png"), epochs: int | None = None, seed: i
     """Runs the whole demo and returns 0, or 1 if a check failed or a network learnt too little."""
     missing = missing_extras()
     if missing:
-        print(f"The demo needs {', '.join(missing)}, not installed here. Try: pip install 'wengert[demo]'", file=sys.stderr)
+        print(
+            f"The demo needs {', '.join(missing)}, not installed here. Try: pip install 'wengert[demo]'",
+            file=sys.stderr,
+        )
         return 1
 
     from wengert.demo import show

@@ -137,7 +137,9 @@ def draw(runs: list[training.Run], out: Path) -> None:
     for ax, run in zip(axes, runs, strict=True):
         ax.semilogy(run.losses, linewidth=2, label="wengert")
         ax.semilogy(run.losses_by_hand, linewidth=0.8, linestyle="--", color="black", label="by hand")
-        ax.set(title=f"{run.task.name}: {run.accuracy:.1%} held out", xlabel="step", ylabel="cross-entropy of the batch")
+        ax.set(
+            title=f"{run.task.name}: {run.accuracy:.1%} held out", xlabel="step", ylabel="cross-entropy of the batch"
+        )
         ax.legend()
     figure.savefig(out, dpi=120)
 
