@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 import wengert as wg
 from wengert.optim import SGD, Adam, Optimizer
 

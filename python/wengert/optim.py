@@ -50,7 +50,7 @@ class Optimizer:
         with wg.no_grad():
             for p, state in zip(self.params, self.state, strict=True):
                 if p.grad is not None:
-                    p -= self.update(p.detach(), p.grad, state)  # noqa: PLW2901 - Arrays are updated in place
+                    p -= self.update(p.detach(), p.grad, state)  # updates the Array itself
 
     def update(self, p: Any, grad: Any, state: dict[str, Any]) -> Any:
         """What to subtract from parameter `p`, whose gradient is `grad`."""
@@ -95,7 +95,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba, 2015) with bias correction; `weight_decay` is added to the gradient, as in PyTorch's Adam."""
+    """Adam (Kingma and Ba, 2015) with bias correction; `weight_decay` adds to the gradient, as in PyTorch."""
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ import numpy.typing
 ArrayLike: TypeAlias = "Array | numpy.typing.ArrayLike"
 '''
 
-_ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod".split()
+_ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "divmod"]
 
 # CPython fixes what a slot takes; only its types are ours to say.
 _SLOTS: dict[str, str] = {
@@ -50,7 +50,7 @@ _SLOTS: dict[str, str] = {
     "__getitem__": "(self, index: Any, /) -> Array",
     "__setitem__": "(self, index: Any, value: ArrayLike, /) -> None",
     "__delitem__": "(self, index: Any, /) -> None",
-    "__array__": "(self, dtype: numpy.typing.DTypeLike | None = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]",
+    "__array__": "(self, dtype: Any = None, copy: bool | None = None) -> numpy.ndarray[Any, Any]",
     "__array_ufunc__": "(self, ufunc: numpy.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any",
     "__array_function__": "(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any",
     "__copy__": "(self) -> Array",
@@ -210,7 +210,7 @@ def _attribute(name: str, descriptor: Any) -> list[str]:
         kind = "Any"
     doc = None if "(self: " in (descriptor.__doc__ or "") else descriptor.__doc__
     lines = ["@property", *_definition(name, f"(self) -> {kind}", doc)]
-    if isinstance(descriptor, property) and descriptor.fset is not None or name in ("grad", "requires_grad"):
+    if (isinstance(descriptor, property) and descriptor.fset is not None) or name in ("grad", "requires_grad"):
         lines += [f"@{name}.setter", f"def {name}(self, value: {kind}) -> None: ..."]
     return lines
 

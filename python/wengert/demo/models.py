@@ -53,7 +53,7 @@ def mlp_init(rng: np.random.Generator, pixels: int = 64, hidden: int = 128, clas
 
 
 def rnn_init(rng: np.random.Generator, pixels: int = 8, hidden: int = 64, classes: int = 10) -> Params:
-    """Parameters of the RNN; the recurrent matrix starts orthogonal, so that the first rows are still felt at the end."""
+    """Parameters of the RNN; an orthogonal recurrent matrix, so that the first rows are still felt at the end."""
     return {
         "U": rng.normal(0, pixels**-0.5, (pixels, hidden)),
         "W": np.linalg.qr(rng.normal(size=(hidden, hidden)))[0],

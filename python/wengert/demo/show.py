@@ -120,7 +120,7 @@ def summary(runs: list[training.Run]) -> Table:
             f"{run.largest_difference:.0e}",
         )
     table.caption = (
-        "A step is value, gradient and update of one batch of 64: median, both measured in this run on the same batches.\n"
+        "A step is value, gradient and update of one batch of 64; medians, both measured in this run, batch by batch.\n"
         "Difference: the largest between the parameters trained by wengert and those trained by the hand-written step."
     )
     return table
