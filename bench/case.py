@@ -15,10 +15,11 @@ LEARNING_RATE = 1e-3
 class Case:
     """One workload.
 
-    `objective(xp, *inputs)` is written once for all libraries; `by_hand(*inputs)` is the same derivative in NumPy, as one
-    would write it for speed. `inputs(tiny)` makes the data, the same on every call; the first `wrt` of them are
-    differentiated. `what` is what is computed: "gradient" is value and gradients, "update" the parameters after one step
-    of gradient descent, "jacobian" and "hessian" are dense and by the first input.
+    `objective(xp, *inputs)` is written once for all libraries; `by_hand(*inputs)` is the same derivative in NumPy, as
+    one would write it for speed. `inputs(tiny)` makes the data, the same on every call; the first `wrt` of them are
+    differentiated. `what` is what is computed: "gradient" is value and gradients, "update" the parameters after one
+    step of gradient descent, "jacobian" and "hessian" are dense and by the first input. `per` divides the time, and
+    `without` names the libraries that cannot do the case in bearable time.
     """
 
     name: str

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from bench import libraries, report, timing
 from bench.case import disagreement
@@ -174,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = args.libraries + [p for p in libraries.installed() if args.peers and p in eager]
     chosen = {name: libraries.get(name) for name in dict.fromkeys(names)}
     count, rounds = (3, 1) if args.tiny else (OPERATIONS, args.rounds)
-    console = Console()
+    console = report.console()
     tables = []
     for length in LENGTHS:
         table = report.Report(f"An eager operation on length {length}", ["numpy", *chosen])

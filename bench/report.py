@@ -19,8 +19,18 @@ def duration(seconds: float) -> str:
     """Three digits and a unit: 12.3 µs."""
     for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
         if seconds * scale >= 1.0:
-            return f"{seconds * scale:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
+            return f"{_digits(seconds * scale)} {unit}"
+    return f"{_digits(seconds * 1e9)} ns"
+
+
+def _digits(x: float) -> str:
+    return f"{x:.2f}" if x < 10 else f"{x:.1f}" if x < 100 else f"{x:.0f}"
+
+
+def console() -> Console:
+    """A console wide enough for the tables where the output is no terminal."""
+    found = Console()
+    return found if found.is_terminal else Console(width=160)
 
 
 class Report:
@@ -47,16 +57,16 @@ class Report:
             return "-"
         text = duration(seconds[who]["median"])
         if who != self.baseline and self.baseline in seconds:
-            text += f" ({seconds[who]['median'] / seconds[self.baseline]['median']:.2f}x)"
+            ratio = seconds[who]["median"] / seconds[self.baseline]["median"]
+            text += f" ({ratio:.2f}x)" if ratio < 100 else f" ({ratio:.0f}x)"
         return text
 
     def print(self, console: Console) -> None:
         """The table: medians, and in brackets the ratio to the baseline."""
-        table = Table(
-            "", title=self.title, caption=f"median; in brackets the ratio to {self.baseline}, smaller is faster"
-        )
+        table = Table(title=self.title, caption=f"median; in brackets the ratio to {self.baseline}: less is faster")
+        table.add_column("", no_wrap=True)
         for who in self.contestants:
-            table.add_column(who, justify="right")
+            table.add_column(who, justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(row["name"], *(self.cell(row, who) for who in self.contestants))
         console.print(table)

@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from bench import libraries, report, timing
 from bench.case import Case, disagreement, tolerance
 from bench.workloads import CASES
@@ -54,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = args.libraries + [p for p in libraries.installed() if args.peers and p in libraries.PEERS]
     chosen = {name: libraries.get(name) for name in dict.fromkeys(names)}
     table = report.Report("Workloads", ["numpy", *chosen])
-    console = Console()
+    console = report.console()
     for name in args.cases or CASES:
         case = CASES[name]
         with console.status(f"{name}: {case.doc}"):

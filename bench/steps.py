@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import wengert as wg
-from rich.console import Console
 from wengert.demo import digits
 from wengert.demo.training import TASKS, Momentum, Task
 
@@ -58,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for batch in args.batch:
             for what, calls in measurements(task, batch).items():
                 table.add(f"{task.name}, batch {batch}, {what}", timing.interleaved(calls, args.rounds))
-    table.print(Console())
+    table.print(report.console())
     report.save(args.json, [table])
 
 

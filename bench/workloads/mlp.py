@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ def inputs(sizes: tuple[int, ...], batch: int, dtype: type) -> Callable[[bool], 
         widths = (5, *(4,) * (len(sizes) - 2), 3) if tiny else sizes
         rows = 6 if tiny else batch
         params: list[np.ndarray] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in itertools.pairwise(widths):
             params += [(rng.normal(size=(a, b)) * a**-0.5).astype(dtype), (0.1 * rng.normal(size=b)).astype(dtype)]
         return *params, rng.normal(size=(rows, widths[0])).astype(dtype), rng.integers(0, widths[-1], rows)
 

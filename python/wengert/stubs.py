@@ -216,7 +216,7 @@ def _attribute(name: str, descriptor: Any) -> list[str]:
 
 
 def _function(name: str, value: Any, first: str) -> list[str]:
-    doc = value.__doc__ or ""
+    doc = inspect.cleandoc(value.__doc__ or "")
     overloads = re.findall(rf"^\d+\. {re.escape(name)}(\(.*)$", doc, re.MULTILINE)
     if overloads:
         lines = []
@@ -252,11 +252,17 @@ def _pythonic(signature: str) -> str:
     """pybind11's signature with its own names for types replaced by importable ones."""
     signature = re.sub(r"\bwengert\._core\.", "", signature)
     signature = re.sub(r"\((self|cls): [\w.]+", r"(\1", signature)
+    # pybind11 releases differ in how they write what may be passed for an int or a float.
+    signature = re.sub(r"\btyping\.Supports(Int|Float)\b( \| typing\.SupportsIndex\b)?", _lower, signature)
     signature = re.sub(r"(\w+): object\b", r"\1: Any", signature).replace("-> object", "-> Any")
     signature = re.sub(r"\b(\w+) = <[^>]*>", r"\1 = ...", signature)
     signature = re.sub(r"(: [^=,()]+) = <[^>]*>", r"\1 = ...", signature)
     signature = re.sub(r"\bnumpy\.ndarray\b(?!\[)", "numpy.ndarray[Any, Any]", signature)
     return re.sub(r"\b(handle|args|kwargs)\b(?=[,)\]])", "Any", re.sub(r"\*(args|kwargs)\b", r"*\1: Any", signature))
+
+
+def _lower(match: re.Match[str]) -> str:
+    return match[1].lower()
 
 
 def _checked(signature: str, first: str) -> str:

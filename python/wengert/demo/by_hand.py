@@ -14,12 +14,14 @@ from wengert.demo.models import Params
 def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
     """Mean softmax cross-entropy and its cotangent with respect to the logits, (softmax - one-hot) / batch."""
     rows = np.arange(len(labels))
-    log_probabilities = logits - logits.max(axis=1, keepdims=True)
-    log_probabilities -= np.log(np.exp(log_probabilities).sum(axis=1, keepdims=True))
-    cotangent = np.exp(log_probabilities)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    picked = shifted[rows, labels]
+    cotangent = np.exp(shifted, out=shifted)
+    total = cotangent.sum(axis=1)
+    cotangent /= total[:, None]
     cotangent[rows, labels] -= 1.0
     cotangent /= len(labels)
-    return -float(log_probabilities[rows, labels].mean()), cotangent
+    return float((np.log(total) - picked).mean()), cotangent
 
 
 def mlp_value_and_grad(params: Params, images: np.ndarray, labels: np.ndarray) -> tuple[float, Params]:
