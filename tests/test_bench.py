@@ -37,7 +37,7 @@ def by_differences(case, inputs):
                 moved[index] += sign * 1e-6
                 values.append(f(*arrays[:k], moved, *arrays[k + 1 :]))
             columns.append((values[0] - values[1]) / 2e-6)
-        gradients.append(np.stack(columns, axis=-1).reshape(*columns[0].shape, *x.shape))
+        gradients.append(np.stack(columns, axis=-1).reshape(columns[0].shape + x.shape))
     return (f(*arrays), tuple(gradients)) if case.what == "gradient" else gradients[0]
 
 

@@ -42,9 +42,8 @@ def session():
     return names, printed
 
 
-def test_the_gradient_takes_eight_lines(session):
-    code = blocks("python")[0]
-    assert len(code.splitlines()) == 8
+def test_the_gradient_takes_less_than_eight_lines(session):
+    assert len([line for line in blocks("python")[0].splitlines() if line]) < 8
     numbers = [float(x) for x in session[1][0].strip().strip("[]").split()]
     # d/dx (tanh(x) x²) = (1 - tanh(x)²) x² + 2 x tanh(x)
     assert numbers == pytest.approx([0.65873, 1.94316, 4.13871], abs=1e-4)
@@ -59,7 +58,7 @@ def test_both_training_loops_learn(session):
 
 def test_forward_mode(session):
     names, _ = session
-    assert names["tangent"] == pytest.approx(names["jacobian"][:, 0])
+    assert names["velocity"] == pytest.approx(names["jacobian"][:, 0])
 
 
 def test_the_trace_is_printed_as_shown(session):

@@ -28,7 +28,7 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], lr: float) -> None:
-        self.params = [params] if hasattr(params, "requires_grad") else list(params)
+        self.params: list[Any] = [params] if hasattr(params, "requires_grad") else list(params)
         self.lr = _positive("lr", lr)
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
         if not self.params:

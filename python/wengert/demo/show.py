@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 import wengert as wg
@@ -21,6 +21,7 @@ _CHECKS = (
     ("graph", "wengert", "graph"),
     ("reference", "reference", "reference"),
 )
+_SHOWN_FAILURES = 20
 
 
 @dataclass
@@ -37,13 +38,17 @@ class Tally:
 
 def tally(engine: str, mode: str) -> tuple[dict[str, Tally], list[str]]:
     """Checks every quantity that applies to `engine` and `mode`: a tally per problem, a line per failure."""
+    # Values that a known mistake gives are there to be missed: how far is no error.
+    data = problems.load().values()
+    missed = {(problem.id, q.key) for problem in data for q in problem.quantities if q.kind == "must_differ"}
     tallies: dict[str, Tally] = {}
     failures: list[str] = []
     for problem, key, ok, error, detail in problems.check_all(engine, mode):
         entry = tallies.setdefault(problem, Tally())
         entry.total += 1
         entry.passed += ok
-        entry.error = max(entry.error, error)
+        if (problem, key) not in missed:
+            entry.error = max(entry.error, error)
         if not ok:
             failures.append(f"{problem} {key} ({mode}): {detail}")
     return tallies, failures
@@ -67,8 +72,10 @@ def check_problems(console: Console) -> bool:
         table.add_row(problem, *map(str, entries), f"{max(entry.error for entry in entries):.1e}")
     console.print(table)
     count = sum(entry.total for column in columns for entry in column.values())
-    for line in failures:
-        console.print(f"[red]failed[/] {line}")
+    for line in failures[:_SHOWN_FAILURES]:
+        console.print("failed:", line, style="red", markup=False, soft_wrap=True)
+    if len(failures) > _SHOWN_FAILURES:
+        console.print(f"… and {len(failures) - _SHOWN_FAILURES} more", style="red")
     console.print(f"{count - len(failures)} of {count} quantities agree with the exact values.\n")
     return not failures
 
@@ -81,14 +88,14 @@ def train_tasks(console: Console, epochs: int | None, seed: int) -> list[trainin
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("epochs  loss {task.fields[loss]:.4f}  held-out {task.fields[accuracy]:.1%}"),
-        TextColumn("step {task.fields[step]:.0f} µs"),
-        TimeElapsedColumn(),
+        TextColumn(
+            "loss {task.fields[loss]:.4f}, held-out {task.fields[accuracy]:.1%}, {task.fields[step]:.0f} µs a step"
+        ),
     )
     with Progress(*columns, console=console) as progress:
         for task in training.TASKS:
             total = epochs or task.epochs
-            bar = progress.add_task(f"training the {task.name}", total=total, loss=float("nan"), accuracy=0.0, step=0.0)
+            bar = progress.add_task(task.name, total=total, loss=float("nan"), accuracy=0.0, step=0.0)
             report = _reporter(progress, bar)
             runs.append(training.train(task, data, wg.value_and_grad(task.loss), total, seed, progress=report))
     return runs
@@ -104,9 +111,9 @@ def _reporter(progress: Progress, bar: int) -> Callable[[training.Run, int], Non
 
 def summary(runs: list[training.Run]) -> Table:
     """The networks, what they learnt, and the time of a step beside the hand-written one."""
-    table = Table(title="Handwritten digits, 1437 to learn from, 360 held out")
+    table = Table(title="Handwritten digits, 1437 to learn from, 360 held out", box=None)
     table.add_column("network")
-    for title in ("parameters", "last loss", "held-out", "step, wengert", "step, by hand", "ratio", "difference"):
+    for title in ("parameters", "loss", "held-out", "wengert", "by hand", "ratio", "difference"):
         table.add_column(title, justify="right")
     for run in runs:
         table.add_row(
@@ -120,8 +127,8 @@ def summary(runs: list[training.Run]) -> Table:
             f"{run.largest_difference:.0e}",
         )
     table.caption = (
-        "A step is value, gradient and update of one batch of 64; medians, both measured in this run, batch by batch.\n"
-        "Difference: the largest between the parameters trained by wengert and those trained by the hand-written step."
+        "wengert, by hand: median time of a training step on 64 images, measured in turn in this run\n"
+        "difference: the largest between the parameters trained by the one and by the other"
     )
     return table
 
