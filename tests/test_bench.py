@@ -49,6 +49,7 @@ def test_every_workload_agrees_with_the_hand_written_derivative(case):
         assert all(np.isfinite(leaf).all() for leaf in leaves(call()))
 
 
+@pytest.mark.filterwarnings("ignore")  # theirs, not ours
 @pytest.mark.parametrize("peer", libraries.PEERS)
 def test_peers_agree_where_they_are_installed(peer):
     if peer not in libraries.installed():
