@@ -2,7 +2,7 @@
 
 import ast
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 from wengert import _core, stubs
@@ -39,17 +39,19 @@ def test_nothing_public_is_left_out():
         assert set(names(classes[name].body)) >= public
 
 
-def test_every_primitive_has_its_operands_and_parameters():
+def test_every_primitive_has_its_parameters():
     tree = ast.parse(stubs.generate())
     ops = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "ops")
     functions = {node.name: node for node in ops.body if isinstance(node, ast.FunctionDef)}
-    for record in _core.primitives():
-        if record.name not in functions:
-            continue
-        arguments = functions[record.name].args
-        assert len(arguments.posonlyargs) == (record.arity if record.arity >= 0 else 1)
-        assert [a.arg for a in arguments.args] == [name for name, _ in record.params]
-        assert ast.get_docstring(functions[record.name])
+    records = _core.registry()
+    assert records
+    for record in records:
+        function = functions[record["name"]]
+        arguments = [a.arg for a in (*function.args.posonlyargs, *function.args.args)]
+        operands = record["arity"] if record["arity"] >= 0 else 1
+        assert arguments[operands:] == [name for name, _ in record["params"]]
+        assert ast.get_docstring(function)
+        assert ast.unparse(function.returns) == "Array"
 
 
 def test_check_tells_when_the_file_is_stale(tmp_path, capsys):
@@ -95,6 +97,14 @@ class Sample:
         return 0
 
 
+def clip(x, /, low=0, high=1):
+    """Clips."""
+
+
+def stack(arrays, axis=0, *, out=None):
+    """Stacks."""
+
+
 @pytest.fixture
 def sample():
     module = ModuleType("wengert._core", "A sample.")
@@ -103,11 +113,11 @@ def sample():
     module.answer = 42
     module.__dict__["_private"] = 1
     module.ops = ModuleType("wengert._core.ops", "Primitives.")
-    module.ops.clip = lambda x: x
-    module.ops.stack = lambda x: x
-    module.primitives = lambda: [
-        SimpleNamespace(name="clip", doc="Clips.", arity=1, params=[("low", "float"), ("high", "float")]),
-        SimpleNamespace(name="stack", doc="Stacks.", arity=-1, params=[("axis", "int")]),
+    module.ops.clip = clip
+    module.ops.stack = stack
+    module.registry = lambda: [
+        {"name": "clip", "params": [("low", "unheard of"), ("high", "integer")]},
+        {"name": "stack", "params": [("axis", "axis")]},
     ]
     return module
 
@@ -125,8 +135,9 @@ def sample():
         "@property\n    def width(self) -> int: ...\n",
         "__hash__: typing.ClassVar[None]",
         "def __len__(self) -> int: ...\n",
-        'class ops:\n    """Primitives."""\n    @staticmethod\n    def clip(x: ArrayLike, /, low: Any = ..., high',
-        "def stack(arrays: collections.abc.Sequence[ArrayLike], /, axis: Any = ...) -> Array:\n",
+        'class ops:\n    """Primitives."""\n    @staticmethod\n    def clip(',
+        "def clip(x: ArrayLike, /, low: Any = ..., high: int = ...) -> Array:\n",
+        "def stack(arrays: collections.abc.Sequence[ArrayLike], axis: int | None = ..., *, out: Any = ...) -> Array:\n",
     ],
 )
 def test_what_the_generator_understands(sample, text):

@@ -1,7 +1,7 @@
 """The stub file of the compiled module, written from the module itself: `python -m wengert stubs`.
 
-Signatures come from where they are stated: primitives from `wengert._core.primitives()`, pybind11 functions from the
-first line of their docstring, C functions from `__text_signature__`. What says nothing of itself is typed `Any`.
+Signatures come from where they are stated: pybind11 functions from the first line of their docstring, C functions from
+`__text_signature__`, the types of a primitive's parameters from the registry. What states nothing is typed `Any`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ ArrayLike: TypeAlias = "Array | numpy.typing.ArrayLike"
 '''
 
 _ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "divmod"]
+
+_REDUCTIONS = ["sum", "mean", "prod", "max", "min", "any", "all", "argmax", "argmin"]
 
 # CPython fixes what a slot takes; only its types are ours to say.
 _SLOTS: dict[str, str] = {
@@ -82,6 +84,32 @@ _ATTRIBUTES = {
     "label": "str | None",
     "location": "str | None",
 }
+
+# Methods of Array that state nothing, and what they are.
+_METHODS = {
+    **{f"{name}": "(self, axis: Any = None, keepdims: bool = False) -> Array" for name in _REDUCTIONS},
+    "reshape": "(self, *shape: Any) -> Array",
+    "transpose": "(self, *axes: Any) -> Array",
+    "astype": "(self, dtype: numpy.typing.DTypeLike) -> Array",
+    "item": "(self) -> Any",
+    "tolist": "(self) -> Any",
+    "numpy": "(self) -> numpy.ndarray[Any, Any]",
+    "copy": "(self) -> Array",
+    "detach": "(self) -> Array",
+    "backward": "(self, cotangent: ArrayLike | None = None, retain_graph: bool = False) -> None",
+}
+
+# The kinds of parameters that primitives have.
+_KINDS = {
+    "axes": "int | tuple[int, ...] | None",
+    "axis": "int | None",
+    "shape": "int | tuple[int, ...]",
+    "permutation": "tuple[int, ...] | None",
+    "integer": "int",
+    "boolean": "bool",
+    "dtype": "numpy.typing.DTypeLike",
+}
+_OPERANDS = frozenset({"x", "y", "a", "b", "v", "condition"})
 
 # Methods beside the slots that a stub should show.
 _SHOWN = frozenset({"__init__", "__call__", "__enter__", "__exit__"})
@@ -147,26 +175,19 @@ def _type_name(value: Any) -> str:
 
 
 def _submodule(name: str, submodule: ModuleType, module: ModuleType) -> list[str]:
-    """A submodule as a class of static methods: one stub file can hold no second module."""
-    records = {record.name: record for record in module.primitives()} if hasattr(module, "primitives") else {}
+    """The primitives as a class of static methods: one stub file can hold no second module."""
+    types = _parameter_types(module)
     body = []
     for member, value in _public(submodule):
-        body.append("@staticmethod")
-        if member in records:
-            body += _definition(member, _primitive_signature(records[member]), records[member].doc)
-        else:
-            body += _function(member, value, first="")
+        signature = _text_signature(value, types.get(member, {})) or "(*args: Any, **kwargs: Any)"
+        body += ["@staticmethod", *_definition(member, f"{signature} -> Array", value.__doc__)]
     return [f"class {name}:", *_indent(_docstring(submodule.__doc__) + body or ["..."]), ""]
 
 
-def _primitive_signature(record: Any) -> str:
-    """What a primitive takes, from its record: operands by position, parameters by name or position."""
-    if record.arity < 0:
-        operands = ["arrays: collections.abc.Sequence[ArrayLike]"]
-    else:
-        operands = [f"{name}: ArrayLike" for name in ("x", "y", "z")[: record.arity]]
-    params = [f"{name}: Any = ..." for name, _ in record.params]
-    return f"({', '.join([*operands, '/', *params])}) -> Array"
+def _parameter_types(module: Any) -> dict[str, dict[str, str]]:
+    """For every primitive the types of its parameters by name, from the kinds that the registry states."""
+    records = module.registry() if hasattr(module, "registry") else []
+    return {r["name"]: {name: _KINDS.get(kind, "Any") for name, kind in r["params"]} for r in records}
 
 
 def _class(name: str, cls: type) -> list[str]:
@@ -177,7 +198,10 @@ def _class(name: str, cls: type) -> list[str]:
             continue
         if member == "__init__" and "__init__(" not in (value.__doc__ or ""):
             continue  # not pybind11's: says nothing about its arguments
-        body += _class_member(member, value)
+        if name == "Array" and member in _METHODS:
+            body += _definition(member, _METHODS[member], value.__doc__)
+        else:
+            body += _class_member(member, value)
     if name != "Array":  # the slots and methods of other types promise no Array
         body = [re.sub(r"\bArrayLike\b|(?<=-> )Array\b", "Any", line) for line in body]
     bases = [base for base in bases if base != "pybind11_object"]
@@ -226,26 +250,37 @@ def _function(name: str, value: Any, first: str) -> list[str]:
     own = re.match(rf"{re.escape(name)}(\(.*)$", doc.split("\n")[0])
     if own:
         return _definition(name, _checked(_pythonic(own[1]), first), "\n".join(doc.split("\n")[1:]))
-    return _definition(name, _checked(_text_signature(value, first), first), doc)
+    signature = _text_signature(value, {})
+    return _definition(name, _checked(f"{signature} -> Any" if signature else "", first), doc)
 
 
-def _text_signature(value: Any, first: str) -> str:
-    """The names a C function states in its docstring, untyped; empty if it states none."""
+def _text_signature(value: Any, types: dict[str, str]) -> str:
+    """The parameters a C function states in its docstring, typed by name; empty if it states none."""
     try:
         parameters = list(inspect.signature(value).parameters.values())
     except (TypeError, ValueError):
         return ""
-    typed = [p if p.name in ("self", "cls") else p.replace(annotation="Any") for p in parameters]
-    typed = [p if p.default is p.empty else p.replace(default=_Dots()) for p in typed]
-    result = "Array" if first == "self" else "Any"
-    return f"{inspect.Signature(typed)} -> {result}".replace("'Any'", "Any")
+    words = []
+    for p in parameters:
+        if p.kind is p.POSITIONAL_ONLY and words[-1:] == ["/"]:
+            words.pop()
+        default = "" if p.default is p.empty else " = ..."
+        stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        if p.kind is p.KEYWORD_ONLY and "*" not in "".join(words):
+            words.append("*")
+        known = p.name if p.name in ("self", "cls") else f"{stars}{p.name}: {_parameter_type(p.name, types)}{default}"
+        words.append(known)
+        if p.kind is p.POSITIONAL_ONLY:
+            words.append("/")
+    return f"({', '.join(words)})"
 
 
-class _Dots:
-    """Prints as the `...` that stands for a default value in a stub."""
-
-    def __repr__(self) -> str:
-        return "..."
+def _parameter_type(name: str, types: dict[str, str]) -> str:
+    if name in types:
+        return types[name]
+    if name == "arrays":
+        return "collections.abc.Sequence[ArrayLike]"
+    return "ArrayLike" if name in _OPERANDS else "Any"
 
 
 def _pythonic(signature: str) -> str:
