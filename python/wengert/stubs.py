@@ -32,7 +32,7 @@ import numpy.typing
 ArrayLike: TypeAlias = "Array | numpy.typing.ArrayLike"
 '''
 
-_ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "divmod"]
+_ARITHMETIC = ["add", "sub", "mul", "truediv", "floordiv", "mod", "matmul", "and", "or", "xor", "divmod"]
 
 _REDUCTIONS = ["sum", "mean", "prod", "max", "min", "any", "all", "argmax", "argmin"]
 
@@ -40,12 +40,15 @@ _REDUCTIONS = ["sum", "mean", "prod", "max", "min", "any", "all", "argmax", "arg
 _SLOTS: dict[str, str] = {
     **{f"__{name}__": "(self, other: ArrayLike, /) -> Array" for name in _ARITHMETIC},
     **{f"__r{name}__": "(self, other: ArrayLike, /) -> Array" for name in _ARITHMETIC},
-    **{f"__i{name}__": "(self, other: ArrayLike, /) -> Array" for name in _ARITHMETIC},
+    **{f"__i{name}__": "(self, other: ArrayLike, /) -> Array" for name in [*_ARITHMETIC, "pow"]},
     **{f"__{name}__": "(self, other: Any, /) -> Any" for name in ("lt", "le", "eq", "ne", "gt", "ge")},
     **{f"__{name}__": "(self) -> Array" for name in ("neg", "pos", "abs", "invert")},
     **{f"__{name}__": f"(self) -> {name}" for name in ("bool", "int", "float", "complex")},
     **{f"__{name}__": "(self) -> int" for name in ("len", "index", "hash")},
     **{f"__{name}__": "(self) -> str" for name in ("repr", "str")},
+    "__pow__": "(self, other: ArrayLike, mod: None = None, /) -> Array",
+    "__rpow__": "(self, other: ArrayLike, mod: None = None, /) -> Array",
+    "__array_namespace__": "(self, *, api_version: str | None = None) -> Any",
     "__iter__": "(self) -> collections.abc.Iterator[Array]",
     "__next__": "(self) -> Any",
     "__contains__": "(self, value: Any, /) -> bool",
@@ -99,6 +102,9 @@ _METHODS = {
     "backward": "(self, cotangent: ArrayLike | None = None, retain_graph: bool = False) -> None",
 }
 
+# Functions that pybind11 only knows to return an object.
+_MAKERS = frozenset({"array", "asarray", "stop_gradient"})
+
 # The kinds of parameters that primitives have.
 _KINDS = {
     "axes": "int | tuple[int, ...] | None",
@@ -110,6 +116,8 @@ _KINDS = {
     "dtype": "numpy.typing.DTypeLike",
 }
 _OPERANDS = frozenset({"x", "y", "a", "b", "v", "condition"})
+
+_CAN_BE_SUBCLASSED = 1 << 10  # CPython's Py_TPFLAGS_BASETYPE
 
 # Methods beside the slots that a stub should show.
 _SHOWN = frozenset({"__init__", "__call__", "__enter__", "__exit__"})
@@ -165,7 +173,8 @@ def _member(name: str, value: Any, module: ModuleType) -> list[str]:
     if inspect.isclass(value):
         return _class(name, value)
     if callable(value):
-        return _function(name, value, first="")
+        lines = _function(name, value, first="")
+        return [re.sub(r"(?<=-> )Any(?=:)", "Array", line) for line in lines] if name in _MAKERS else lines
     return [f"{name}: {_type_name(value)}"]
 
 
@@ -206,7 +215,8 @@ def _class(name: str, cls: type) -> list[str]:
         body = [re.sub(r"\bArrayLike\b|(?<=-> )Array\b", "Any", line) for line in body]
     bases = [base for base in bases if base != "pybind11_object"]
     head = f"class {name}({', '.join(bases)}):" if bases else f"class {name}:"
-    return [head, *_indent(body or ["..."]), ""]
+    final = [] if cls.__flags__ & _CAN_BE_SUBCLASSED else ["@typing.final"]
+    return [*final, head, *_indent(body or ["..."]), ""]
 
 
 def _class_member(name: str, value: Any) -> list[str]:
@@ -293,6 +303,9 @@ def _pythonic(signature: str) -> str:
     signature = re.sub(r"\b(\w+) = <[^>]*>", r"\1 = ...", signature)
     signature = re.sub(r"(: [^=,()]+) = <[^>]*>", r"\1 = ...", signature)
     signature = re.sub(r"\bnumpy\.ndarray\b(?!\[)", "numpy.ndarray[Any, Any]", signature)
+    signature = re.sub(r"\b(list|set|collections\.abc\.\w+)\b(?!\[)", r"\1[Any]", signature)
+    signature = re.sub(r"\bdict\b(?!\[)", "dict[Any, Any]", signature)
+    signature = re.sub(r"\btuple\b(?!\[)", "tuple[Any, ...]", signature)
     return re.sub(r"\b(handle|args|kwargs)\b(?=[,)\]])", "Any", re.sub(r"\*(args|kwargs)\b", r"*\1: Any", signature))
 
 
