@@ -119,7 +119,9 @@ def inputs(length: int) -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(0.5, 1.0, length), rng.uniform(0.98, 1.02, length)
 
 
-def measurements(chain: Chain, length: int, chosen: dict[str, Library], count: int = OPERATIONS) -> dict[str, dict]:
+def measurements(
+    chain: Chain, length: int, chosen: dict[str, Library], count: int = OPERATIONS
+) -> dict[str, dict[str, Callable[[], Any]]]:
     """For "value", "recorded" and "value+grad" a call for each library, NumPy among them; gradients are checked."""
     x, c = inputs(length)
     want = chain.by_hand(x, c, count)
@@ -129,34 +131,29 @@ def measurements(chain: Chain, length: int, chosen: dict[str, Library], count: i
         "value+grad": {"numpy": lambda: chain.by_hand(x, c, count)},
     }
     for name, library in chosen.items():
-        gradient, value, recorded = _calls(chain, library, x, c, count)
-        error = disagreement(library.numpy(gradient()), want)
+        own = _calls(chain, library, x, c, count)
+        error = disagreement(library.numpy(own["value+grad"]()), want)
         if not error <= max(1e-10, library.accuracy):
             raise AssertionError(f"{chain.name}: {name} differs from the hand-written gradient by {error:.1e}")
-        calls["value"][name] = value
-        calls["value+grad"][name] = gradient
-        if recorded:
-            calls["recorded"][name] = recorded
+        for what, call in own.items():
+            calls[what][name] = call
     return calls
 
 
-def _calls(chain: Chain, library: Library, x: np.ndarray, c: np.ndarray, count: int) -> tuple[Callable[[], Any], ...]:
+def _calls(chain: Chain, library: Library, x: np.ndarray, c: np.ndarray, count: int) -> dict[str, Callable[[], Any]]:
+    """What one library is timed on; only wengert can record without differentiating."""
     xp = library.xp
-    if isinstance(library, Wengert):
-        array = library.wg.array
-        a, b = array(x), array(c)
-    else:
-        a, b = library.array(x), library.array(c)
+    make = library.wg.array if isinstance(library, Wengert) else library.array
+    a, b = make(x), make(c)
     derivative = library.gradient(lambda x, c: xp.sum(chain.run(xp, x, c, count)), 2)
-
-    def recorded() -> Any:
-        return library.wg.vjp(lambda x, c: chain.run(xp, x, c, count), a, b)  # type: ignore[attr-defined]
-
-    return (
-        lambda: library.wait(derivative(a, b)),
-        lambda: library.wait(chain.run(xp, a, b, count)),
-        recorded if isinstance(library, Wengert) else None,  # type: ignore[return-value]
-    )
+    calls = {
+        "value": lambda: library.wait(chain.run(xp, a, b, count)),
+        "value+grad": lambda: library.wait(derivative(a, b)),
+    }
+    if isinstance(library, Wengert):
+        vjp = library.wg.vjp
+        calls["recorded"] = lambda: vjp(lambda x, c: chain.run(xp, x, c, count), a, b)
+    return calls
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -53,7 +53,7 @@ def net(xp: Any, x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
     return xp.tanh(w2 @ xp.tanh(w1 @ x + b1) + b2)
 
 
-def net_jacobian_by_hand(x, w1, b1, w2, b2) -> Any:
+def net_jacobian_by_hand(x: Any, w1: Any, b1: Any, w2: Any, b2: Any) -> Any:
     h = np.tanh(w1 @ x + b1)
     y = np.tanh(w2 @ h + b2)
     jacobian = (w2 * (1 - h * h)) @ w1

@@ -30,7 +30,7 @@ def _normal_cdf(xp: Any, x: Any) -> Any:
     return 0.5 + 0.5 * xp.erf(0.5**0.5 * x)
 
 
-def black_scholes_by_hand(spot, vol, rate, strike, time) -> Any:
+def black_scholes_by_hand(spot: Any, vol: Any, rate: Any, strike: Any, time: Any) -> Any:
     """The closed form: delta, vega and rho."""
     from scipy.special import ndtr
 

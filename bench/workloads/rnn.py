@@ -36,7 +36,7 @@ def step_by_step(xp: Any, u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels
     return loss / len(x)
 
 
-def step_by_step_by_hand(u, w, b, v, c, x, labels, h) -> Any:
+def step_by_step_by_hand(u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels: Any, h: Any) -> Any:
     steps = len(x)
     states, cotangents, loss = [h], [], 0.0
     for t in range(steps):
@@ -71,7 +71,7 @@ def hoisted(xp: Any, u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels: Any
     return xp.cross_entropy(logits, labels.reshape(-1))
 
 
-def hoisted_by_hand(u, w, b, v, c, x, labels, h) -> Any:
+def hoisted_by_hand(u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels: Any, h: Any) -> Any:
     steps, batch, width = x.shape
     rows = x.reshape(steps * batch, width)
     driven = (rows @ u + b).reshape(steps, batch, -1)
