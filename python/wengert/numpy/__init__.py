@@ -9,6 +9,8 @@ return Arrays.
     0.7615941559557649
 """
 
+# ruff: noqa: F401, F403 (this file re-exports)
+
 from __future__ import annotations
 
 from typing import Any
@@ -59,11 +61,10 @@ from wengert.numpy.signals import *
 from wengert.numpy.sorting import *
 from wengert.numpy.statistics import *
 
-# A primitive replaces a composition of the same name in elementwise.py; the other topics wrap primitives to take NumPy's
-# keywords (`sum(a, axis, dtype, out, keepdims)`).
-_WRAPPERS = set(globals()) - set(_elementwise.__all__)
-_PRIMITIVES = {name: op for name, op in vars(_ops).items() if not name.startswith("_") and name not in ("getitem", *_WRAPPERS)}
-globals().update(_PRIMITIVES)
+# A primitive replaces a composition of the same name in elementwise.py; the other topics wrap primitives to take all of
+# NumPy's keywords (`sum(a, axis, dtype, out, keepdims)`).
+_HIDDEN = {"getitem", *globals()} - set(_elementwise.__all__)
+globals().update({name: op for name, op in vars(_ops).items() if not name.startswith("_") and name not in _HIDDEN})
 globals().update({alias: getattr(_ops, name) for alias, name in _ALIASES.items()})
 
 _FILES = {name for name, value in globals().items() if isinstance(value, type(_np)) and name != "linalg"}

@@ -57,7 +57,9 @@ def is_array(x: object) -> bool:
 def refuse_out(name: str, out: object) -> None:
     """Raise if the caller asked for the result in `out`: an Array is a value, not a buffer."""
     if out is not None:
-        raise TypeError(f"{name}: out= is not supported; assign the result instead: `result = {name}(...)`, or `x[...] = …`")
+        raise TypeError(
+            f"{name}: out= is not supported; assign the result instead: `result = {name}(...)`, or `x[...] = …`"
+        )
 
 
 def refuse(name: str, repair: str, **keywords: object) -> None:
@@ -93,6 +95,10 @@ def _stack_nested(xs: Sequence[Any]) -> Array:
     rows = [operand(x) for x in xs]
     shapes = {row.shape for row in rows}
     if len(shapes) > 1:
-        raise ValueError(f"array: the elements of a sequence have different shapes {sorted(shapes)}; pad or broadcast them")
-    dtype = np.result_type(*(x if isinstance(x, (bool, int, float)) else row.dtype for x, row in zip(xs, rows, strict=True)))
+        raise ValueError(
+            f"array: the elements of a sequence have different shapes {sorted(shapes)}; pad or broadcast them"
+        )
+    dtype = np.result_type(
+        *(x if isinstance(x, (bool, int, float)) else row.dtype for x, row in zip(xs, rows, strict=True))
+    )
     return ops.stack([row if row.dtype == dtype else ops.astype(row, dtype) for row in rows], 0)

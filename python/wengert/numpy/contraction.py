@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops
-from wengert.numpy.arrays import ArrayLike, operand, refuse_out
+from wengert.numpy.arrays import operand, refuse_out
 
 __all__ = ["einsum", "einsum_path"]
 
@@ -78,9 +78,7 @@ def parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
         if width < 0 or (width and "..." not in term) or term.replace("...", "", 1).count("."):
             raise ValueError(f"einsum: the term {term!r} of {subscripts!r} does not fit an operand with {ndim} axes")
     rest = spare[: max((w for t, w in zip(inputs, widths, strict=True) if "..." in t), default=0)]
-    spelled = tuple(
-        t.replace("...", "".join(rest[len(rest) - w :])) for t, w in zip(inputs, widths, strict=True)
-    )
+    spelled = tuple(t.replace("...", "".join(rest[len(rest) - w :])) for t, w in zip(inputs, widths, strict=True))
     every = "".join(spelled)
     if not arrow:
         output = "".join(rest) + "".join(sorted(c for c in set(every) - set(rest) if every.count(c) == 1))
@@ -152,7 +150,9 @@ def _contract(left: tuple[Array, str], right: tuple[Array, str], needed: set[str
 def _drop(term: tuple[Array, str], others: str, needed: set[str]) -> tuple[Array, str]:
     """Sum out the labels of this term alone, and the broadcast length-1 axes that the other term has too."""
     a, labels = term
-    gone = [i for i, c in enumerate(labels) if (c not in others and c not in needed) or (c in others and a.shape[i] == 1)]
+    gone = [
+        i for i, c in enumerate(labels) if (c not in others and c not in needed) or (c in others and a.shape[i] == 1)
+    ]
     if not gone:
         return term
     return ops.sum(a, tuple(gone)), "".join(c for i, c in enumerate(labels) if i not in gone)

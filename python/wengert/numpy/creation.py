@@ -14,9 +14,9 @@ from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import moveaxis
 
 __all__ = [
-    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye", "from_dlpack",
-    "frombuffer", "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity", "indices", "linspace", "logspace",
-    "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye",
+    "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity",
+    "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -30,7 +30,9 @@ def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, n
     return ops.reshape(result, (1,) * (ndmin - result.ndim) + result.shape) if result.ndim < ndmin else result
 
 
-def asarray(a: ArrayLike, dtype: DType = None, order: str | None = None, *, device: None = None, copy: bool | None = None) -> Array:
+def asarray(
+    a: ArrayLike, dtype: DType = None, order: str | None = None, *, device: None = None, copy: bool | None = None
+) -> Array:
     """`a` as an Array, itself if it is one already. See `numpy.asarray`."""
     return array(a, dtype, copy=bool(copy))
 
@@ -58,9 +60,9 @@ def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: D
     return operand(function(*(operand(i) for i in np.indices(shape, dtype=dtype)), **kwargs))
 
 
-def from_dlpack(x: Any, /) -> Array:
+def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> Array:
     """An Array of the values of any object with `__dlpack__`. See `numpy.from_dlpack`."""
-    return x if isinstance(x, Array) else operand(np.from_dlpack(x))
+    return x if isinstance(x, Array) else operand(np.from_dlpack(x, copy=copy))
 
 
 def zeros(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
@@ -91,21 +93,34 @@ def _like(a: ArrayLike, dtype: DType, shape: Shape | None) -> tuple[Any, Any]:
     return (a.shape if shape is None else shape), (a.dtype if dtype is None else dtype)
 
 
-def zeros_like(a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None) -> Array:
+def zeros_like(
+    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
     """Zeros with the shape and dtype of `a`. See `numpy.zeros_like`."""
     return zeros(*_like(a, dtype, shape))
 
 
-def ones_like(a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None) -> Array:
+def ones_like(
+    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
     """Ones with the shape and dtype of `a`. See `numpy.ones_like`."""
     return ones(*_like(a, dtype, shape))
 
 
-empty_like = zeros_like
+def empty_like(
+    prototype: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
+    """Zeros with the shape and dtype of the prototype, to be filled. See `numpy.empty_like`."""
+    return zeros(*_like(prototype, dtype, shape))
 
 
 def full_like(
-    a: ArrayLike, fill_value: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DType = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
 ) -> Array:
     """One value with the shape and dtype of `a`. See `numpy.full_like`."""
     lengths, kind = _like(a, dtype, shape)
@@ -129,8 +144,9 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = float) -> Array
 
 def indices(dimensions: Sequence[int], dtype: DType = int, sparse: bool = False) -> Any:
     """The coordinates of a grid. See `numpy.indices`."""
-    grid = np.indices(dimensions, dtype, sparse)
-    return tuple(operand(g) for g in grid) if sparse else operand(grid)
+    if sparse:
+        return tuple(operand(g) for g in np.indices(dimensions, dtype, sparse=True))
+    return operand(np.indices(dimensions, dtype))
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
@@ -150,7 +166,13 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
 
 
 def arange(
-    start: ArrayLike = 0, /, stop: ArrayLike | None = None, step: ArrayLike = 1, dtype: DType = None, *, device: None = None
+    start: ArrayLike = 0,
+    /,
+    stop: ArrayLike | None = None,
+    step: ArrayLike = 1,
+    dtype: DType = None,
+    *,
+    device: None = None,
 ) -> Array:
     """Evenly spaced values, differentiable in start and step. See `numpy.arange`."""
     if stop is None:
@@ -164,9 +186,16 @@ def arange(
 
 
 def linspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: DType = None,
-    axis: int = 0, *, device: None = None,
-) -> Any:  # fmt: skip
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DType = None,
+    axis: int = 0,
+    *,
+    device: None = None,
+) -> Any:
     """`num` evenly spaced values from start to stop, differentiable in both. See `numpy.linspace`."""
     if not (is_array(start) or is_array(stop)):
         found = np.linspace(start, stop, num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
@@ -187,9 +216,14 @@ def linspace(
 
 
 def logspace(
-    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, base: ArrayLike = 10.0, dtype: DType = None,
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: DType = None,
     axis: int = 0,
-) -> Array:  # fmt: skip
+) -> Array:
     """base**linspace(start, stop), differentiable in start, stop and base. See `numpy.logspace`."""
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     values = ops.power(base if isinstance(base, (int, float)) else floating(base), exponents)

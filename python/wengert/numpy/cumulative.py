@@ -7,14 +7,23 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops
-from wengert.numpy.arrays import ArrayLike, DType, concrete, floating, normalize_axes, normalize_axis, operand, refuse_out
+from wengert.numpy.arrays import (
+    ArrayLike,
+    DType,
+    concrete,
+    floating,
+    normalize_axes,
+    normalize_axis,
+    operand,
+    refuse_out,
+)
 from wengert.numpy.joining import concatenate
 from wengert.numpy.reductions import without_nan
 from wengert.numpy.shaping import along, moveaxis, ravel
 
 __all__ = [
-    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient", "nancumprod", "nancumsum",
-    "trapezoid",
+    "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient", "nancumprod",
+    "nancumsum", "trapezoid",
 ]  # fmt: skip
 
 
@@ -44,6 +53,7 @@ def accumulate(function: Any, a: Array, axis: int) -> Array:
     results = [ops.getitem(a, along(axis, 0))]
     for i in range(1, a.shape[axis]):
         results.append(function(results[-1], ops.getitem(a, along(axis, i))))
+    results[0] = ops.astype(results[0], results[-1].dtype)  # a logical function of numbers gives booleans
     return ops.stack(results, axis)
 
 
@@ -96,9 +106,8 @@ def diff(
     axis = normalize_axis("diff", axis, a.ndim)
     if n == 0:
         return a
-    ends = [None if e is None else _end(operand(e), a, axis) for e in (prepend, append)]
-    if ends != [None, None]:
-        a = concatenate([part for part in (ends[0], a, ends[1]) if part is not None], axis)
+    if prepend is not None or append is not None:
+        a = concatenate([_end(operand(part), a, axis) for part in (prepend, a, append) if part is not None], axis)
     difference = ops.not_equal if a.dtype.kind == "b" else ops.subtract
     for _ in range(n):
         a = difference(ops.getitem(a, along(axis, slice(1, None))), ops.getitem(a, along(axis, slice(None, -1))))
@@ -139,7 +148,9 @@ def gradient(f: ArrayLike, *varargs: ArrayLike, axis: Any = None, edge_order: in
     if len(spacings) == 1 and concrete(spacings[0]).ndim == 0:
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
-        raise TypeError(f"gradient: {len(spacings)} spacings for {len(axes)} axes; give one for all or one for each axis")
+        raise TypeError(
+            f"gradient: {len(spacings)} spacings for {len(axes)} axes; give one for all or one for each axis"
+        )
     if edge_order not in (1, 2):
         raise ValueError(f"gradient: edge_order must be 1 or 2, got {edge_order}")
     results = tuple(_gradient(f, s, ax, edge_order) for s, ax in zip(spacings, axes, strict=True))
@@ -154,7 +165,9 @@ def _gradient(f: Array, spacing: ArrayLike, axis: int, edge_order: int) -> Array
     spacing = operand(spacing) if not isinstance(spacing, (int, float)) else spacing
     if isinstance(spacing, Array) and spacing.ndim == 1:
         if spacing.size != n:
-            raise ValueError(f"gradient: {spacing.size} coordinates for an axis of length {n}; give one for each element")
+            raise ValueError(
+                f"gradient: {spacing.size} coordinates for an axis of length {n}; give one for each element"
+            )
         steps = diff(spacing)
     else:
         steps = ops.multiply(np.ones(n - 1, f.dtype), spacing)

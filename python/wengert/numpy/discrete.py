@@ -16,12 +16,13 @@ from wengert.numpy.arrays import ArrayLike, concrete, is_array, operand
 
 _ON_VALUES = (
     "argwhere", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
-    "bitwise_right_shift", "bitwise_xor", "diag_indices", "diag_indices_from", "digitize", "flatnonzero", "gcd", "invert",
-    "isin", "isneginf", "isposinf", "lcm", "left_shift", "nanargmax", "nanargmin", "nonzero", "ravel_multi_index",
-    "right_shift", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from", "unravel_index",
+    "bitwise_right_shift", "bitwise_xor", "diag_indices", "diag_indices_from", "digitize", "flatnonzero", "gcd",
+    "invert", "isin", "isneginf", "isposinf", "lcm", "left_shift", "nanargmax", "nanargmin", "nonzero",
+    "ravel_multi_index", "right_shift", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from",
+    "unravel_index",
 )  # fmt: skip
 
-__all__ = [*_ON_VALUES, "bincount"]  # noqa: PLE0604
+__all__ = [*_ON_VALUES, "bincount"]
 
 
 def _on_values(name: str) -> Callable[..., Any]:
@@ -38,7 +39,8 @@ def _on_values(name: str) -> Callable[..., Any]:
     return wrapped
 
 
-globals().update({name: _on_values(name) for name in _ON_VALUES if hasattr(np, name)})
+_MADE = {function: _on_values(name) for name in _ON_VALUES if (function := getattr(np, name, None))}
+globals().update({name: _MADE[getattr(np, name)] for name in _ON_VALUES if hasattr(np, name)})  # one for all spellings
 
 
 def bincount(x: ArrayLike, /, weights: ArrayLike | None = None, minlength: int = 0) -> Array:

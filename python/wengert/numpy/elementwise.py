@@ -10,16 +10,22 @@ from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, DType, concrete, floating, operand, operands, refuse, refuse_out
 
 __all__ = [
-    "clip", "conj", "conjugate", "copysign", "deg2rad", "degrees", "divmod", "fabs", "fix", "float_power", "fmax", "fmin",
-    "fmod", "heaviside", "imag", "ldexp", "logaddexp2", "modf", "nan_to_num", "positive", "rad2deg", "radians", "real",
-    "around", "round", "signbit", "sinc", "unwrap",
+    "around", "clip", "conj", "conjugate", "copysign", "deg2rad", "degrees", "divmod", "fabs", "fix", "float_power",
+    "fmax", "fmin", "fmod", "heaviside", "imag", "ldexp", "logaddexp2", "modf", "nan_to_num", "positive", "rad2deg",
+    "radians", "real", "round", "signbit", "sinc", "unwrap",
 ]  # fmt: skip
 
 
 def clip(
-    a: ArrayLike, a_min: ArrayLike | None = None, a_max: ArrayLike | None = None, out: None = None, *,
-    min: ArrayLike | None = None, max: ArrayLike | None = None, dtype: DType = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    a_min: ArrayLike | None = None,
+    a_max: ArrayLike | None = None,
+    out: None = None,
+    *,
+    min: ArrayLike | None = None,
+    max: ArrayLike | None = None,
+    dtype: DType = None,
+) -> Array:
     """Limit the values to [a_min, a_max]; the slope at a constant bound is 0 (minimum norm). See `numpy.clip`."""
     refuse_out("clip", out)
     lower, upper = (min if a_min is None else a_min), (max if a_max is None else a_max)

@@ -20,7 +20,9 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *arg
     rows = moveaxis(arr, axis, -1)
     outer = rows.shape[:-1]
     if math.prod(outer) == 0:
-        raise ValueError(f"apply_along_axis: shape {arr.shape} has no vector along axis {axis} to apply the function to")
+        raise ValueError(
+            f"apply_along_axis: shape {arr.shape} has no vector along axis {axis} to apply the function to"
+        )
     flat = ops.reshape(rows, (math.prod(outer), rows.shape[-1]))
     results = ops.stack([operand(func1d(ops.getitem(flat, i), *args, **kwargs)) for i in range(flat.shape[0])], 0)
     inner = results.shape[1:]

@@ -12,8 +12,8 @@ from wengert.numpy.arrays import ArrayLike, concrete, is_array, normalize_axis, 
 from wengert.numpy.shaping import along, moveaxis, ravel
 
 __all__ = [
-    "choose", "compress", "diag", "diagflat", "diagonal", "extract", "piecewise", "select", "take", "take_along_axis", "trace",
-    "tril", "triu", "vander",
+    "choose", "compress", "diag", "diagflat", "diagonal", "extract", "piecewise", "select", "take",
+    "take_along_axis", "trace", "tril", "triu", "vander",
 ]  # fmt: skip
 
 
@@ -54,7 +54,9 @@ def take_along_axis(arr: ArrayLike, indices: ArrayLike, axis: int | None = -1) -
         arr, axis = ravel(arr), 0
     axis = normalize_axis("take_along_axis", axis, arr.ndim)
     if index.ndim != arr.ndim:
-        raise ValueError(f"take_along_axis: indices have {index.ndim} axes and the array {arr.ndim}; add axes of length 1")
+        raise ValueError(
+            f"take_along_axis: indices have {index.ndim} axes and the array {arr.ndim}; add axes of length 1"
+        )
     return ops.getitem(arr, fancy_index(arr.shape, index, axis))
 
 
@@ -126,12 +128,16 @@ def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, 
 
 
 def _piecewise_masks(x: Array, condlist: Any, count: int) -> list[np.ndarray[Any, Any]]:
-    single = not isinstance(condlist, (list, tuple)) or (x.ndim and not is_array(condlist) and np.ndim(condlist[0]) == 0)
+    single = not isinstance(condlist, (list, tuple)) or (
+        x.ndim and not is_array(condlist) and np.ndim(condlist[0]) == 0
+    )
     masks = [np.broadcast_to(concrete(c).astype(bool), x.shape) for c in ([condlist] if single else condlist)]
     if count == len(masks) + 1:
         masks.append(~np.any(masks, axis=0))
     if count != len(masks):
-        raise ValueError(f"piecewise: {len(masks)} conditions need {len(masks)} or {len(masks) + 1} functions, got {count}")
+        raise ValueError(
+            f"piecewise: {len(masks)} conditions need {len(masks)} or {len(masks) + 1} functions, got {count}"
+        )
     return masks
 
 
@@ -147,7 +153,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     if a.ndim < 2:
         raise ValueError(f"diagonal: needs at least 2 axes, got shape {a.shape}; use diag to build a matrix")
     a = moveaxis(a, (axis1, axis2), (-2, -1))
-    return ops.getitem(a, (..., *_diagonal_index(*a.shape[-2:], offset)))
+    return ops.getitem(a, (..., *_diagonal_index(a.shape[-2], a.shape[-1], offset)))
 
 
 def diag(v: ArrayLike, k: int = 0) -> Array:
@@ -166,9 +172,7 @@ def diagflat(v: ArrayLike, k: int = 0) -> Array:
     return diag(ravel(v), k)
 
 
-def trace(
-    a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None
-) -> Array:
+def trace(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: None = None) -> Array:
     """Sum along a diagonal. See `numpy.trace`."""
     refuse_out("trace", out)
     line = diagonal(a, offset, axis1, axis2)

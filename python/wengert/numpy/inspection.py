@@ -11,9 +11,9 @@ from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, Axis, DType, concrete, normalize_axes, operand, operands
 
 __all__ = [
-    "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "astype", "can_cast", "common_type",
-    "isclose", "iscomplex", "iscomplexobj", "isreal", "isrealobj", "isscalar", "may_share_memory", "min_scalar_type", "ndim",
-    "promote_types", "result_type", "shape", "shares_memory", "size",
+    "allclose", "array2string", "array_equal", "array_equiv", "array_repr", "array_str", "astype", "can_cast",
+    "common_type", "isclose", "iscomplex", "iscomplexobj", "isreal", "isrealobj", "isscalar", "may_share_memory",
+    "min_scalar_type", "ndim", "promote_types", "result_type", "shape", "shares_memory", "size",
 ]  # fmt: skip
 
 
@@ -113,9 +113,7 @@ def array2string(a: Array, *args: Any, **kwargs: Any) -> str:
     return np.array2string(concrete(a), *args, **kwargs)
 
 
-def isclose(
-    a: ArrayLike, b: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Array:
+def isclose(a: ArrayLike, b: ArrayLike, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Array:
     """|a - b| <= atol + rtol * |b|, elementwise. See `numpy.isclose`."""
     a, b = operands(a, b)
     near = ops.less_equal(ops.absolute(ops.subtract(a, b)), ops.add(atol, ops.multiply(rtol, ops.absolute(b))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from wengert.numpy.arrays import ArrayLike, DType, concrete, is_array, normalize
 from wengert.numpy.shaping import along, atleast_1d, atleast_2d, atleast_3d, ravel
 
 __all__ = [
-    "append", "array_split", "block", "column_stack", "concat", "concatenate", "delete", "dsplit", "dstack", "hsplit",
-    "hstack", "insert", "split", "stack", "unstack", "vsplit", "vstack",
+    "append", "array_split", "block", "column_stack", "concat", "concatenate", "delete", "dsplit", "dstack",
+    "hsplit", "hstack", "insert", "split", "stack", "unstack", "vsplit", "vstack",
 ]  # fmt: skip
 
 
@@ -25,7 +26,13 @@ def _parts(name: str, arrays: ArrayLike) -> list[Array]:
 
 
 def concatenate(
-    arrays: Sequence[ArrayLike], /, axis: int | None = 0, out: None = None, *, dtype: DType = None, casting: str = "same_kind"
+    arrays: Sequence[ArrayLike],
+    /,
+    axis: int | None = 0,
+    out: None = None,
+    *,
+    dtype: DType = None,
+    casting: str = "same_kind",
 ) -> Array:
     """Join along an existing axis; axis=None flattens first. See `numpy.concatenate`."""
     refuse_out("concatenate", out)
@@ -122,7 +129,7 @@ def array_split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list
         cuts = np.cumsum([0] + extra * [each + 1] + (sections - extra) * [each]).tolist()
     else:
         cuts = [0, *(int(i) for i in concrete(indices_or_sections)), length]
-    return [ops.getitem(ary, along(axis, slice(a, b))) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [ops.getitem(ary, along(axis, slice(a, b))) for a, b in pairwise(cuts)]
 
 
 def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array]:

@@ -33,7 +33,9 @@ def norm(x: ArrayLike, ord: Any = None, axis: Axis = None, keepdims: bool = Fals
     if len(axes) == 1:
         return _vector_norm(x, 2 if ord is None else ord, axes, keepdims)
     if len(axes) != 2:
-        raise ValueError(f"norm: axis={axis} of shape {x.shape} names {len(axes)} axes; name one (vector) or two (matrix)")
+        raise ValueError(
+            f"norm: axis={axis} of shape {x.shape} names {len(axes)} axes; name one (vector) or two (matrix)"
+        )
     return _matrix_norm(x, ord, axes, keepdims)
 
 
@@ -107,7 +109,7 @@ def _matrix_norm(x: Array, ord: Any, axes: tuple[int, ...], keepdims: bool) -> A
     summed, compared = {1: (0, 1), -1: (0, 1), math.inf: (1, 0), -math.inf: (1, 0)}.get(ord, (None, None))
     if summed is None or compared is None:
         raise NotImplementedError(
-            f"norm: ord={ord!r} of a matrix needs singular values, which have no rule yet; use 'fro', 1, -1, inf or -inf"
+            f"norm: ord={ord!r} of a matrix needs singular values, which have no rule; use 'fro', 1, -1, inf or -inf"
         )
     sums = ops.sum(ops.absolute(x), axes[summed], True)
     result = (ops.max if ord > 0 else ops.min)(sums, axes[compared], True)

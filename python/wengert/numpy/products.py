@@ -54,7 +54,9 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, *, axis: int = -1) -> Array:
     x1, x2 = operands(x1, x2)
     x1, x2 = (moveaxis(x, normalize_axis("vecdot", axis, x.ndim), -1) for x in (x1, x2))
     if x1.shape[-1] != x2.shape[-1]:
-        raise ValueError(f"vecdot: lengths {x1.shape[-1]} and {x2.shape[-1]} of axis {axis} differ in {x1.shape}, {x2.shape}")
+        raise ValueError(
+            f"vecdot: lengths {x1.shape[-1]} and {x2.shape[-1]} of axis {axis} differ in {x1.shape}, {x2.shape}"
+        )
     return ops.sum(ops.multiply(x1, x2), -1)
 
 
@@ -73,7 +75,9 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: int | Sequence[Any] = 2) -> Arra
     a, b = operands(a, b)
     axes_a, axes_b = _summed_axes(a, b, axes)
     if [a.shape[i] for i in axes_a] != [b.shape[i] for i in axes_b]:
-        raise ValueError(f"tensordot: axes {axes_a} of shape {a.shape} and axes {axes_b} of shape {b.shape} differ in length")
+        raise ValueError(
+            f"tensordot: axes {axes_a} of shape {a.shape} and axes {axes_b} of shape {b.shape} differ in length"
+        )
     free_a = tuple(i for i in range(a.ndim) if i not in axes_a)
     free_b = tuple(i for i in range(b.ndim) if i not in axes_b)
     length = math.prod(a.shape[i] for i in axes_a)
@@ -118,7 +122,9 @@ def cross(
     a = moveaxis(a, normalize_axis("cross", axisa, a.ndim), -1)
     b = moveaxis(b, normalize_axis("cross", axisb, b.ndim), -1)
     if a.shape[-1] != 3 or b.shape[-1] != 3:
-        raise ValueError(f"cross: vectors must have 3 elements, got {a.shape[-1]} and {b.shape[-1]}; append a zero to 2-D ones")
+        raise ValueError(
+            f"cross: vectors must have 3 elements, got {a.shape[-1]} and {b.shape[-1]}; append a zero to 2-D ones"
+        )
     turned = np.array([1, 2, 0])
     product = a * b[..., turned] - a[..., turned] * b
     return moveaxis(product[..., turned], -1, axisc)

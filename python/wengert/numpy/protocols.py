@@ -76,9 +76,17 @@ def array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
 
 
 def _call_with_keywords(
-    ufunc: np.ufunc, function: Callable[..., Any], inputs: Sequence[Any], out: Any = None, where: Any = True,
-    dtype: Any = None, casting: str = "same_kind", order: str = "K", subok: bool = True, **rest: Any,
-) -> Any:  # fmt: skip
+    ufunc: np.ufunc,
+    function: Callable[..., Any],
+    inputs: Sequence[Any],
+    out: Any = None,
+    where: Any = True,
+    dtype: Any = None,
+    casting: str = "same_kind",
+    order: str = "K",
+    subok: bool = True,
+    **rest: Any,
+) -> Any:
     name = f"numpy.{ufunc.__name__}"
     if rest and set(rest) - {"axis"}:
         raise TypeError(f"{name}: {', '.join(rest)} not supported for Arrays; use the functions of wengert.numpy")
@@ -91,12 +99,12 @@ def _call_with_keywords(
 
 
 def _single_out(name: str, ufunc: np.ufunc, out: Any) -> Array | None:
-    if out is None or out == (None,) * ufunc.nout:
+    if out is None or all(o is None for o in out):
         return None
     if ufunc.nout != 1 or not isinstance(out[0], Array):
         raise TypeError(
             f"{name}: out= is a NumPy array, which cannot carry derivatives; assign the result instead "
-            "(and write `a = a + x`, not `a += x`, when `a` is a NumPy array), or make it an Array: wengert.numpy.array(a)"
+            "(write `a = a + x`, not `a += x`), or make the NumPy array an Array first: wengert.numpy.array(a)"
         )
     return out[0]
 

@@ -11,8 +11,8 @@ from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, Axis, DType, floating, normalize_axes, operand, refuse_out
 
 __all__ = [
-    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanmax", "nanmean", "nanmin",
-    "nanprod", "nanstd", "nansum", "nanvar", "prod", "ptp", "std", "sum", "var",
+    "all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "max", "mean", "min", "nanmax", "nanmean",
+    "nanmin", "nanprod", "nanstd", "nansum", "nanvar", "prod", "ptp", "std", "sum", "var",
 ]  # fmt: skip
 
 
@@ -29,9 +29,14 @@ def _masked(x: Array, where: ArrayLike | None, identity: Any) -> Array:
 
 
 def sum(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Array:
     """Sum over the axes. See `numpy.sum`."""
     refuse_out("sum", out)
     a = _masked(operand(a) if dtype is None else ops.astype(operand(a), dtype), where, 0)
@@ -40,9 +45,14 @@ def sum(
 
 
 def prod(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Array:
     """Product over the axes, its derivative right with zeros too. See `numpy.prod`."""
     refuse_out("prod", out)
     a = _masked(operand(a) if dtype is None else ops.astype(operand(a), dtype), where, 1)
@@ -51,17 +61,25 @@ def prod(
 
 
 def max(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, initial: ArrayLike | None = None,
+    a: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Largest element over the axes; ties share the derivative evenly. See `numpy.max`."""
     return _extremum("max", a, axis, out, keepdims, initial, where)
 
 
 def min(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, initial: ArrayLike | None = None,
+    a: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Smallest element over the axes; ties share the derivative evenly. See `numpy.min`."""
     return _extremum("min", a, axis, out, keepdims, initial, where)
 
@@ -122,9 +140,14 @@ def count_nonzero(a: ArrayLike, axis: Axis = None, *, keepdims: bool = False) ->
 
 
 def mean(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False, *,
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Arithmetic mean over the axes. See `numpy.mean`."""
     refuse_out("mean", out)
     a = operand(a) if dtype is None else ops.astype(operand(a), dtype)
@@ -141,9 +164,17 @@ def _selected(x: Array, where: ArrayLike, axis: Axis, keepdims: bool) -> Array:
 
 
 def var(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, ddof: float = 0, keepdims: bool = False, *,
-    where: ArrayLike | None = None, mean: ArrayLike | None = None, correction: float | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
     """Variance over the axes, divided by n - ddof. See `numpy.var`."""
     refuse_out("var", out)
     a = floating(a) if dtype is None else ops.astype(operand(a), dtype)
@@ -162,9 +193,17 @@ _mean = mean
 
 
 def std(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, ddof: float = 0, keepdims: bool = False, *,
-    where: ArrayLike | None = None, mean: ArrayLike | None = None, correction: float | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
     """Standard deviation over the axes; where it is 0 its derivative is 0 (minimum norm). See `numpy.std`."""
     refuse_out("std", out)
     return root(var(a, axis, dtype, None, ddof, keepdims, where=where, mean=mean, correction=correction))
@@ -195,41 +234,65 @@ def without_nan(a: ArrayLike, identity: float) -> Array:
 
 
 def nansum(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Array:
     """Sum that counts NaN as 0. See `numpy.nansum`."""
     return sum(without_nan(a, 0.0), axis, dtype, out, keepdims, initial, where)
 
 
 def nanprod(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False,
-    initial: ArrayLike | None = None, where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
+    where: ArrayLike | None = None,
+) -> Array:
     """Product that counts NaN as 1. See `numpy.nanprod`."""
     return prod(without_nan(a, 1.0), axis, dtype, out, keepdims, initial, where)
 
 
 def nanmax(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, initial: ArrayLike | None = None,
+    a: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Largest element that is not NaN; NaN if there is none. See `numpy.nanmax`."""
     return _nan_extremum("max", a, axis, out, keepdims, initial, where, -math.inf)
 
 
 def nanmin(
-    a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False, initial: ArrayLike | None = None,
+    a: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: ArrayLike | None = None,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Smallest element that is not NaN; NaN if there is none. See `numpy.nanmin`."""
     return _nan_extremum("min", a, axis, out, keepdims, initial, where, math.inf)
 
 
 def _nan_extremum(
-    name: str, a: ArrayLike, axis: Axis, out: None, keepdims: bool, initial: ArrayLike | None, where: ArrayLike | None,
+    name: str,
+    a: ArrayLike,
+    axis: Axis,
+    out: None,
+    keepdims: bool,
+    initial: ArrayLike | None,
+    where: ArrayLike | None,
     worst: float,
-) -> Array:  # fmt: skip
+) -> Array:
     a = operand(a)
     result = _extremum(name, without_nan(a, worst), axis, out, keepdims, initial, where)
     if a.dtype.kind != "f" or initial is not None:
@@ -242,25 +305,46 @@ def _and_number(a: Array, where: ArrayLike | None) -> Array:
 
 
 def nanmean(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, keepdims: bool = False, *,
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
     where: ArrayLike | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Mean of the elements that are not NaN. See `numpy.nanmean`."""
     return mean(a, axis, dtype, out, keepdims, where=_and_number(floating(a), where))
 
 
 def nanvar(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, ddof: float = 0, keepdims: bool = False, *,
-    where: ArrayLike | None = None, mean: ArrayLike | None = None, correction: float | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
     """Variance of the elements that are not NaN; NaN where too few are left. See `numpy.nanvar`."""
     a = floating(a)
     return var(a, axis, dtype, out, ddof, keepdims, where=_and_number(a, where), mean=mean, correction=correction)
 
 
 def nanstd(
-    a: ArrayLike, axis: Axis = None, dtype: DType = None, out: None = None, ddof: float = 0, keepdims: bool = False, *,
-    where: ArrayLike | None = None, mean: ArrayLike | None = None, correction: float | None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    axis: Axis = None,
+    dtype: DType = None,
+    out: None = None,
+    ddof: float = 0,
+    keepdims: bool = False,
+    *,
+    where: ArrayLike | None = None,
+    mean: ArrayLike | None = None,
+    correction: float | None = None,
+) -> Array:
     """Standard deviation of the elements that are not NaN. See `numpy.nanstd`."""
     return root(nanvar(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction))

@@ -11,9 +11,9 @@ from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, Axis, Shape, normalize_axes, normalize_axis, operand, operands, refuse
 
 __all__ = [
-    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "expand_dims", "flip",
-    "fliplr", "flipud", "matrix_transpose", "moveaxis", "pad", "permute_dims", "ravel", "repeat", "reshape", "resize", "roll",
-    "rollaxis", "rot90", "squeeze", "swapaxes", "tile", "transpose",
+    "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "expand_dims",
+    "flip", "fliplr", "flipud", "matrix_transpose", "moveaxis", "pad", "permute_dims", "ravel", "repeat", "reshape",
+    "resize", "roll", "rollaxis", "rot90", "squeeze", "swapaxes", "tile", "transpose",
 ]  # fmt: skip
 
 broadcast_shapes = np.broadcast_shapes
@@ -223,7 +223,9 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **kwargs: Any)
     if mode not in ("edge", "reflect", "symmetric", "wrap", "empty"):
         raise NotImplementedError(f"pad: mode={mode!r} has no rule; use constant, edge, reflect, symmetric or wrap")
     if kwargs.get("reflect_type", "even") != "even":
-        raise NotImplementedError("pad: reflect_type='odd' has no rule; combine pad(mode='edge') with 'even' reflection")
+        raise NotImplementedError(
+            "pad: reflect_type='odd' has no rule; combine pad(mode='edge') with 'even' reflection"
+        )
     if mode == "empty":
         return _pad_constant(array, widths, 0, kwargs)
     for axis, width in enumerate(widths):
@@ -248,7 +250,7 @@ def _block(array: Array, axis: int, length: int, value: ArrayLike) -> Array:
 
 
 def _pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
-    """One (before, after) for every axis from NumPy's spellings: n, (n,), (before, after), ((before, after), …), dict."""
+    """One (before, after) for every axis from NumPy's spellings: n, (before, after), ((before, after), …), dict."""
     if isinstance(given, dict):
         chosen = {normalize_axis("pad", axis, ndim): pair for axis, pair in given.items()}
         return [_pairs(name, chosen.get(axis, 0), 1)[0] for axis in range(ndim)]
@@ -260,4 +262,6 @@ def _pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
         return [(row[0], row[-1]) for row in rows]
     if len(rows) in (1, 2):
         return [(rows[0], rows[-1])] * ndim
-    raise ValueError(f"pad: {name}={given!r} does not fit {ndim} axes; give n, (before, after) or one pair for each axis")
+    raise ValueError(
+        f"pad: {name}={given!r} does not fit {ndim} axes; give n, (before, after) or one pair for each axis"
+    )

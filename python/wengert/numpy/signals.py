@@ -15,9 +15,13 @@ __all__ = ["convolve", "correlate", "interp", "polyval"]
 
 
 def interp(
-    x: ArrayLike, xp: ArrayLike, fp: ArrayLike, left: ArrayLike | None = None, right: ArrayLike | None = None,
+    x: ArrayLike,
+    xp: ArrayLike,
+    fp: ArrayLike,
+    left: ArrayLike | None = None,
+    right: ArrayLike | None = None,
     period: float | None = None,
-) -> Array:  # fmt: skip
+) -> Array:
     """Piecewise linear interpolation, differentiable in x, xp and fp; at a knot the right slope. See `numpy.interp`."""
     x, xp, fp = floating(x), floating(xp), floating(fp)
     if xp.ndim != 1 or xp.shape != fp.shape or xp.size == 0:

@@ -42,7 +42,7 @@ def sort(
 
 
 def _share_ties(x: Array) -> Array:
-    """`x`, sorted along its last axis, with equal neighbours replaced by their mean: the same values, shared derivatives."""
+    """`x`, sorted along its last axis, with the same values, and derivatives shared among equal neighbours."""
     values = concrete(x)
     if values.size == 0:
         return x
@@ -77,9 +77,15 @@ def searchsorted(a: ArrayLike, v: ArrayLike, side: Any = "left", sorter: ArrayLi
 
 
 def unique(
-    ar: ArrayLike, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
-    axis: int | None = None, *, equal_nan: bool = True, sorted: bool = True,
-) -> Any:  # fmt: skip
+    ar: ArrayLike,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    *,
+    equal_nan: bool = True,
+    sorted: bool = True,
+) -> Any:
     """Sorted distinct elements, each taken from its first place (so with derivative). See `numpy.unique`."""
     ar = operand(ar)
     found = np.unique(

@@ -68,18 +68,32 @@ def median(
 
 
 def quantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Array:
     """q-th quantiles, differentiable in `a` and, for continuous methods, in `q`. See `numpy.quantile`."""
     refuse("quantile", "repeat the elements or sort them with their weights", weights=weights)
     return _quantile("quantile", a, q, axis, out, method, keepdims, ignore_nan=False)
 
 
 def percentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Array:
     """q-th percentiles. See `numpy.percentile`."""
     refuse("percentile", "repeat the elements or sort them with their weights", weights=weights)
     return _quantile("percentile", a, ops.divide(floating(q), 100.0), axis, out, method, keepdims, ignore_nan=False)
@@ -93,18 +107,32 @@ def nanmedian(
 
 
 def nanquantile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Array:
     """q-th quantiles of the elements that are not NaN. See `numpy.nanquantile`."""
     refuse("nanquantile", "repeat the elements or sort them with their weights", weights=weights)
     return _quantile("nanquantile", a, q, axis, out, method, keepdims, ignore_nan=True)
 
 
 def nanpercentile(
-    a: ArrayLike, q: ArrayLike, axis: Axis = None, out: None = None, overwrite_input: bool = False, method: str = "linear",
-    keepdims: bool = False, *, weights: None = None,
-) -> Array:  # fmt: skip
+    a: ArrayLike,
+    q: ArrayLike,
+    axis: Axis = None,
+    out: None = None,
+    overwrite_input: bool = False,
+    method: str = "linear",
+    keepdims: bool = False,
+    *,
+    weights: None = None,
+) -> Array:
     """q-th percentiles of the elements that are not NaN. See `numpy.nanpercentile`."""
     refuse("nanpercentile", "repeat the elements or sort them with their weights", weights=weights)
     return _quantile("nanpercentile", a, ops.divide(floating(q), 100.0), axis, out, method, keepdims, ignore_nan=True)
@@ -172,9 +200,16 @@ def _position(q: Array, count: Any, method: str) -> Array:
 
 
 def cov(
-    m: ArrayLike, y: ArrayLike | None = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None,
-    fweights: None = None, aweights: None = None, *, dtype: Any = None,
-) -> Array:  # fmt: skip
+    m: ArrayLike,
+    y: ArrayLike | None = None,
+    rowvar: bool = True,
+    bias: bool = False,
+    ddof: int | None = None,
+    fweights: None = None,
+    aweights: None = None,
+    *,
+    dtype: Any = None,
+) -> Array:
     """Covariance matrix of variables in rows. See `numpy.cov`."""
     refuse("cov", "repeat or weight the observations yourself", fweights=fweights, aweights=aweights)
     x = _variables(m, rowvar)
