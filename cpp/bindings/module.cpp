@@ -1,3 +1,20 @@
 #include <pybind11/pybind11.h>
 
-PYBIND11_MODULE(_core, m) { m.doc() = "The compiled core of wengert."; }
+#include "bindings/array_type.h"
+#include "bindings/bind_ad.h"
+#include "bindings/bind_ops.h"
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "The compiled core of wengert: arrays, primitives, levels of differentiation.";
+  pybind11::register_exception_translator([](std::exception_ptr p) {
+    try {
+      if (p) std::rethrow_exception(p);
+    } catch (const wengert::Error&) {
+      wengert::bindings::set_python_error();
+    } catch (const wengert::bindings::PythonError&) {
+    }
+  });
+  wengert::bindings::bind_array_type(m);
+  wengert::bindings::bind_ops(m);
+  wengert::bindings::bind_ad(m);
+}

@@ -1,0 +1,365 @@
+#include "ad/apply.h"
+
+#include "ad/rules.h"
+#include "ad/tape.h"
+#include "ops/evaluate.h"
+
+namespace wengert::ad {
+
+using ops::code_of;
+using ops::info;
+
+namespace {
+
+__attribute__((tls_model("initial-exec"))) thread_local int depth_of_thread = 0;
+__attribute__((tls_model("initial-exec"))) thread_local bool recording = true;
+
+constexpr int kFew = 4;  // operands kept on the stack
+
+Value evaluate(OpCode op, const Value* args, int n, const ParamsRef& params) {
+  const ops::Info& f = info(op);
+  if (f.elementwise) return Value(n == 1 ? ops::unary(op, args[0].array) : ops::binary(op, args[0].array, args[1].array));
+  if (n <= kFew) {
+    ArrayRef a[kFew];
+    for (int i = 0; i < n; ++i) a[i] = args[i].array;
+    return Value(ops::evaluate(op, {a, static_cast<size_t>(n)}, params.get()));
+  }
+  std::vector<ArrayRef> a(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) a[static_cast<size_t>(i)] = args[i].array;
+  return Value(ops::evaluate(op, a, params.get()));
+}
+
+Trace* higher(Trace* a, Trace* b) {
+  if (!a || b->depth > a->depth) return b;
+  if (a->depth > b->depth || a->depth == 0) return a;
+  runtime_error(
+      "wengert: values of two different transforms meet: one of them was kept after its transform had ended, or came "
+      "from another thread; return it from the function instead, or use stop_gradient");
+}
+
+Trace* highest(const Value* args, int n) {
+  Trace* top = nullptr;
+  for (int i = 0; i < n; ++i) {
+    Trace* t = args[i].trace.get();
+    if (t && t != top) top = higher(top, t);
+  }
+  if (top && !top->alive)
+    runtime_error(
+        "wengert: a value is used after the transform it belongs to has ended; return it from the function (has_aux=True), "
+        "or take its number with float() or numpy()");
+  return top;
+}
+
+Value traced(const Value& primal, TraceRef t, uint32_t node) {
+  Value v;
+  v.array = primal.array;
+  v.node = node;
+  if (primal.trace) {
+    v.box = Ref<Box>(new Box);
+    v.box->primal = primal;
+  }
+  v.trace = std::move(t);
+  return v;
+}
+
+// The value of the operation one level down.
+Value evaluate_below(OpCode op, const Value* args, int n, const ParamsRef& params, const Trace* level) {
+  bool flat = true;
+  for (int i = 0; i < n; ++i) flat &= args[i].trace.get() == level ? !args[i].box : !args[i].trace;
+  if (flat) return evaluate(op, args, n, params);
+  std::vector<Value> lower(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) lower[static_cast<size_t>(i)] = below(args[i], level);
+  return apply(op, lower.data(), n, params);
+}
+
+bool carries_derivative(OpCode op, const Value& result) {
+  return info(op).differentiable && core::is_float(result.dtype());
+}
+
+// With one constant operand the subgradient at a tie is another one (see ops/elementwise.h).
+OpCode recorded_code(OpCode op, bool both_active) {
+  if (both_active) return op;
+  if (op == code_of<ops::Maximum>) return code_of<ops::MaximumOfConstant>;
+  if (op == code_of<ops::Minimum>) return code_of<ops::MinimumOfConstant>;
+  return op;
+}
+
+uint32_t append(Tape& tape, OpCode op, uint32_t* nodes, const Value* args, int n, const Trace* level, const Value& out,
+                const ParamsRef& params) {
+  if (n == 2) op = recorded_code(op, nodes[0] != kNoNode && nodes[1] != kNoNode);
+  return tape.append(op, nodes, args, n, level, out, params);
+}
+
+Value record(ReverseTrace* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+  Value out = evaluate_below(op, args, n, params, t);
+  if (!carries_derivative(op, out)) return out;
+  uint32_t few[kFew];
+  std::vector<uint32_t> many;
+  uint32_t* nodes = few;
+  if (n > kFew) {
+    many.resize(static_cast<size_t>(n));
+    nodes = many.data();
+  }
+  for (int i = 0; i < n; ++i) nodes[i] = args[i].trace.get() == t ? args[i].node : kNoNode;
+  const uint32_t node = append(t->tape, op, nodes, args, n, t, out, params);
+  return traced(out, TraceRef(t), node);
+}
+
+// ---- values that require gradients (depth 0) ----------------------------------------------------------------------
+
+ReverseTrace* resolve(Trace* t, uint32_t& node) {
+  auto* r = static_cast<ReverseTrace*>(t);
+  while (r->merged_into) {
+    node += r->offset;
+    r = r->merged_into.get();
+  }
+  return r;
+}
+
+void merge(ReverseTrace* into, ReverseTrace* from) {
+  from->offset = into->tape.absorb(from->tape);
+  for (auto& [node, leaf] : from->leaves) into->leaves.emplace_back(node + from->offset, leaf);
+  from->leaves.clear();
+  from->merged_into = ReverseRef(into);
+}
+
+uint32_t leaf_node(ReverseTrace* t, Leaf* leaf, const Value& v) {
+  auto& leaves = t->leaves;
+  if (leaf->last_index < leaves.size() && leaves[leaf->last_index].second.get() == leaf)
+    return leaves[leaf->last_index].first;
+  for (size_t i = 0; i < leaves.size(); ++i)
+    if (leaves[i].second.get() == leaf) {
+      leaf->last_index = static_cast<uint32_t>(i);
+      return leaves[i].first;
+    }
+  const uint32_t node = t->tape.leaf(*v.array);
+  leaf->last_index = static_cast<uint32_t>(leaves.size());
+  leaves.emplace_back(node, LeafRef(leaf));
+  return node;
+}
+
+Value record_ambient(OpCode op, const Value* args, int n, const ParamsRef& params) {
+  std::vector<Value> plain(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) plain[static_cast<size_t>(i)] = Value(args[i].array);
+  Value out = evaluate(op, plain.data(), n, params);
+  if (!recording || !carries_derivative(op, out)) return out;
+  ReverseRef tape;
+  for (int i = 0; i < n; ++i) {
+    if (!args[i].trace || args[i].trace->kind != Trace::Kind::reverse) continue;
+    uint32_t node = 0;
+    ReverseRef t(resolve(args[i].trace.get(), node));
+    if (!tape) tape = t;
+    if (tape == t) continue;
+    if (t->tape.size() > tape->tape.size()) std::swap(t, tape);
+    merge(tape.get(), t.get());
+  }
+  if (!tape) tape = ReverseRef(new ReverseTrace(0));
+  std::vector<uint32_t> nodes(static_cast<size_t>(n), kNoNode);
+  for (int i = 0; i < n; ++i) {
+    Trace* a = args[i].trace.get();
+    uint32_t& node = nodes[static_cast<size_t>(i)];
+    if (!a) continue;
+    if (a->kind == Trace::Kind::leaf) {
+      node = leaf_node(tape.get(), static_cast<Leaf*>(a), args[i]);
+    } else {
+      node = args[i].node;
+      resolve(a, node);
+    }
+  }
+  const uint32_t node = append(tape->tape, op, nodes.data(), args, n, tape.get(), out, params);
+  return traced(out, TraceRef(tape.get()), node);
+}
+
+// ---- forward mode -------------------------------------------------------------------------------------------------
+
+Value push_forward(DualTrace* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+  std::vector<Value> primals(static_cast<size_t>(n)), tangents(static_cast<size_t>(n));
+  int active = 0;
+  for (int i = 0; i < n; ++i) {
+    const auto k = static_cast<size_t>(i);
+    primals[k] = below(args[i], t);
+    if (args[i].trace.get() != t) continue;
+    tangents[k] = args[i].box->tangent;
+    ++active;
+  }
+  Value out = apply(op, primals.data(), n, params);
+  if (!carries_derivative(op, out)) return out;
+  const OpCode rule = n == 2 ? recorded_code(op, active == 2) : op;
+  Value tangent = tangent_of(rule, primals, tangents, out, params, t->tangents);
+  Value v = traced(out, TraceRef(t), 0);
+  if (!v.box) {
+    v.box = Ref<Box>(new Box);
+    v.box->primal = out;
+  }
+  v.box->tangent = std::move(tangent);
+  return v;
+}
+
+// ---- listings -----------------------------------------------------------------------------------------------------
+
+Value list(Listing* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+  Value out = evaluate_below(op, args, n, params, t);
+  Listing::Entry e;
+  e.op = op;
+  e.params = params;
+  for (int i = 0; i < n; ++i) {
+    if (args[i].trace.get() == t) {
+      e.args.push_back(args[i].node);
+    } else {
+      e.args.push_back(static_cast<uint32_t>(t->entries.size()));
+      t->entries.push_back({-2, {}, {}, args[i].array, {}, {}});
+    }
+  }
+  e.value = out.array;
+  if (location_hook) e.location = location_hook();
+  t->entries.push_back(std::move(e));
+  return traced(out, TraceRef(t), static_cast<uint32_t>(t->entries.size() - 1));
+}
+
+void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
+  if (op == code_of<ops::SliceUpdate>) ops::SliceUpdate::in_place(x, v, p);
+  else if (op == code_of<ops::SliceAdd>) ops::SliceAdd::in_place(x, v, p);
+  else if (op == code_of<ops::GatherUpdate>) ops::GatherUpdate::in_place(x, v, p);
+  else ops::GatherAdd::in_place(x, v, p);
+}
+
+}  // namespace
+
+std::string (*location_hook)() = nullptr;
+
+Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
+  Trace* top = highest(args, n);
+  if (!top) return evaluate(op, args, n, params);
+  if (top->depth == 0) return record_ambient(op, args, n, params);
+  switch (top->kind) {
+    case Trace::Kind::reverse:
+      return record(static_cast<ReverseTrace*>(top), op, args, n, params);
+    case Trace::Kind::dual:
+      return push_forward(static_cast<DualTrace*>(top), op, args, n, params);
+    default:
+      return list(static_cast<Listing*>(top), op, args, n, params);
+  }
+}
+
+void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
+  Value args[2] = {x, v};
+  Trace* top = highest(args, 2);
+  const bool reverse = top && top->kind == Trace::Kind::reverse && top->depth > 0;
+  if (top && !reverse) {
+    x = apply(op, args, 2, params);
+    return;
+  }
+  for (const Value& a : args)
+    if (a.trace && (a.trace.get() != top || a.box)) {
+      x = apply(op, args, 2, params);
+      return;
+    }
+  args[0].array = nullptr;  // else the array would have two owners and be copied
+  ArrayRef a = std::move(x.array);
+  try {
+    change_in_place(op, a, v.array, *params);
+  } catch (...) {
+    x.array = std::move(a);
+    throw;
+  }
+  if (!top) {
+    x = Value(std::move(a));
+    return;
+  }
+  auto* t = static_cast<ReverseTrace*>(top);
+  uint32_t nodes[2];
+  for (int i = 0; i < 2; ++i) nodes[i] = args[i].trace.get() == t ? args[i].node : kNoNode;
+  const Value out(std::move(a));
+  const uint32_t node = t->tape.append(op, nodes, args, 2, t, out, params);
+  x = traced(out, TraceRef(t), node);
+}
+
+int current_depth() { return depth_of_thread; }
+void push_level() { ++depth_of_thread; }
+void pop_level() { --depth_of_thread; }
+Depth::Depth() { push_level(); }
+Depth::~Depth() { pop_level(); }
+bool recording_enabled() { return recording; }
+void set_recording_enabled(bool on) { recording = on; }
+
+// ---- promotion ----------------------------------------------------------------------------------------------------
+
+DType common_type(const Value* args, int n) {
+  int strong = -1, weak = -1;
+  for (int i = 0; i < n; ++i) {
+    int& t = args[i].weak ? weak : strong;
+    const auto own = static_cast<int>(args[i].dtype());
+    t = t < 0 ? own : static_cast<int>(core::promote(static_cast<DType>(t), static_cast<DType>(own)));
+  }
+  if (strong < 0) return static_cast<DType>(weak);
+  const auto s = static_cast<DType>(strong);
+  if (weak < 0) return s;
+  const auto w = static_cast<DType>(weak);
+  if (w == DType::b1) return s;
+  if (core::is_float(w)) return core::is_float(s) ? s : DType::f64;
+  return s == DType::b1 ? DType::i64 : s;  // an integer literal takes any number type
+}
+
+Value astype(const Value& x, DType t) {
+  if (x.dtype() == t) return x;
+  if (x.plain()) {
+    Value v(core::cast(x.array, t));
+    v.weak = x.weak;
+    return v;
+  }
+  ParamsRef p(new ops::Params);
+  p->number = static_cast<int64_t>(t);
+  return apply(code_of<ops::Astype>, &x, 1, p);
+}
+
+namespace {
+
+DType computing_type(OpCode op, DType common) {
+  const ops::Types types = info(op).types;
+  if (types == ops::Types::floats && !core::is_float(common)) return DType::f64;
+  return common;
+}
+
+}  // namespace
+
+Value apply_unary(OpCode op, const Value& x) {
+  const DType t = computing_type(op, x.dtype());
+  Value r = t == x.dtype() ? apply(op, &x, 1, {}) : [&] {
+    const Value y = astype(x, t);
+    return apply(op, &y, 1, {});
+  }();
+  r.weak = x.weak;
+  return r;
+}
+
+Value apply_binary(OpCode op, const Value& a, const Value& b) {
+  const Value pair[2] = {a, b};
+  const DType common = a.dtype() == b.dtype() ? a.dtype() : common_type(pair, 2), t = computing_type(op, common);
+  Value r;
+  if (a.dtype() == t && b.dtype() == t) {
+    r = apply(op, pair, 2, {});
+  } else {
+    const Value cast[2] = {astype(a, t), astype(b, t)};
+    r = apply(op, cast, 2, {});
+  }
+  r.weak = a.weak && b.weak;
+  return r;
+}
+
+Value apply_where(const Value& c, const Value& a, const Value& b) {
+  const Value pair[2] = {a, b};
+  const DType t = common_type(pair, 2);
+  const Value args[3] = {astype(c, DType::b1), astype(a, t), astype(b, t)};
+  Value r = apply(code_of<ops::Where>, args, 3, {});
+  r.weak = a.weak && b.weak;
+  return r;
+}
+
+Value apply_structured(OpCode op, const Value& x, const ParamsRef& params) {
+  const Value y = astype(x, computing_type(op, x.dtype()));
+  Value r = apply(op, &y, 1, params);
+  r.weak = x.weak;
+  return r;
+}
+
+}  // namespace wengert::ad

@@ -1,0 +1,33 @@
+// Applying a primitive: the highest level among the operands handles it and recurses below.
+#pragma once
+#include "ad/value.h"
+
+namespace wengert::ad {
+
+// Operands share their element type; their number and shapes are the operation's.
+Value apply(OpCode op, const Value* args, int n, const ParamsRef& params);
+
+// With promotion of the operands to a common type first (NEP 50; literals are weak).
+Value apply_unary(OpCode op, const Value& x);
+Value apply_binary(OpCode op, const Value& a, const Value& b);
+Value apply_where(const Value& c, const Value& a, const Value& b);
+Value apply_structured(OpCode op, const Value& x, const ParamsRef& params);
+// Element type in which an operation on these operands computes.
+DType common_type(const Value* args, int n);
+Value astype(const Value& x, DType t);
+
+// Replaces a part of x, in place where nobody else can see it: x[i] = v costs the part, not the whole.
+void update(OpCode op, Value& x, const Value& v, const ParamsRef& params);
+
+// The levels of this thread.
+int current_depth();
+struct Depth {  // one more level for as long as it lives
+  Depth();
+  ~Depth();
+};
+void push_level();
+void pop_level();
+bool recording_enabled();       // false inside no_grad
+void set_recording_enabled(bool on);
+
+}  // namespace wengert::ad

@@ -1,0 +1,144 @@
+#include "ad/functions.h"
+
+#include "ops/evaluate.h"
+
+namespace wengert::ad {
+
+using ops::code_of;
+using ops::Params;
+
+namespace {
+
+ParamsRef params_of(const Dims& d, bool flag = false) {
+  ParamsRef p(new Params);
+  p->dims[0] = d;
+  p->flag = flag;
+  return p;
+}
+
+Value call(OpCode op, const Value& x, const ParamsRef& p) {
+  Value r = apply(op, &x, 1, p);
+  r.weak = x.weak;
+  return r;
+}
+Value call(OpCode op, const Value& x, const Value& v, const ParamsRef& p) {
+  const Value pair[2] = {x, astype(v, x.dtype())};
+  return apply(op, pair, 2, p);
+}
+
+}  // namespace
+
+Value select(const Value& c, double a, double b, const Value& like) {
+  return apply_where(c, Value(core::scalar(a, like.dtype())), Value(core::scalar(b, like.dtype())));
+}
+
+Value sum(const Value& x, const Dims& axes, bool keepdims) { return call(code_of<ops::Sum>, x, params_of(axes, keepdims)); }
+Value mean(const Value& x, const Dims& axes, bool keepdims) {
+  return call(code_of<ops::Mean>, x, params_of(axes, keepdims));
+}
+Value prod(const Value& x, const Dims& axes, bool keepdims) {
+  return call(code_of<ops::Prod>, x, params_of(axes, keepdims));
+}
+Value cumsum(const Value& x, const Dims& axis, bool reverse) {
+  return call(code_of<ops::Cumsum>, x, params_of(axis, reverse));
+}
+
+Value reshape(const Value& x, const Dims& shape) {
+  return x.shape() == shape ? x : call(code_of<ops::Reshape>, x, params_of(shape));
+}
+
+Value transpose(const Value& x, const Dims& perm) {
+  bool identity = true;
+  for (int i = 0; i < perm.size(); ++i) identity &= perm[i] == i;
+  return identity ? x : call(code_of<ops::Transpose>, x, params_of(perm));
+}
+
+Value matrix_transpose(const Value& x) {
+  const int n = x.shape().size();
+  Dims perm;
+  for (int i = 0; i < n; ++i) perm.push_back(i);
+  std::swap(perm[n - 1], perm[n - 2]);
+  return transpose(x, perm);
+}
+
+Value broadcast_to(const Value& x, const Dims& shape) {
+  return x.shape() == shape ? x : call(code_of<ops::BroadcastTo>, x, params_of(shape));
+}
+
+Value sum_to(const Value& x, const Dims& shape) {
+  if (x.shape() == shape) return x;
+  const int n = x.shape().size(), lead = n - shape.size();
+  Dims axes;
+  for (int i = 0; i < n; ++i)
+    if (i < lead || (shape[i - lead] == 1 && x.shape()[i] != 1)) axes.push_back(i - n);
+  return reshape(sum(x, axes, true), shape);
+}
+
+Value matmul(const Value& a, const Value& b) {
+  const Value pair[2] = {a, b};
+  const DType t = a.dtype() == b.dtype() ? a.dtype() : common_type(pair, 2);
+  const Value args[2] = {astype(a, t), astype(b, t)};
+  return apply(code_of<ops::Matmul>, args, 2, {});
+}
+
+Value concatenate(const std::vector<Value>& xs, const Dims& axis) {
+  return apply(code_of<ops::Concatenate>, xs.data(), static_cast<int>(xs.size()), params_of(axis));
+}
+Value stack(const std::vector<Value>& xs, const Dims& axis) {
+  return apply(code_of<ops::Stack>, xs.data(), static_cast<int>(xs.size()), params_of(axis));
+}
+
+Value slice(const Value& x, const ParamsRef& p) { return call(code_of<ops::Slice>, x, p); }
+Value slice_update(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::SliceUpdate>, x, v, p); }
+Value slice_add(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::SliceAdd>, x, v, p); }
+Value gather(const Value& x, const ParamsRef& p) { return call(code_of<ops::Gather>, x, p); }
+Value gather_update(const Value& x, const Value& v, const ParamsRef& p) {
+  return call(code_of<ops::GatherUpdate>, x, v, p);
+}
+Value gather_add(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::GatherAdd>, x, v, p); }
+
+Value cleared_slice(Value x, const ParamsRef& p) {
+  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), p->dims[3]);
+  update(code_of<ops::SliceUpdate>, x, nothing, p);
+  return x;
+}
+Value cleared_gather(Value x, const ParamsRef& p) {
+  const Dims rest = x.shape().slice(static_cast<int>(p->number), x.shape().size());
+  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), core::concat(p->array->shape, rest));
+  update(code_of<ops::GatherUpdate>, x, nothing, p);
+  return x;
+}
+
+ParamsRef range_params(const Dims& shape, int axis, int64_t from, int64_t step, int64_t count, bool drop) {
+  ParamsRef p(new Params);
+  for (int i = 0; i < shape.size(); ++i) {
+    const bool here = i == axis;
+    p->dims[0].push_back(here ? from : 0);
+    p->dims[1].push_back(here ? step : 1);
+    p->dims[2].push_back(here ? count : shape[i]);
+    if (!here || !drop) p->dims[3].push_back(here ? count : shape[i]);
+  }
+  return p;
+}
+
+Value take_range(const Value& x, int64_t axis, int64_t from, int64_t count) {
+  return slice(x, range_params(x.shape(), x.shape().size() + static_cast<int>(axis), from, 1, count, false));
+}
+Value take_one(const Value& x, int64_t axis, int64_t at) {
+  return slice(x, range_params(x.shape(), x.shape().size() + static_cast<int>(axis), at, 1, 1, true));
+}
+Value take_first(const Value& x, int64_t n) { return take_range(x, -1, 0, n); }
+Value flip_last(const Value& x) {
+  const int last = x.shape().size() - 1;
+  return slice(x, range_params(x.shape(), last, x.shape()[last] - 1, -1, x.shape()[last], false));
+}
+
+Value zeros(const Dims& shape, DType t) { return Value(core::zeros(t, shape)); }
+Value ones_like(const Value& x) { return Value(core::full(x.dtype(), x.shape(), 1.0)); }
+Value append_one(const Value& x) {
+  Dims s = x.shape();
+  s[s.size() - 1] = 1;
+  return concatenate({x, Value(core::full(x.dtype(), s, 1.0))}, Dims{-1});
+}
+
+}  // namespace wengert::ad

@@ -1,0 +1,168 @@
+#include "ad/tape.h"
+
+#include "ops/info.h"
+
+namespace wengert::ad {
+
+using ops::info;
+
+Cell::Cell(const Value& v) {
+  if (v.trace) {
+    bits_ = reinterpret_cast<uintptr_t>(new Value(v)) | kValue;
+  } else {
+    ArrayRef a = v.array;
+    bits_ = reinterpret_cast<uintptr_t>(a.detach());
+  }
+}
+
+Value Cell::value() const {
+  if ((bits_ & kTag) == kValue) return *reinterpret_cast<Value*>(bits_ & ~kTag);
+  return bits_ ? Value(ArrayRef(array())) : Value();
+}
+
+Value Cell::take_value() {
+  Value v = value();
+  release();
+  return v;
+}
+
+void Cell::release() {
+  if ((bits_ & kTag) == kValue) delete reinterpret_cast<Value*>(bits_ & ~kTag);
+  else if ((bits_ & kTag) == kParams) ParamsRef::adopt(params());
+  else if (bits_) ArrayRef::adopt(array());
+  bits_ = 0;
+}
+
+namespace {
+
+// Emptied lists wait here for the next tape: pages fresh from the system would cost about 70 ns a node.
+constexpr size_t kKeptNodes = size_t{1} << 21;
+struct SpareLists {
+  std::vector<Node> nodes;
+  std::vector<uint32_t> args;
+  std::vector<Cell> cells;
+  std::vector<Dims> shapes;
+};
+thread_local std::vector<SpareLists>* spare = nullptr;
+struct SpareGuard {
+  ~SpareGuard() {
+    delete spare;
+    spare = nullptr;
+    ended = true;
+  }
+  bool ended = false;
+};
+thread_local SpareGuard spare_guard;
+
+}  // namespace
+
+Tape::Tape() {
+  if (!spare) {
+    if (spare_guard.ended) return;
+    spare = new std::vector<SpareLists>;
+  }
+  if (spare->empty()) return;
+  SpareLists& s = spare->back();
+  nodes_.swap(s.nodes);
+  args_.swap(s.args);
+  cells_.swap(s.cells);
+  shapes_.swap(s.shapes);
+  spare->pop_back();
+}
+
+Tape::~Tape() {
+  for (Cell& c : cells_) c.release();
+  if (!spare || spare->size() >= 8 || nodes_.capacity() > kKeptNodes) return;
+  nodes_.clear();
+  args_.clear();
+  cells_.clear();
+  shapes_.clear();
+  spare->push_back({std::move(nodes_), std::move(args_), std::move(cells_), std::move(shapes_)});
+}
+
+uint32_t Tape::shape_id(const Dims& s) {
+  uint32_t h = static_cast<uint32_t>(s.size());
+  for (int64_t d : s) h = h * 31 + static_cast<uint32_t>(d);
+  uint32_t& slot = recent_shapes_[h & 7];
+  if (slot < shapes_.size() && shapes_[slot] == s) return slot;
+  shapes_.push_back(s);
+  return slot = static_cast<uint32_t>(shapes_.size() - 1);
+}
+
+uint32_t Tape::leaf(const core::Array& a, OpCode op) {
+  if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
+  nodes_.push_back({op, 0, a.dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
+                    shape_id(a.shape)});
+  return size() - 1;
+}
+
+uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* args, int n, const Trace* level,
+                      const Value& result, const ParamsRef& params) {
+  if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
+  const ops::Info& f = info(op);
+  const bool variadic = f.arity == ops::kVariadic;
+  std::vector<uint32_t> constants;
+  if (variadic) {  // the rule needs the shapes of constant operands too
+    constants.assign(arg_nodes, arg_nodes + n);
+    for (int i = 0; i < n; ++i)
+      if (constants[static_cast<size_t>(i)] == kNoNode) constants[static_cast<size_t>(i)] = leaf(*args[i].array, kConstant);
+    arg_nodes = constants.data();
+  }
+  uint8_t saves = params ? kSavesParams : 0;
+  if (!variadic)
+    for (int i = 0; i < n; ++i)
+      if (arg_nodes[i] != kNoNode) saves |= f.saves[i];
+  nodes_.push_back({op, saves, result.dtype(), static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
+                    shape_id(result.shape())});
+  args_.insert(args_.end(), arg_nodes, arg_nodes + n);
+  auto save = [&](const Value& v) {
+    if (v.trace.get() == level || (level->depth == 0 && v.trace && v.trace->depth == 0))
+      cells_.push_back(v.box ? Cell(v.box->primal) : Cell(v.array));
+    else
+      cells_.push_back(Cell(v));
+  };
+  for (int i = 0; i < 3; ++i)
+    if (saves & (1 << i)) save(args[i]);
+  if (saves & ops::kResult) cells_.push_back(Cell(result));
+  if (saves & kSavesParams) cells_.push_back(Cell(params));
+  return size() - 1;
+}
+
+uint32_t Tape::absorb(Tape& other) {
+  const uint32_t by = size(), args = static_cast<uint32_t>(args_.size()), cells = static_cast<uint32_t>(cells_.size()),
+                 shapes = static_cast<uint32_t>(shapes_.size());
+  for (Node n : other.nodes_) {
+    n.first_arg += args;
+    n.first_saved += cells;
+    n.shape += shapes;
+    nodes_.push_back(n);
+  }
+  for (uint32_t a : other.args_) args_.push_back(a == kNoNode ? a : a + by);
+  cells_.insert(cells_.end(), other.cells_.begin(), other.cells_.end());
+  shapes_.insert(shapes_.end(), other.shapes_.begin(), other.shapes_.end());
+  other.nodes_.clear();
+  other.args_.clear();
+  other.cells_.clear();
+  other.shapes_.clear();
+  return by;
+}
+
+Cell& Tape::saved(uint32_t i, uint8_t bit) {
+  const Node& n = nodes_[i];
+  return cells_[n.first_saved + static_cast<uint32_t>(__builtin_popcount(n.saved & (bit - 1u)))];
+}
+
+void Tape::drop_saved(uint32_t i) {
+  Node& n = nodes_[i];
+  const int count = __builtin_popcount(n.saved & (kConsumed - 1u));
+  if (n.saved & kConsumed) return;
+  for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
+  n.saved |= kConsumed;
+}
+
+int64_t Tape::bytes() const {
+  return static_cast<int64_t>(nodes_.size() * sizeof(Node) + args_.size() * 4 + cells_.size() * sizeof(Cell) +
+                              shapes_.size() * sizeof(Dims));
+}
+
+}  // namespace wengert::ad

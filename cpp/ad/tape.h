@@ -1,0 +1,131 @@
+// The Wengert list: one 16-byte record a node, arguments and saved values in flat arrays. Recording order is the
+// order of the sweep.
+#pragma once
+#include <vector>
+
+#include "ad/value.h"
+
+namespace wengert::ad {
+
+// A value kept by the tape in 8 bytes: an array, or (under other levels) a whole Value, or parameters.
+class Cell {
+ public:
+  Cell() = default;
+  explicit Cell(ArrayRef a) : bits_(reinterpret_cast<uintptr_t>(a.detach())) {}
+  explicit Cell(const Value& v);
+  explicit Cell(const ParamsRef& p) {
+    ParamsRef copy = p;
+    bits_ = reinterpret_cast<uintptr_t>(copy.detach()) | kParams;
+  }
+  bool empty() const { return bits_ == 0; }
+  bool is_array() const { return (bits_ & kTag) == 0; }
+  core::Array* array() const { return reinterpret_cast<core::Array*>(bits_); }
+  ops::Params* params() const { return reinterpret_cast<ops::Params*>(bits_ & ~kTag); }
+  Value value() const;       // a copy
+  Value take_value();        // moved out
+  ArrayRef take_array() {    // only if is_array()
+    auto* a = array();
+    bits_ = 0;
+    return ArrayRef::adopt(a);
+  }
+  ArrayRef array_ref() const { return ArrayRef(array()); }
+  void release();            // cells are plain data: whoever owns them calls this
+
+ private:
+  static constexpr uintptr_t kTag = 3, kValue = 1, kParams = 2;
+  uintptr_t bits_ = 0;
+};
+
+inline constexpr uint32_t kNoNode = 0xffffffff;
+inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1;
+inline constexpr uint8_t kSavesParams = 16, kConsumed = 32;
+
+struct Node {
+  OpCode op;
+  uint8_t saved;  // bits of ops::Saves and kSavesParams, in this order in the list of cells
+  DType dtype;
+  uint32_t first_arg, first_saved, shape;
+};
+static_assert(sizeof(Node) == 16);
+
+class Tape {
+ public:
+  Tape();
+  ~Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  uint32_t leaf(const core::Array& a, OpCode op = kLeaf);
+  // Operands as node numbers (kNoNode: constant) and as values of `level`; the result as seen from below it.
+  uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* args, int n, const Trace* level, const Value& result,
+                  const ParamsRef& params);
+  // All nodes of another tape behind those of this one; returns by how much their numbers grow.
+  uint32_t absorb(Tape& other);
+
+  uint32_t size() const { return static_cast<uint32_t>(nodes_.size()); }
+  const Node& node(uint32_t i) const { return nodes_[i]; }
+  int arity(uint32_t i) const {
+    const uint32_t end = i + 1 < nodes_.size() ? nodes_[i + 1].first_arg : static_cast<uint32_t>(args_.size());
+    return static_cast<int>(end - nodes_[i].first_arg);
+  }
+  uint32_t arg(uint32_t i, int k) const { return args_[nodes_[i].first_arg + static_cast<uint32_t>(k)]; }
+  const Dims& shape(uint32_t i) const { return shapes_[nodes_[i].shape]; }
+  // The cell saved for one bit of Node::saved.
+  Cell& saved(uint32_t i, uint8_t bit);
+  bool has(uint32_t i, uint8_t bit) const { return nodes_[i].saved & bit; }
+  void drop_saved(uint32_t i);  // afterwards the node counts as consumed
+  bool consumed(uint32_t i) const { return nodes_[i].saved & kConsumed; }
+  int64_t bytes() const;  // of the tape itself, without the arrays it keeps
+
+ private:
+  uint32_t shape_id(const Dims& s);
+  std::vector<Node> nodes_;
+  std::vector<uint32_t> args_;
+  std::vector<Cell> cells_;
+  std::vector<Dims> shapes_;
+  uint32_t recent_shapes_[8] = {};
+};
+
+struct ReverseTrace : Trace {
+  explicit ReverseTrace(int depth) : Trace(Kind::reverse, depth) {}
+  Tape tape;
+  // Depth 0 only. Graphs of values that require gradients each start a tape of their own; when two meet in an
+  // operation, one takes over the other. `leaves` are the nodes that accumulate into Array.grad.
+  Ref<ReverseTrace> merged_into;
+  uint32_t offset = 0;
+  std::vector<std::pair<uint32_t, Ref<struct Leaf>>> leaves;
+};
+using ReverseRef = Ref<ReverseTrace>;
+
+// An array made with requires_grad: joins the tape of the first operation that uses it.
+struct Leaf : Trace {
+  Leaf() : Trace(Kind::leaf, 0) {}
+  ArrayRef gradient;
+  uint32_t last_index = 0;  // where in the leaves of its tape it was found last
+};
+using LeafRef = Ref<Leaf>;
+
+struct DualTrace : Trace {
+  DualTrace(int depth, int64_t k) : Trace(Kind::dual, depth), tangents(k) {}
+  int64_t tangents;  // 0: one tangent of the primal's shape; k: k tangents along a leading axis
+};
+
+// One operation as it was run, with everything kept: for people to look at.
+struct Listing : Trace {
+  struct Entry {
+    int op;  // opcode; -1 input, -2 constant
+    ParamsRef params;
+    std::vector<uint32_t> args;
+    ArrayRef value;
+    std::string label, location;
+  };
+  explicit Listing(int depth) : Trace(Kind::listing, depth) {}
+  std::vector<Entry> entries;
+};
+
+// Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as
+// used. Returns the cotangents of the requested nodes (empty Value: structurally zero).
+std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> seeds, const std::vector<uint32_t>& wanted,
+                         bool keep);
+
+}  // namespace wengert::ad

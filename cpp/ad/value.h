@@ -1,0 +1,55 @@
+// What the library computes with: an array together with the level of differentiation that follows it.
+//
+// Every active transform is a level (a Trace). A value of a level has a primal that belongs to lower levels, or is a
+// plain array; `array` is always the innermost primal, so shapes and numbers are at hand without descending.
+#pragma once
+#include "core/array.h"
+#include "ops/list.h"
+
+namespace wengert::ad {
+
+using core::ArrayRef;
+using core::Dims;
+using core::DType;
+using core::Ref;
+using ops::OpCode;
+using ops::ParamsRef;
+
+struct Trace : core::Counted<Trace> {
+  enum class Kind : uint8_t { leaf, reverse, dual, listing };
+  Trace(Kind k, int d) : kind(k), depth(d) {}
+  virtual ~Trace() = default;
+  Kind kind;
+  bool alive = true;  // values may take part in operations
+  int depth;          // 0: values that require gradients; n: the n-th transform from outside
+};
+using TraceRef = Ref<Trace>;
+
+struct Box;
+
+struct Value {
+  ArrayRef array;
+  TraceRef trace;  // empty: a constant
+  Ref<Box> box;    // primal (and tangent) where they are more than `array`
+  uint32_t node = 0;
+  bool weak = false;  // a literal: takes the element type of the other operand
+
+  Value() = default;
+  Value(double v) : array(core::scalar(v, DType::f64)), weak(true) {}  // NOLINT: literals in rules
+  explicit Value(ArrayRef a) : array(std::move(a)) {}
+  explicit operator bool() const { return static_cast<bool>(array); }
+  const Dims& shape() const { return array->shape; }
+  DType dtype() const { return array->dtype; }
+  bool plain() const { return !trace; }
+};
+
+struct Box : core::Counted<Box> {
+  Value primal, tangent;
+};
+
+// The value one level down; v must belong to a level.
+inline Value primal_of(const Value& v) { return v.box ? v.box->primal : Value(v.array); }
+// The value as an operand at level `t` sees it from below.
+inline Value below(const Value& v, const Trace* t) { return v.trace.get() == t ? primal_of(v) : v; }
+
+}  // namespace wengert::ad

@@ -1,0 +1,236 @@
+// Levels of differentiation for the transforms of the Python layer.
+#include "bindings/bind_ad.h"
+
+#include "ad/rules.h"
+#include "bindings/bind_ops.h"
+#include "ops/info.h"
+#include "simd/dispatch.h"
+
+namespace wengert::bindings {
+namespace {
+
+py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
+
+// One active transform: made on entry, closed on exit (also after exceptions), its tape usable afterwards.
+class Level {
+ public:
+  explicit Level(ad::Trace* t) : trace_(t) { ad::push_level(); }
+  Level(const Level&) = delete;
+  ~Level() { close(); }
+  void close() {
+    if (!open_) return;
+    open_ = false;
+    trace_->alive = false;
+    ad::pop_level();
+  }
+  ad::Trace* trace() const { return trace_.get(); }
+  bool owns(const Value& v) const { return v.trace == trace_; }
+
+ protected:
+  Value traced(const Value& primal, uint32_t node, const Value* tangent = nullptr) const {
+    Value v;
+    v.array = primal.array;
+    v.trace = trace_;
+    v.node = node;
+    if (primal.trace || tangent) {
+      v.box = core::Ref<ad::Box>(new ad::Box);
+      v.box->primal = primal;
+      if (tangent) v.box->tangent = *tangent;
+    }
+    return v;
+  }
+  ad::TraceRef trace_;
+  bool open_ = true;
+};
+
+Value differentiable(const py::object& x, const char* what) {
+  Value v = require_value(x.ptr(), what);
+  v.weak = false;
+  if (!core::is_float(v.dtype()))
+    type_error("wengert: only floating point values can be differentiated, got " + core::describe(*v.array));
+  return v;
+}
+
+class ReverseLevel : public Level {
+ public:
+  ReverseLevel() : Level(new ad::ReverseTrace(ad::current_depth() + 1)) {}
+  ad::ReverseTrace& reverse() const { return *static_cast<ad::ReverseTrace*>(trace_.get()); }
+
+  py::object input(const py::object& x) {
+    const Value v = differentiable(x, "input");
+    return wrapped(traced(v, reverse().tape.leaf(*v.array)));
+  }
+  // Cotangents of `inputs` for the given cotangents of `outputs`; None where there is no dependence.
+  py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, const py::sequence& inputs, bool keep) {
+    std::vector<std::pair<uint32_t, Value>> seeds;
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const Value y = require_value(py::object(outputs[i]).ptr(), "sweep");
+      if (!owns(y) || py::object(cotangents[i]).is_none()) continue;
+      Value g = require_value(py::object(cotangents[i]).ptr(), "vjp");
+      if (!(g.shape() == y.shape()))
+        value_error("wengert.vjp: a cotangent of shape " + g.shape().str() + " for an output of shape " + y.shape().str());
+      g = ad::astype(g, y.dtype());
+      g.weak = false;
+      seeds.emplace_back(y.node, std::move(g));
+    }
+    std::vector<uint32_t> wanted;
+    for (const auto& x : inputs) wanted.push_back(require_value(x.ptr(), "sweep").node);
+    const std::vector<Value> cts = ad::sweep(reverse().tape, std::move(seeds), wanted, keep);
+    py::list r;
+    for (const Value& v : cts) r.append(v ? wrapped(v) : py::object(py::none()));
+    return r;
+  }
+  int64_t nodes() const { return reverse().tape.size(); }
+  int64_t bytes() const { return reverse().tape.bytes(); }
+};
+
+class DualLevel : public Level {
+ public:
+  explicit DualLevel(int64_t k) : Level(new ad::DualTrace(ad::current_depth() + 1, k)), k_(k) {}
+  // tangent: of the primal's shape, or with a leading axis of length k.
+  py::object input(const py::object& x, const py::object& tangent) {
+    const Value v = differentiable(x, "input");
+    Value t = require_value(tangent.ptr(), "jvp");
+    if (!(t.shape() == ops::led(k_, v.shape())))
+      value_error("wengert.jvp: a tangent of shape " + t.shape().str() + " for a primal of shape " + v.shape().str());
+    t = ad::astype(t, v.dtype());
+    t.weak = false;
+    return wrapped(traced(v, 0, &t));
+  }
+  py::object tangent(const py::object& y) {
+    const Value v = require_value(y.ptr(), "tangent");
+    if (!owns(v)) return py::none();
+    return wrapped(v.box->tangent);
+  }
+
+ private:
+  int64_t k_;
+};
+
+class ListingLevel : public Level {
+ public:
+  ListingLevel() : Level(new ad::Listing(ad::current_depth() + 1)) {}
+  ad::Listing& listing() const { return *static_cast<ad::Listing*>(trace_.get()); }
+  py::object input(const py::object& x) { return add(x, -1); }
+  py::object add(const py::object& x, int op) {
+    Value v = require_value(x.ptr(), "record");
+    v.weak = false;
+    listing().entries.push_back({op, {}, {}, v.array, {}, {}});
+    return wrapped(traced(v, static_cast<uint32_t>(listing().entries.size() - 1)));
+  }
+  // The node of a value; a value that does not depend on the inputs becomes a constant node.
+  int64_t node_of(const py::object& y) {
+    const Value v = require_value(y.ptr(), "record");
+    if (owns(v)) return v.node;
+    add(y, -2);
+    return static_cast<int64_t>(listing().entries.size() - 1);
+  }
+  py::list entries() const {
+    py::list r;
+    int64_t i = 0;
+    for (const ad::Listing::Entry& e : listing().entries) {
+      py::dict d;
+      d["index"] = i++;
+      d["op"] = e.op == -1 ? "input" : e.op == -2 ? "constant" : std::string(ops::info(static_cast<ad::OpCode>(e.op)).name);
+      py::tuple args(e.args.size());
+      for (size_t k = 0; k < e.args.size(); ++k) args[k] = e.args[k];
+      d["args"] = args;
+      d["params"] = e.op >= 0 ? params_dict(static_cast<ad::OpCode>(e.op), e.params.get()) : py::dict();
+      d["value"] = py::reinterpret_steal<py::object>(to_numpy(core::copy(e.value), true));
+      d["label"] = e.label.empty() ? py::object(py::none()) : py::object(py::str(e.label));
+      d["location"] = e.location.empty() ? py::object(py::none()) : py::object(py::str(e.location));
+      r.append(d);
+    }
+    return r;
+  }
+};
+
+// The value one level below this one (the value itself if it belongs elsewhere).
+py::object primal(const Level& level, const py::object& y) {
+  const Value v = require_value(y.ptr(), "primal");
+  return wrapped(ad::below(v, level.trace()));
+}
+
+// Puts a name on the node of x in every recording that is active.
+py::object name(const py::object& x, const std::string& label) {
+  if (!is_array(x.ptr())) return x;
+  Value v = read(as_array(x.ptr()));
+  while (v.trace) {
+    if (v.trace->kind == ad::Trace::Kind::listing && v.trace->alive)
+      static_cast<ad::Listing*>(v.trace.get())->entries[v.node].label = label;
+    v = ad::primal_of(v);
+  }
+  return x;
+}
+
+// The line of the user's code that is running: the innermost frame outside this package.
+std::string current_location() {
+  PyFrameObject* f = PyEval_GetFrame();
+  if (!f) return {};
+  py::object frame = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(f));
+  while (frame && !frame.is_none()) {
+    const auto module = frame.attr("f_globals").attr("get")("__name__", "");
+    const std::string name = py::isinstance<py::str>(module) ? std::string(py::str(module)) : "";
+    if (name.rfind("wengert", 0) != 0)
+      return std::string(py::str(frame.attr("f_code").attr("co_filename"))) + ":" +
+             std::string(py::str(frame.attr("f_lineno")));
+    frame = frame.attr("f_back");
+  }
+  return {};
+}
+
+}  // namespace
+
+void bind_ad(py::module_& m) {
+  ad::location_hook = current_location;
+  py::class_<Level>(m, "Level")
+      .def("close", &Level::close, "Ends the transform; its values may no longer take part in operations.")
+      .def("owns", [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
+      .def("primal", primal);
+  py::class_<ReverseLevel, Level>(m, "ReverseLevel")
+      .def(py::init<>())
+      .def("input", &ReverseLevel::input)
+      .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("inputs"),
+           py::arg("keep") = false)
+      .def_property_readonly("nodes", &ReverseLevel::nodes)
+      .def_property_readonly("bytes", &ReverseLevel::bytes);
+  py::class_<DualLevel, Level>(m, "DualLevel")
+      .def(py::init<int64_t>(), py::arg("tangents") = 0)
+      .def("input", &DualLevel::input)
+      .def("tangent", &DualLevel::tangent);
+  py::class_<ListingLevel, Level>(m, "ListingLevel")
+      .def(py::init<>())
+      .def("input", &ListingLevel::input)
+      .def("node_of", &ListingLevel::node_of)
+      .def("entries", &ListingLevel::entries);
+  m.def("name", name);
+  m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });
+  m.def("depth", ad::current_depth);
+  m.def("set_recording", [](bool on) {
+    const bool before = ad::recording_enabled();
+    ad::set_recording_enabled(on);
+    return before;
+  });
+  m.def("recording", ad::recording_enabled);
+  m.def("shared", [](const py::object& x) {
+    if (!py::isinstance(x, py::module_::import("numpy").attr("ndarray"))) return x;
+    return wrapped(Value(from_numpy(x.ptr(), true)));
+  });
+  m.def("to_numpy", [](const py::object& x) {
+    const Value v = require_value(x.ptr(), "to_numpy");
+    refuse_traced(v, "conversion to a NumPy array");
+    return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
+  });
+  m.def("stop_gradient", [](const py::object& x) { return wrapped(Value(require_value(x.ptr(), "stop_gradient").array)); });
+  m.def("pool_bytes", core::pool_bytes);
+  m.def("pool_trim", core::pool_trim);
+  m.def("active_isa", simd::active_isa);
+  m.def("supported_isas", simd::supported_isas);
+  m.def("set_isa", simd::set_isa);
+  m.def("dispatch_error", []() -> py::object {
+    const char* e = simd::dispatch_error();
+    return e ? py::object(py::str(e)) : py::object(py::none());
+  });
+}
+
+}  // namespace wengert::bindings

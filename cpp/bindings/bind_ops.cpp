@@ -1,0 +1,532 @@
+#include "bindings/bind_ops.h"
+
+#include <array>
+
+#include "ad/functions.h"
+#include "bindings/index.h"
+#include "ops/evaluate.h"
+
+namespace wengert::bindings {
+
+using ad::OpCode;
+using ad::ParamsRef;
+using ops::code_of;
+using ops::info;
+using ops::ParamKind;
+
+namespace {
+
+std::string op_name(OpCode op) { return std::string(info(op).name); }
+
+[[noreturn]] void wrong_count(OpCode op, Py_ssize_t got) {
+  type_error("wengert." + op_name(op) + " takes " + std::to_string(info(op).arity) + " operand(s), got " +
+             std::to_string(got));
+}
+
+void refuse_keywords(OpCode op, PyObject* kwnames) {
+  if (!kwnames || PyTuple_GET_SIZE(kwnames) == 0) return;
+  type_error("wengert." + op_name(op) + ": unknown keyword argument '" +
+             std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) + "' (out=, where= and dtype= of NumPy are not supported here)");
+}
+
+// Whole-number powers of whole numbers: NumPy refuses negative exponents.
+void check_integer_power(const Value& a, const Value& b) {
+  if (!core::is_int(a.dtype()) || !core::is_int(b.dtype())) return;
+  const ArrayRef e = core::contiguous(b.array);
+  for (int64_t i = 0; i < e->size; ++i)
+    if (core::item_int(*e, i) < 0)
+      value_error("wengert.power: integers to negative integer powers are not allowed; make the base a float");
+}
+
+// bool operands of arithmetic: as in NumPy + is "or" and * is "and"; the rest is computed in int64.
+OpCode for_bools(OpCode op, std::vector<Value>& v) {
+  if (op == code_of<ops::Add> || op == code_of<ops::Maximum>) return code_of<ops::LogicalOr>;
+  if (op == code_of<ops::Multiply> || op == code_of<ops::Minimum>) return code_of<ops::LogicalAnd>;
+  if (op == code_of<ops::Subtract>)
+    type_error("wengert.subtract: not defined for bool arrays; use logical_xor, or convert with astype(int)");
+  for (Value& x : v) x = ad::astype(x, DType::i64);
+  return op;
+}
+
+}  // namespace
+
+// Promotes to the type the operation computes in and applies it.
+Value promoted(OpCode op, std::vector<Value>& v, const ParamsRef& params) {
+  const ops::Info& f = info(op);
+  const int n = static_cast<int>(v.size());
+  const size_t first = op == code_of<ops::Where> ? 1 : 0;  // the condition keeps its type
+  DType t = ad::common_type(v.data() + first, n - static_cast<int>(first));
+  if (f.types == ops::Types::floats && !core::is_float(t)) t = DType::f64;
+  for (size_t i = first; i < v.size(); ++i) v[i] = ad::astype(v[i], t);
+  if (first) v[0] = ad::astype(v[0], DType::b1);
+  if (t == DType::b1 && f.elementwise && f.types == ops::Types::numeric) op = for_bools(op, v);
+  if (op == code_of<ops::Power> && v.size() == 2) check_integer_power(v[0], v[1]);
+  if (t == DType::b1 && op == code_of<ops::Matmul>) {
+    for (Value& x : v) x = ad::astype(x, DType::i64);
+    return ad::astype(ad::apply(op, v.data(), n, params), DType::b1);
+  }
+  return ad::apply(op, v.data(), n, params);
+}
+
+Value call_binary(OpCode op, const Value& a, const Value& b) {
+  // Both of one floating type: the common case, without the vector below.
+  if (a.dtype() == b.dtype() && core::is_float(a.dtype())) {
+    const Value pair[2] = {a, b};
+    return ad::apply(op, pair, 2, {});
+  }
+  std::vector<Value> v{a, b};
+  return promoted(op, v, {});
+}
+
+namespace {
+
+// ---- elementwise functions: one instance each -----------------------------------------------------------------------
+
+template <OpCode Op>
+PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    if (n != 1) wrong_count(Op, n);
+    if (kwnames) refuse_keywords(Op, kwnames);
+    if (is_array(args[0])) {
+      const Value& x = read(as_array(args[0]));
+      if (core::is_float(x.dtype())) return wrap(ad::apply(Op, &x, 1, {}));
+    }
+    std::vector<Value> v{require_value(args[0], info(Op).name.data())};
+    return wrap(promoted(Op, v, {}));
+  });
+}
+
+template <OpCode Op>
+PyObject* binary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    if (n != 2) wrong_count(Op, n);
+    if (kwnames) refuse_keywords(Op, kwnames);
+    const Value a = require_value(args[0], info(Op).name.data()), b = require_value(args[1], info(Op).name.data());
+    return wrap(call_binary(Op, a, b));
+  });
+}
+
+// ---- parameters -----------------------------------------------------------------------------------------------------
+
+Dims reshape_shape(PyObject* o, const Dims& from) {
+  Dims shape = to_dims(o, "reshape");
+  int64_t known = 1;
+  int unknown = -1;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] != -1) {
+      known *= shape[i];
+    } else if (unknown >= 0) {
+      value_error("wengert.reshape: only one size can be -1 (inferred), got " + shape.str());
+    } else {
+      unknown = i;
+    }
+  }
+  const int64_t total = from.product();
+  const Dims asked = shape;
+  if (unknown >= 0) {
+    if (known == 0 || total % known)
+      value_error("wengert.reshape: an array of shape " + from.str() + " does not fit into shape " + asked.str());
+    shape[unknown] = total / known;
+  } else if (known != total) {
+    value_error("wengert.reshape: an array of shape " + from.str() + " (" + std::to_string(total) +
+                " elements) does not fit into shape " + asked.str());
+  }
+  return shape;
+}
+
+Dims permutation(PyObject* o, int ndim) {
+  Dims r;
+  if (o == Py_None) {
+    for (int i = ndim; i-- > 0;) r.push_back(i);
+    return r;
+  }
+  for (int64_t a : to_dims(o, "transpose")) {
+    const int64_t axis = normal_axis(a, ndim, "transpose");
+    if (r.contains(axis)) value_error("wengert.transpose: axis " + std::to_string(a) + " is given twice");
+    r.push_back(axis);
+  }
+  if (r.size() != ndim)
+    value_error("wengert.transpose: " + std::to_string(r.size()) + " axes given for an array with " +
+                std::to_string(ndim) + " dimensions");
+  return r;
+}
+
+void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& shape, OpCode op) {
+  const std::string name = op_name(op);
+  const int ndim = shape.size();
+  switch (d.kind) {
+    case ParamKind::axes:
+      p.dims[d.slot] = normal_axes(o, ndim, name.c_str());
+      break;
+    case ParamKind::axis: {
+      const int rank = ndim + (op == code_of<ops::Stack> ? 1 : 0);
+      p.dims[d.slot] = Dims{normal_axis(to_int(o, name.c_str()), rank, name.c_str()) - rank};
+      break;
+    }
+    case ParamKind::shape:
+      p.dims[d.slot] = reshape_shape(o, shape);
+      break;
+    case ParamKind::permutation:
+      p.dims[d.slot] = permutation(o, ndim);
+      break;
+    case ParamKind::dims:
+      p.dims[d.slot] = to_dims(o, name.c_str());
+      break;
+    case ParamKind::integer:
+      p.number = to_int(o, name.c_str());
+      break;
+    case ParamKind::boolean: {
+      const int truth = PyObject_IsTrue(o);
+      if (truth < 0) throw PythonError{};
+      p.flag = truth != 0;
+      break;
+    }
+    case ParamKind::dtype:
+      p.number = static_cast<int64_t>(to_dtype(o));
+      break;
+    case ParamKind::indices:
+      p.array = core::cast(require_value(o, name.c_str()).array, DType::i64);
+      break;
+  }
+}
+
+// What may come from outside unchecked (a slice or gather called by name) must fit the array.
+void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
+  const std::string name = "wengert." + op_name(op);
+  if (op == code_of<ops::Slice> || op == code_of<ops::SliceUpdate> || op == code_of<ops::SliceAdd>) {
+    for (int k = 0; k < 3; ++k)
+      if (p.dims[k].size() != shape.size())
+        value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) + " axes");
+    for (int i = 0; i < shape.size(); ++i) {
+      const int64_t first = p.dims[0][i], n = p.dims[2][i], last = first + (n - 1) * p.dims[1][i];
+      if (n < 0 || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
+        index_error(name + ": the range along axis " + std::to_string(i) + " leaves the array of shape " + shape.str());
+    }
+    Dims a, b;
+    for (int64_t d : p.dims[2])
+      if (d != 1) a.push_back(d);
+    for (int64_t d : p.dims[3])
+      if (d != 1) b.push_back(d);
+    if (!(a == b)) value_error(name + ": shape " + p.dims[3].str() + " is not count " + p.dims[2].str() + " up to unit axes");
+  }
+  if (op == code_of<ops::Gather> || op == code_of<ops::GatherUpdate> || op == code_of<ops::GatherAdd>) {
+    if (p.number < 0 || p.number > shape.size()) value_error(name + ": lead must be between 0 and the number of axes");
+    const int64_t bound = shape.slice(0, static_cast<int>(p.number)).product();
+    const ArrayRef at = core::contiguous(p.array);
+    for (int64_t i = 0; i < at->size; ++i)
+      if (at->as<int64_t>()[i] < 0 || at->as<int64_t>()[i] >= bound)
+        index_error(name + ": position " + std::to_string(at->as<int64_t>()[i]) + " is out of bounds for " +
+                    std::to_string(bound) + " elements");
+  }
+}
+
+PyObject* default_of(const ops::Param& d) {  // borrowed
+  if (d.fallback == "None") return Py_None;
+  if (d.fallback == "False") return Py_False;
+  static PyObject* minus_one = PyLong_FromLong(-1);
+  static PyObject* zero = PyLong_FromLong(0);
+  return d.fallback == "-1" ? minus_one : zero;
+}
+
+}  // namespace
+
+ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const auto params = info(op).params;
+  if (params.empty()) {
+    if (n) wrong_count(op, info(op).arity + n);
+    refuse_keywords(op, kwnames);
+    return {};
+  }
+  ParamsRef p(new ops::Params);
+  const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  if (n > static_cast<Py_ssize_t>(params.size())) wrong_count(op, info(op).arity + n);
+  Py_ssize_t used = 0;
+  for (size_t i = 0; i < params.size(); ++i) {
+    PyObject* o = static_cast<Py_ssize_t>(i) < n ? args[i] : nullptr;
+    for (Py_ssize_t k = 0; !o && k < nkw; ++k)
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), params[i].name.data()) == 0) {
+        o = args[n + k];
+        ++used;
+      }
+    if (!o && params[i].fallback.empty())
+      type_error("wengert." + op_name(op) + ": argument '" + std::string(params[i].name) + "' is missing");
+    set_param(*p, params[i], o ? o : default_of(params[i]), shape, op);
+  }
+  if (used != nkw) {
+    std::string names;
+    for (const ops::Param& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
+    type_error("wengert." + op_name(op) + ": unknown or repeated keyword argument; it takes " + names);
+  }
+  check_params(op, *p, shape);
+  return p;
+}
+
+py::dict params_dict(OpCode op, const ops::Params* p) {
+  py::dict d;
+  if (!p) return d;
+  for (const ops::Param& q : info(op).params) {
+    const py::str key{std::string(q.name)};
+    switch (q.kind) {
+      case ParamKind::axis:
+        d[key] = p->dims[q.slot][0];
+        break;
+      case ParamKind::integer:
+        d[key] = p->number;
+        break;
+      case ParamKind::boolean:
+        d[key] = p->flag;
+        break;
+      case ParamKind::dtype:
+        d[key] = py::reinterpret_steal<py::object>(from_dtype(static_cast<DType>(p->number)));
+        break;
+      case ParamKind::indices:
+        d[key] = py::reinterpret_steal<py::object>(wrap(Value(p->array)));
+        break;
+      default:
+        d[key] = py::reinterpret_steal<py::object>(from_dims(p->dims[q.slot]));
+    }
+  }
+  return d;
+}
+
+namespace {
+
+// ---- structured functions -------------------------------------------------------------------------------------------
+
+std::vector<Value> operands_of(OpCode op, PyObject* const*& args, Py_ssize_t& n) {
+  const ops::Info& f = info(op);
+  std::vector<Value> v;
+  if (f.arity == ops::kVariadic) {
+    const py::object seq = n ? py::reinterpret_steal<py::object>(PySequence_Fast(args[0], "")) : py::object();
+    if (!seq) {
+      PyErr_Clear();
+      type_error("wengert." + op_name(op) + ": the first argument must be a sequence of arrays");
+    }
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.ptr()); ++i)
+      v.push_back(require_value(PySequence_Fast_GET_ITEM(seq.ptr(), i), f.name.data()));
+    if (v.empty()) value_error("wengert." + op_name(op) + ": at least one array is needed");
+    ++args, --n;
+    return v;
+  }
+  if (n < f.arity) wrong_count(op, n);
+  for (int i = 0; i < f.arity; ++i) v.push_back(require_value(args[i], f.name.data()));
+  args += f.arity;
+  n -= f.arity;
+  return v;
+}
+
+bool is_view(OpCode op) {
+  return op == code_of<ops::Reshape> || op == code_of<ops::Transpose> || op == code_of<ops::Slice>;
+}
+
+}  // namespace
+
+PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  PyObject* const source = n ? args[0] : nullptr;
+  std::vector<Value> v = operands_of(op, args, n);
+  const ParamsRef p = parse_params(op, v[0].shape(), args, n, kwnames);
+  // An argument reduction over all axes of bools and the like needs no promotion beyond the common type.
+  Value r = info(op).types == ops::Types::logical ? ad::apply(op, v.data(), static_cast<int>(v.size()), p)
+                                                  : promoted(op, v, p);
+  if (is_view(op) && is_array(source)) return wrap_view(as_array(source), op, p, std::move(r));
+  return wrap(std::move(r));
+}
+
+namespace {
+
+template <OpCode Op>
+PyObject* structured_entry(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] { return structured_function(Op, args, n, kwnames); });
+}
+
+// ---- functions that are not primitives themselves ---------------------------------------------------------------------
+
+PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    if (n != 2) type_error("wengert.getitem takes an array and an index");
+    if (is_array(args[0])) return get_item(as_array(args[0]), args[1]);
+    return wrap(indexed(require_value(args[0], "getitem"), args[1]));
+  });
+}
+
+template <bool Add>
+PyObject* index_change_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    const char* name = Add ? "index_add" : "index_update";
+    if (n != 3) type_error("wengert." + std::string(name) + " takes an array, an index and a value");
+    Value x = require_value(args[0], name);
+    const Value held = x;  // the argument stays as it is
+    index_change(x, args[1], require_value(args[2], name), Add);
+    return wrap(std::move(x));
+  });
+}
+
+Dims unit_axes_inserted(const Value& x, PyObject* axis) {
+  const Dims given = to_dims(axis, "expand_dims");
+  const int rank = x.shape().size() + given.size();
+  Dims at;
+  for (int64_t a : given) at.push_back(normal_axis(a, rank, "expand_dims"));
+  Dims shape;
+  int from = 0;
+  for (int i = 0; i < rank; ++i) shape.push_back(at.contains(i) ? 1 : (from < x.shape().size() ? x.shape()[from++] : 1));
+  if (shape.product() != x.shape().product()) value_error("wengert.expand_dims: an axis is given twice");
+  return shape;
+}
+
+Dims unit_axes_dropped(const Value& x, PyObject* axis) {
+  const int n = x.shape().size();
+  Dims drop;
+  if (axis != Py_None)
+    for (int64_t a : to_dims(axis, "squeeze")) {
+      drop.push_back(normal_axis(a, n, "squeeze"));
+      if (x.shape()[static_cast<int>(drop.back())] != 1)
+        value_error("wengert.squeeze: axis " + std::to_string(a) + " of an array of shape " + x.shape().str() +
+                    " has a size other than 1");
+    }
+  Dims shape;
+  for (int i = 0; i < n; ++i)
+    if (axis == Py_None ? x.shape()[i] != 1 : !drop.contains(i)) shape.push_back(x.shape()[i]);
+  return shape;
+}
+
+template <bool Insert>
+PyObject* unit_axes_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    const char* name = Insert ? "expand_dims" : "squeeze";
+    PyObject* axis = n > 1 ? args[1] : nullptr;
+    if (kwnames && PyTuple_GET_SIZE(kwnames) == 1 &&
+        PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "axis") == 0)
+      axis = args[n];
+    if (n < 1 || n > 2 || (Insert && !axis)) type_error("wengert." + std::string(name) + " takes an array and an axis");
+    const Value x = require_value(args[0], name);
+    ParamsRef p(new ops::Params);
+    p->dims[0] = Insert ? unit_axes_inserted(x, axis) : unit_axes_dropped(x, axis ? axis : Py_None);
+    Value r = ad::apply(code_of<ops::Reshape>, &x, 1, p);
+    return is_array(args[0]) ? wrap_view(as_array(args[0]), code_of<ops::Reshape>, p, std::move(r)) : wrap(std::move(r));
+  });
+}
+
+std::string signature(const ops::Info& f) {
+  std::string s = std::string(f.name) + "(";
+  if (f.arity == ops::kVariadic) s += "arrays";
+  else if (f.name == "where") s += "condition, x, y";
+  else s += f.arity == 1 ? "x" : "a, b";
+  s += f.params.empty() ? ", /" : "";
+  for (const ops::Param& p : f.params)
+    s += ", " + std::string(p.name) + (p.fallback.empty() ? "" : "=" + std::string(p.fallback));
+  return s + ")\n--\n\n" + std::string(f.doc);
+}
+
+struct Functions {
+  std::array<PyMethodDef, ops::kOps> defs{};
+  std::array<std::string, ops::kOps> docs;
+  Functions() {
+    ops::Primitives::for_each([this]<class Op>() {
+      constexpr OpCode code = code_of<Op>;
+      using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
+      Fast f;
+      if constexpr (ops::Unary<Op>) f = unary_function<code>;
+      else if constexpr (ops::Binary<Op>) f = binary_function<code>;
+      else f = structured_entry<code>;
+      docs[code] = signature(info(code));
+      defs[code] = {Op::name.data(), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)),
+                    METH_FASTCALL | METH_KEYWORDS, docs[code].c_str()};
+    });
+  }
+};
+
+template <class F>
+PyCFunction as_method(F f) {
+  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
+}
+
+PyMethodDef more[] = {
+    {"getitem", as_method(getitem_function), METH_FASTCALL, "getitem(x, index)\n--\n\nx[index]."},
+    {"index_update", as_method(index_change_function<false>), METH_FASTCALL,
+     "index_update(x, index, v)\n--\n\nA copy of x with x[index] = v done to it."},
+    {"index_add", as_method(index_change_function<true>), METH_FASTCALL,
+     "index_add(x, index, v)\n--\n\nA copy of x with v added at index; repeated positions accumulate."},
+    {"expand_dims", as_method(unit_axes_function<true>), METH_FASTCALL | METH_KEYWORDS,
+     "expand_dims(x, axis)\n--\n\nThe array with axes of size 1 inserted."},
+    {"squeeze", as_method(unit_axes_function<false>), METH_FASTCALL | METH_KEYWORDS,
+     "squeeze(x, axis=None)\n--\n\nThe array without its axes of size 1."},
+};
+
+py::list registry() {
+  py::list r;
+  for (int i = 0; i < ops::kOps; ++i) {
+    const ops::Info& f = info(static_cast<OpCode>(i));
+    py::dict d;
+    d["name"] = std::string(f.name);
+    d["doc"] = std::string(f.doc);
+    d["arity"] = f.arity;
+    d["kind"] = std::string(ops::kKindNames[static_cast<int>(f.kind)]);
+    py::list domain;
+    for (int k = 0; k < (f.arity > 0 ? f.arity : 1); ++k) domain.append(py::make_tuple(f.domain[k].lo, f.domain[k].hi));
+    d["domain"] = py::tuple(domain);
+    d["differentiable"] = f.differentiable;
+    d["hidden"] = f.hidden;
+    std::string saves;
+    for (int k = 0; k < 3; ++k) {
+      const char* names[] = {"operand 0", "operand 1", "operand 2"};
+      if ((f.saves[0] | f.saves[1] | f.saves[2]) & (1 << k)) saves += (saves.empty() ? "" : ", ") + std::string(names[k]);
+    }
+    if ((f.saves[0] | f.saves[1] | f.saves[2]) & ops::kResult) saves += (saves.empty() ? "" : ", ") + std::string("result");
+    d["saves"] = saves.empty() ? "nothing" : saves;
+    d["max_ulp"] = f.max_ulp;
+    d["types"] = f.types == ops::Types::floats ? "floats" : f.types == ops::Types::numeric ? "numeric" : "logical";
+    py::list params;
+    constexpr const char* kinds[] = {"axes", "axis", "shape", "permutation", "dims", "integer", "boolean", "dtype", "indices"};
+    for (const ops::Param& p : f.params) params.append(py::make_tuple(std::string(p.name), kinds[static_cast<int>(p.kind)]));
+    d["params"] = params;
+    r.append(d);
+  }
+  return r;
+}
+
+}  // namespace
+
+void bind_ops(py::module_& m) {
+  static Functions functions;
+  py::module_ sub = m.def_submodule("ops", "The primitives, and the indexing functions made of them.");
+  const py::str module_name("wengert._core.ops");
+  auto add = [&](PyMethodDef& def) {
+    PyObject* f = PyCFunction_NewEx(&def, nullptr, module_name.ptr());
+    if (!f || PyModule_AddObject(sub.ptr(), def.ml_name, f) < 0) throw py::error_already_set();
+  };
+  for (PyMethodDef& def : functions.defs) add(def);
+  for (PyMethodDef& def : more) add(def);
+  m.def("registry", registry, "One dictionary for each primitive, in the order of the list.");
+  m.def(
+      "apply",
+      [](const std::string& name, const py::args& args, const py::kwargs& kwargs) {
+        const int op = ops::find(name);
+        if (op < 0) value_error("wengert.apply: there is no primitive '" + name + "'; wengert.primitives() lists them");
+        std::vector<PyObject*> all;
+        py::tuple names(kwargs.size());
+        size_t i = 0;
+        if (info(static_cast<OpCode>(op)).arity == ops::kVariadic) all.push_back(args.ptr());
+        else
+          for (const auto& a : args) all.push_back(a.ptr());
+        const auto n = static_cast<Py_ssize_t>(all.size());
+        for (const auto& [k, v] : kwargs) {
+          names[i++] = k;
+          all.push_back(v.ptr());
+        }
+        PyObject* r = guarded([&]() -> PyObject* {
+          const auto code = static_cast<OpCode>(op);
+          if (!info(code).elementwise) return structured_function(code, all.data(), n, names.ptr());
+          std::vector<Value> v;
+          PyObject* const* p = all.data();
+          Py_ssize_t left = n;
+          v = operands_of(code, p, left);
+          if (left || names.size()) wrong_count(code, n + static_cast<Py_ssize_t>(names.size()));
+          return wrap(promoted(code, v, {}));
+        });
+        if (!r) throw py::error_already_set();
+        return py::reinterpret_steal<py::object>(r);
+      },
+      "Runs a primitive by name.");
+}
+
+}  // namespace wengert::bindings

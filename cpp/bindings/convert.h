@@ -1,0 +1,83 @@
+// Python objects to values and back. Everything here runs with the interpreter lock held.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include "ad/apply.h"
+#include "ad/tape.h"
+
+namespace wengert::bindings {
+
+namespace py = pybind11;
+using ad::Value;
+using core::ArrayRef;
+using core::Dims;
+using core::DType;
+
+// A Python exception is already set; unwind to the nearest guarded().
+struct PythonError {};
+
+// Runs f; any C++ exception becomes the Python exception of its kind.
+void set_python_error() noexcept;  // call inside a catch block only
+template <class F>
+auto guarded(F&& f) noexcept -> decltype(f()) {
+  try {
+    return f();
+  } catch (...) {
+    set_python_error();
+    if constexpr (std::is_pointer_v<decltype(f())>) return nullptr;
+    else return static_cast<decltype(f())>(-1);
+  }
+}
+
+// Something a value depends on when it is read: the array it is a view of, or the gradient slot it stands for.
+struct PyArray;
+struct Link {
+  PyArray* base = nullptr;  // owned
+  uint64_t seen = 0;        // version of base at the last look
+  ad::OpCode op = 0;        // how to make the view from base …
+  ad::ParamsRef params;
+  ad::LeafRef gradient_of;
+};
+
+struct PyArray {
+  PyObject ob_base;
+  Value value;
+  Link* link;        // owned; usually null
+  uint64_t version;  // grows with every write
+};
+
+extern PyTypeObject* array_type;
+
+inline bool is_array(PyObject* o) { return Py_TYPE(o) == array_type; }
+inline PyArray* as_array(PyObject* o) { return reinterpret_cast<PyArray*>(o); }
+void refresh(PyArray* a);
+inline const Value& read(PyArray* a) {
+  if (a->link) [[unlikely]] refresh(a);
+  return a->value;
+}
+// Gives an array a new value, through to what it is a view of.
+void write(PyArray* a, Value v);
+
+PyObject* wrap(Value v);  // a new reference; never weak
+PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, Value v);
+
+// False (no exception) if the object is no operand: None, a string, an unknown class.
+bool to_value(PyObject* o, Value& v);
+// Any array-like; raises TypeError naming `what` otherwise.
+Value require_value(PyObject* o, const char* what);
+ArrayRef from_numpy(PyObject* ndarray, bool share);  // share: no copy, the ndarray is kept alive
+PyObject* to_numpy(const ArrayRef& a, bool writable);  // no copy unless the storage has to be its own
+DType to_dtype(PyObject* o);
+PyObject* from_dtype(DType t);  // np.dtype, new reference
+PyObject* to_python_scalar(const core::Array& a);
+
+int64_t to_int(PyObject* o, const char* what);
+Dims to_dims(PyObject* o, const char* what);  // int or sequence of ints
+PyObject* from_dims(const Dims& d);           // tuple
+int64_t normal_axis(int64_t axis, int ndim, const char* op);   // to 0 … ndim-1
+Dims normal_axes(PyObject* o, int ndim, const char* op);       // None: all; negative, ascending
+
+// Raises if numbers may not leave: the value is being differentiated.
+void refuse_traced(const Value& v, const char* what);
+
+}  // namespace wengert::bindings

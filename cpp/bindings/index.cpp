@@ -1,0 +1,323 @@
+#include "bindings/index.h"
+
+#include <pybind11/numpy.h>
+
+#include <algorithm>
+
+#include "ad/functions.h"
+
+namespace wengert::bindings {
+namespace {
+
+using ad::ParamsRef;
+using ops::code_of;
+
+// One entry of an index, resolved: an axis kept by a range, dropped at a position, inserted, or looked up in an array.
+struct Entry {
+  enum Kind { range, single, fresh, lookup } kind;
+  int64_t start = 0, step = 1, count = 1;
+  ArrayRef positions;  // int64
+};
+
+struct Index {
+  std::vector<Entry> entries;
+  bool advanced = false;
+};
+
+bool is_plain_int(PyObject* o) { return PyLong_Check(o) && !PyBool_Check(o); }
+
+// Integer or boolean arrays (Arrays, ndarrays, lists); bool arrays become one array of positions for each axis.
+void add_array(PyObject* o, Index& index) {
+  Value v = require_value(o, "getitem");
+  ArrayRef a = core::contiguous(v.array);
+  if (core::is_float(a->dtype) && a->size) {
+    index_error("wengert.getitem: an index must be integers or booleans, got a " + core::describe(*a) +
+                "; convert it with astype(int)");
+  }
+  index.advanced = true;
+  if (a->dtype != DType::b1) {
+    index.entries.push_back({Entry::lookup, 0, 1, 1, core::cast(a, DType::i64)});
+    return;
+  }
+  const int n = a->ndim();
+  int64_t hits = 0;
+  for (int64_t i = 0; i < a->size; ++i) hits += a->as<uint8_t>()[i];
+  std::vector<ArrayRef> at;
+  for (int d = 0; d < n; ++d) at.push_back(core::make(DType::i64, Dims{hits}));
+  int64_t k = 0;
+  for (int64_t i = 0; i < a->size; ++i) {
+    if (!a->as<uint8_t>()[i]) continue;
+    int64_t rest = i;
+    for (int d = n - 1; d >= 0; --d) {
+      at[static_cast<size_t>(d)]->as<int64_t>()[k] = rest % a->shape[d];
+      rest /= a->shape[d];
+    }
+    ++k;
+  }
+  for (int d = 0; d < n; ++d) {
+    // The size of the axis is checked against the mask's when resolved.
+    index.entries.push_back({Entry::lookup, a->shape[d], 0, 1, at[static_cast<size_t>(d)]});
+  }
+}
+
+int axes_used(const std::vector<Entry>& e) {
+  int n = 0;
+  for (const Entry& x : e) n += x.kind != Entry::fresh;
+  return n;
+}
+
+[[noreturn]] void out_of_bounds(int64_t i, int axis, int64_t size) {
+  index_error("wengert.getitem: index " + std::to_string(i) + " is out of bounds for axis " + std::to_string(axis) +
+              " with size " + std::to_string(size));
+}
+
+void add_entry(PyObject* o, Index& index) {
+  if (o == Py_None) {
+    index.entries.push_back({Entry::fresh});
+  } else if (PySlice_Check(o)) {
+    Py_ssize_t start, stop, step;
+    if (PySlice_Unpack(o, &start, &stop, &step) < 0) throw PythonError{};
+    index.entries.push_back({Entry::range, start, step, stop});  // resolved against the axis later
+  } else if (is_plain_int(o) || (!is_array(o) && PyIndex_Check(o) && !PyBool_Check(o) && !py::isinstance<py::array>(o))) {
+    index.entries.push_back({Entry::single, to_int(o, "getitem")});
+  } else {
+    if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype())) {
+      index.entries.push_back({Entry::single, core::item_int(*read(as_array(o)).array)});
+      return;
+    }
+    add_array(o, index);
+  }
+}
+
+Index parse(PyObject* o, const Dims& shape) {
+  Index index;
+  if (!PyTuple_Check(o)) {
+    if (o == Py_Ellipsis) {
+      for (int i = 0; i < shape.size(); ++i) index.entries.push_back({Entry::range, 0, 1, shape[i]});
+      return index;
+    }
+    add_entry(o, index);
+  } else {
+    std::vector<Entry> before;
+    bool ellipsis = false;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) {
+      PyObject* item = PyTuple_GET_ITEM(o, i);
+      if (item == Py_Ellipsis) {
+        if (ellipsis) index_error("wengert.getitem: an index can have only one ellipsis ('...')");
+        ellipsis = true;
+        before.swap(index.entries);
+      } else {
+        add_entry(item, index);
+      }
+    }
+    if (ellipsis) {
+      const int missing = shape.size() - axes_used(before) - axes_used(index.entries);
+      std::vector<Entry> after;
+      after.swap(index.entries);
+      index.entries = std::move(before);
+      for (int i = 0; i < missing; ++i) index.entries.push_back({Entry::range, 0, 1, PY_SSIZE_T_MAX});
+      index.entries.insert(index.entries.end(), after.begin(), after.end());
+    }
+  }
+  while (axes_used(index.entries) < shape.size()) index.entries.push_back({Entry::range, 0, 1, PY_SSIZE_T_MAX});
+  if (axes_used(index.entries) > shape.size())
+    index_error("wengert.getitem: too many indices: the array has " + std::to_string(shape.size()) +
+                " dimensions, but " + std::to_string(axes_used(index.entries)) + " were indexed");
+  // Resolve ranges and single positions against the sizes.
+  int axis = 0;
+  for (Entry& e : index.entries) {
+    if (e.kind == Entry::fresh) continue;
+    const int64_t size = shape[axis];
+    if (e.kind == Entry::range) {
+      Py_ssize_t start = e.start, stop = e.count;
+      e.count = PySlice_AdjustIndices(size, &start, &stop, e.step);
+      e.start = start;
+    } else if (e.kind == Entry::single) {
+      if (e.start < -size || e.start >= size) out_of_bounds(e.start, axis, size);
+      if (e.start < 0) e.start += size;
+    } else if (e.step == 0 && e.start != size) {
+      index_error("wengert.getitem: a boolean index of size " + std::to_string(e.start) +
+                  " does not match axis " + std::to_string(axis) + " with size " + std::to_string(size));
+    }
+    ++axis;
+  }
+  return index;
+}
+
+// The basic part as a slice. Axes looked up in arrays stay whole.
+ParamsRef basic_part(const Index& index, const Dims& shape) {
+  ParamsRef p(new ops::Params);
+  int axis = 0;
+  for (const Entry& e : index.entries) {
+    if (e.kind == Entry::fresh) {
+      p->dims[3].push_back(1);
+      continue;
+    }
+    const bool whole = e.kind == Entry::lookup;
+    const int64_t count = whole ? shape[axis] : e.kind == Entry::single ? 1 : e.count;
+    p->dims[0].push_back(whole ? 0 : e.start);
+    p->dims[1].push_back(whole || e.kind == Entry::single ? 1 : e.step);
+    p->dims[2].push_back(count);
+    if (e.kind != Entry::single) p->dims[3].push_back(count);
+    ++axis;
+  }
+  return p;
+}
+
+bool is_identity(const ops::Params& p, const Dims& shape) {
+  if (!(p.dims[2] == shape) || !(p.dims[3] == shape)) return false;
+  for (int64_t s : p.dims[1])
+    if (s != 1) return false;
+  return true;
+}
+
+// How an index with arrays is carried out: slice, bring the looked-up axes to the front, gather, put the new axes where
+// NumPy puts them.
+struct Lookup {
+  ParamsRef basic, gather;
+  Dims to_front, back;  // permutations of the sliced array
+  Dims place, unplace;  // permutations of the gathered array
+  bool whole;           // the basic part takes everything
+};
+
+Dims inverse_of(const Dims& perm) {
+  Dims r(perm.size());
+  for (int i = 0; i < perm.size(); ++i) r[static_cast<int>(perm[i])] = i;
+  return r;
+}
+
+Lookup plan(Index& index, const Dims& shape) {
+  // NumPy counts single positions beside arrays as arrays of one position.
+  for (Entry& e : index.entries)
+    if (e.kind == Entry::single) e = {Entry::lookup, 0, 1, 1, core::scalar_int(e.start, DType::i64)};
+  Lookup r;
+  r.basic = basic_part(index, shape);
+  r.whole = is_identity(*r.basic, shape);
+  const Dims& sliced = r.basic->dims[3];
+  Dims common, axes;
+  std::vector<ArrayRef> positions;
+  for (size_t i = 0; i < index.entries.size(); ++i) {
+    const Entry& e = index.entries[i];
+    if (e.kind != Entry::lookup) continue;
+    axes.push_back(static_cast<int64_t>(i));
+    positions.push_back(e.positions);
+    common = core::broadcast_shapes(common, e.positions->shape, "getitem");
+  }
+  ArrayRef flat = core::zeros(DType::i64, common);
+  for (size_t k = 0; k < positions.size(); ++k) {
+    const ArrayRef p = core::contiguous(core::broadcast_to(positions[k], common));
+    const int axis = static_cast<int>(axes[static_cast<int>(k)]);
+    const int64_t size = sliced[axis];
+    for (int64_t i = 0; i < flat->size; ++i) {
+      int64_t at = p->as<int64_t>()[i];
+      if (at < -size || at >= size) out_of_bounds(at, axis, size);
+      if (at < 0) at += size;
+      flat->as<int64_t>()[i] = flat->as<int64_t>()[i] * size + at;
+    }
+  }
+  r.gather = ParamsRef(new ops::Params);
+  r.gather->array = flat;
+  r.gather->number = axes.size();
+  r.to_front = axes;
+  for (int i = 0; i < sliced.size(); ++i)
+    if (!axes.contains(i)) r.to_front.push_back(i);
+  r.back = inverse_of(r.to_front);
+  bool together = true;
+  for (int i = 1; i < axes.size(); ++i) together &= axes[i] == axes[i - 1] + 1;
+  const int at = together ? static_cast<int>(axes[0]) : 0, added = common.size(), rest = sliced.size() - axes.size();
+  for (int i = 0; i < at; ++i) r.place.push_back(added + i);
+  for (int i = 0; i < added; ++i) r.place.push_back(i);
+  for (int i = at; i < rest; ++i) r.place.push_back(added + i);
+  r.unplace = inverse_of(r.place);
+  return r;
+}
+
+Value looked_up(const Value& x, const Lookup& r) {
+  const Value part = r.whole ? x : ad::slice(x, r.basic);
+  return ad::transpose(ad::gather(ad::transpose(part, r.to_front), r.gather), r.place);
+}
+
+}  // namespace
+
+Value indexed(const Value& x, PyObject* o) {
+  Index index = parse(o, x.shape());
+  if (index.advanced) return looked_up(x, plan(index, x.shape()));
+  return ad::slice(x, basic_part(index, x.shape()));
+}
+
+PyObject* get_item(PyArray* self, PyObject* o) {
+  const Value& x = read(self);
+  Index index = parse(o, x.shape());
+  if (index.advanced) return wrap(looked_up(x, plan(index, x.shape())));
+  const ParamsRef p = basic_part(index, x.shape());
+  Value v = ad::slice(x, p);
+  return wrap_view(self, code_of<ops::Slice>, p, std::move(v));
+}
+
+void index_change(Value& x, PyObject* o, const Value& given, bool add) {
+  Index index = parse(o, x.shape());
+  const Value v = ad::astype(given, x.dtype());
+  auto fit = [](const Value& value, const Dims& shape) {
+    Value w = value;
+    while (w.shape().size() > shape.size() && w.shape()[0] == 1) w = ad::reshape(w, w.shape().slice(1, w.shape().size()));
+    try {
+      return ad::broadcast_to(w, shape);
+    } catch (const Error&) {
+      value_error("wengert.setitem: a value of shape " + value.shape().str() + " does not fit an indexed part of shape " +
+                  shape.str());
+    }
+  };
+  if (!index.advanced) {
+    const ParamsRef p = basic_part(index, x.shape());
+    ad::update(add ? code_of<ops::SliceAdd> : code_of<ops::SliceUpdate>, x, fit(v, p->dims[3]), p);
+    return;
+  }
+  const ad::OpCode op = add ? code_of<ops::GatherAdd> : code_of<ops::GatherUpdate>;
+  const Lookup r = plan(index, x.shape());
+  Dims front_shape;
+  for (int64_t i : r.to_front) front_shape.push_back(r.basic->dims[3][static_cast<int>(i)]);
+  const Dims gathered = core::concat(r.gather->array->shape,
+                                     front_shape.slice(static_cast<int>(r.gather->number), front_shape.size()));
+  Dims placed;
+  for (int64_t i : r.place) placed.push_back(gathered[static_cast<int>(i)]);
+  const Value fitted = ad::transpose(fit(v, placed), r.unplace);
+  if (r.whole && front_shape == x.shape() && r.to_front == r.back && std::is_sorted(r.back.begin(), r.back.end())) {
+    ad::update(op, x, fitted, r.gather);  // nothing to move: in place if x is ours alone
+    return;
+  }
+  Value part = ad::transpose(r.whole ? x : ad::slice(x, r.basic), r.to_front);
+  ad::update(op, part, fitted, r.gather);
+  part = ad::transpose(part, r.back);
+  if (r.whole) x = part;
+  else ad::update(code_of<ops::SliceUpdate>, x, part, r.basic);
+}
+
+void set_item(PyArray* self, PyObject* o, PyObject* given) {
+  Value v = require_value(given, "setitem");
+  read(self);
+  if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {
+    if (ad::recording_enabled())
+      runtime_error(
+          "wengert.setitem: this array requires gradients and is a leaf; changing it in place would change what was "
+          "recorded. Use `with wengert.no_grad():` or work on a copy");
+    const auto leaf = self->value.trace;
+    Value changed(self->value.array);
+    index_change(changed, o, Value(v.array), false);
+    changed.trace = leaf;
+    write(self, std::move(changed));
+    return;
+  }
+  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.trace)
+    type_error("wengert.setitem: a differentiated value cannot be stored in an array of " +
+               std::string(core::dtype_name(self->value.dtype())) + ": its derivative would be lost; make the array float");
+  Value changed = std::move(self->value);  // moved, so that it can be changed in place
+  try {
+    index_change(changed, o, v, false);
+  } catch (...) {
+    self->value = std::move(changed);
+    throw;
+  }
+  write(self, std::move(changed));
+}
+
+}  // namespace wengert::bindings

@@ -1,0 +1,243 @@
+#include "core/array.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace wengert::core {
+namespace {
+
+Array* blank(DType dtype) {
+  auto* a = new (small_alloc(sizeof(Array))) Array;
+  a->dtype = dtype;
+  return a;
+}
+
+void check_size(const Dims& shape, DType dtype) {
+  int64_t n = 1;
+  for (int64_t d : shape) {
+    if (d < 0) value_error("negative dimensions are not allowed, got shape " + shape.str());
+    if (d && __builtin_mul_overflow(n, d, &n)) value_error("array of shape " + shape.str() + " is too large");
+  }
+  int64_t b;
+  if (__builtin_mul_overflow(n, item_size(dtype), &b) || b > (int64_t{1} << 46))
+    value_error("array of shape " + shape.str() + " is too large");
+}
+
+}  // namespace
+
+ArrayRef make_scalar(DType dtype) {
+  Array* a = blank(dtype);
+  a->data = a->payload;
+  return ArrayRef(a);
+}
+
+ArrayRef make(DType dtype, const Dims& shape) {
+  if (shape.size() > 1 || (shape.size() == 1 && shape[0] > (int64_t{1} << 40))) check_size(shape, dtype);
+  Array* a = blank(dtype);
+  ArrayRef r(a);
+  a->shape = shape;
+  a->size = shape.product();
+  a->strides = row_major(shape);
+  const int64_t bytes = a->size * item_size(dtype);
+  if (bytes <= static_cast<int64_t>(sizeof a->payload)) {
+    a->data = a->payload;
+  } else {
+    a->buffer = Ref<Buffer>(new_buffer(bytes));
+    a->data = a->buffer->data;
+  }
+  return r;
+}
+
+ArrayRef scalar(double v, DType dtype) {
+  ArrayRef a = make_scalar(dtype);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    *a->as<T>() = static_cast<T>(v);
+  });
+  return a;
+}
+
+ArrayRef scalar_int(int64_t v, DType dtype) {
+  ArrayRef a = make_scalar(dtype);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    *a->as<T>() = static_cast<T>(v);
+  });
+  return a;
+}
+
+ArrayRef zeros(DType dtype, const Dims& shape) {
+  ArrayRef a = make(dtype, shape);
+  std::memset(a->data, 0, static_cast<size_t>(a->bytes()));
+  return a;
+}
+
+ArrayRef full(DType dtype, const Dims& shape, double v) {
+  ArrayRef a = make(dtype, shape);
+  dispatch(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    std::fill_n(a->as<T>(), a->size, static_cast<T>(v));
+  });
+  return a;
+}
+
+ArrayRef view(const ArrayRef& a, const Dims& shape, const Dims& strides, int64_t offset) {
+  Array* v = blank(a->dtype);
+  ArrayRef r(v);
+  v->shape = shape;
+  v->strides = strides;
+  v->size = shape.product();
+  v->contiguous = is_row_major(shape, strides);
+  const char* from = a->data + offset * item_size(a->dtype);
+  if (a->buffer) {
+    v->buffer = a->buffer;
+    v->data = const_cast<char*>(from);
+    return r;
+  }
+  // A payload belongs to its object: a view of it is a small copy.
+  if (v->size * item_size(a->dtype) <= static_cast<int64_t>(sizeof v->payload)) {
+    v->data = v->payload;
+  } else {  // a broadcast of a scalar
+    v->buffer = Ref<Buffer>(new_buffer(v->size * item_size(a->dtype)));
+    v->data = v->buffer->data;
+  }
+  v->strides = row_major(shape);
+  v->contiguous = true;
+  Array source;  // a frame around the bytes, for copy_into only
+  source.dtype = a->dtype;
+  source.shape = shape;
+  source.strides = strides;
+  source.size = v->size;
+  source.contiguous = false;
+  source.data = const_cast<char*>(from);
+  copy_into(source, v->data);
+  return r;
+}
+
+ArrayRef foreign(DType dtype, const Dims& shape, const Dims& strides, Ref<Buffer> buffer, char* data) {
+  Array* v = blank(dtype);
+  ArrayRef r(v);
+  v->shape = shape;
+  v->strides = strides;
+  v->size = shape.product();
+  v->contiguous = is_row_major(shape, strides);
+  v->buffer = std::move(buffer);
+  v->data = data;
+  return r;
+}
+
+void copy_into(const Array& from, char* to) {
+  const int64_t item = item_size(from.dtype);
+  if (from.contiguous) {
+    std::memcpy(to, from.data, static_cast<size_t>(from.size * item));
+    return;
+  }
+  const Dims strides[1] = {from.strides};
+  dispatch(from.dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    T* out = reinterpret_cast<T*>(to);
+    const T* in = from.as<T>();
+    walk(from.shape, strides, [&](const int64_t (&at)[1], const int64_t (&step)[1], int64_t n) {
+      const T* p = in + at[0];
+      if (step[0] == 1) {
+        std::memcpy(out, p, static_cast<size_t>(n) * sizeof(T));
+      } else {
+        for (int64_t i = 0; i < n; ++i) out[i] = p[i * step[0]];
+      }
+      out += n;
+    });
+  });
+}
+
+ArrayRef copy(const ArrayRef& a) {
+  ArrayRef r = make(a->dtype, a->shape);
+  copy_into(*a, r->data);
+  return r;
+}
+
+ArrayRef contiguous(const ArrayRef& a) { return a->contiguous ? a : copy(a); }
+
+ArrayRef cast(const ArrayRef& a, DType to) {
+  if (a->dtype == to) return a;
+  ArrayRef from = contiguous(a);
+  ArrayRef r = make(to, a->shape);
+  dispatch(from->dtype, [&](auto source) {
+    using S = typename decltype(source)::type;
+    dispatch(to, [&](auto target) {
+      using T = typename decltype(target)::type;
+      const S* in = from->as<S>();
+      T* out = r->as<T>();
+      if constexpr (std::is_same_v<T, uint8_t>) {
+        for (int64_t i = 0; i < from->size; ++i) out[i] = in[i] != S(0);
+      } else {
+        for (int64_t i = 0; i < from->size; ++i) out[i] = static_cast<T>(in[i]);
+      }
+    });
+  });
+  return r;
+}
+
+Dims row_major(const Dims& shape) {
+  Dims s = shape;
+  int64_t step = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    s[i] = step;
+    step *= shape[i];
+  }
+  return s;
+}
+
+bool is_row_major(const Dims& shape, const Dims& strides) {
+  int64_t step = 1;
+  for (int i = shape.size() - 1; i >= 0; --i) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != step) return false;
+    step *= shape[i];
+  }
+  return true;
+}
+
+Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {
+  if (a == b || b.empty()) return a;
+  if (a.empty()) return b;
+  const int n = std::max(a.size(), b.size());
+  Dims r(n, 1);
+  for (int i = 0; i < n; ++i) {
+    const int64_t x = i < a.size() ? a[a.size() - 1 - i] : 1;
+    const int64_t y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    if (x != y && x != 1 && y != 1)
+      value_error("wengert." + std::string(op) + ": shapes " + a.str() + " and " + b.str() +
+                  " do not broadcast: aligned from the right, sizes must be equal or 1");
+    r[n - 1 - i] = x == 1 ? y : x;
+  }
+  return r;
+}
+
+ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape) {
+  if (a->shape == shape) return a;
+  const int lead = shape.size() - a->ndim();
+  Dims strides(shape.size(), 0);
+  bool ok = lead >= 0;
+  for (int i = 0; ok && i < a->ndim(); ++i) {
+    if (a->shape[i] == shape[lead + i])
+      strides[lead + i] = a->shape[i] == 1 ? 0 : a->strides[i];
+    else
+      ok = a->shape[i] == 1;
+  }
+  if (!ok)
+    value_error("wengert.broadcast_to: an array of shape " + a->shape.str() + " does not broadcast to " + shape.str());
+  return view(a, shape, strides);
+}
+
+double item(const Array& a, int64_t flat) {
+  return dispatch(a.dtype, [&](auto tag) { return static_cast<double>(a.as<typename decltype(tag)::type>()[flat]); });
+}
+
+int64_t item_int(const Array& a, int64_t flat) {
+  return dispatch(a.dtype, [&](auto tag) { return static_cast<int64_t>(a.as<typename decltype(tag)::type>()[flat]); });
+}
+
+std::string describe(const Array& a) { return std::string(dtype_name(a.dtype)) + " array of shape " + a.shape.str(); }
+
+}  // namespace wengert::core

@@ -1,0 +1,253 @@
+#include "ops/evaluate.h"
+
+#include "ops/kernel_table.h"
+#include "simd/dispatch.h"
+
+namespace wengert::simd {
+#define WG_DECLARE(isa) \
+  namespace isa {       \
+  void fill_element_kernels(ops::ElementKernels&); \
+  }
+WG_DECLARE(scalar)
+#if defined(__aarch64__)
+WG_DECLARE(arm64)
+#else
+WG_DECLARE(x86_64_v2)
+WG_DECLARE(x86_64_v3)
+WG_DECLARE(x86_64_v4)
+#endif
+#undef WG_DECLARE
+}  // namespace wengert::simd
+
+namespace wengert::ops {
+
+using core::Array;
+using core::make;
+
+namespace {
+
+// Every table starts from the scalar kernels: one that is missing is slow, never wrong.
+struct Tables {
+  ElementKernels of[simd::isa_count];
+  Tables() {
+    for (ElementKernels& k : of) simd::scalar::fill_element_kernels(k);
+    // Code of an instruction set the processor lacks must not even run to fill its table.
+    auto fill = [&](simd::Isa isa, void (*f)(ElementKernels&)) {
+      if (simd::supported(isa)) f(of[static_cast<int>(isa)]);
+    };
+#if defined(__aarch64__)
+    fill(simd::Isa::arm64, simd::arm64::fill_element_kernels);
+#else
+    fill(simd::Isa::x86_64_v2, simd::x86_64_v2::fill_element_kernels);
+    fill(simd::Isa::x86_64_v3, simd::x86_64_v3::fill_element_kernels);
+    fill(simd::Isa::x86_64_v4, simd::x86_64_v4::fill_element_kernels);
+#endif
+  }
+};
+const Tables tables;
+
+// Integer and logical operations: plain loops, one instance for each element type.
+using Loop1 = void (*)(const char* x, char* y, int64_t n, int64_t sx);
+using Loop2 = void (*)(const char* a, const char* b, char* y, int64_t n, int64_t sa, int64_t sb);
+
+template <class Op, class T>
+void plain1(const char* x, char* y, int64_t n, int64_t sx) {
+  const T* p = reinterpret_cast<const T*>(x);
+  for (int64_t i = 0; i < n; ++i) {
+    if constexpr (Op::types == Types::logical) reinterpret_cast<uint8_t*>(y)[i] = Op::test(p[i * sx]);
+    else reinterpret_cast<T*>(y)[i] = Op::integer(p[i * sx]);
+  }
+}
+template <class Op, class T>
+void plain2(const char* a, const char* b, char* y, int64_t n, int64_t sa, int64_t sb) {
+  const T *p = reinterpret_cast<const T*>(a), *q = reinterpret_cast<const T*>(b);
+  for (int64_t i = 0; i < n; ++i) {
+    if constexpr (Op::types == Types::logical) reinterpret_cast<uint8_t*>(y)[i] = Op::test(p[i * sa], q[i * sb]);
+    else reinterpret_cast<T*>(y)[i] = Op::integer(p[i * sa], q[i * sb]);
+  }
+}
+
+struct PlainTable {
+  Loop1 one[kOps][core::kDTypes] = {};
+  Loop2 two[kOps][core::kDTypes] = {};
+  template <class Op, class T>
+  void put() {
+    if constexpr (Unary<Op>) one[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain1<Op, T>;
+    else two[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain2<Op, T>;
+  }
+  PlainTable() {
+    Primitives::for_each([&]<class Op>() {
+      if constexpr (Unary<Op> || Binary<Op>) {
+        if constexpr (Op::types != Types::floats) {
+          if constexpr (Op::types == Types::logical || requires { &Op::template integer<int64_t>; }) {
+            put<Op, int32_t>();
+            put<Op, int64_t>();
+          }
+          if constexpr (Op::types == Types::logical) {
+            put<Op, uint8_t>();
+            put<Op, float>();
+            put<Op, double>();
+          }
+        }
+      }
+    });
+  }
+};
+const PlainTable plain;
+
+int type_index(DType t) { return t == DType::f64; }
+
+[[noreturn]] void no_kernel(OpCode op, DType t) {
+  type_error("wengert." + std::string(info(op).name) + ": no rule for " + std::string(core::dtype_name(t)) +
+             " operands; convert with astype(float)");
+}
+
+// How an operand runs along a result of that shape: 1 contiguous, 0 one number, -1 neither.
+int increment(const Array& a, const Dims& shape) {
+  if (a.size == 1) return 0;
+  return a.contiguous && a.shape == shape ? 1 : -1;
+}
+
+Dims aligned_strides(const Array& a, const Dims& shape) {
+  Dims s(shape.size(), 0);
+  const int lead = shape.size() - a.ndim();
+  for (int i = 0; i < a.ndim(); ++i) s[lead + i] = a.shape[i] == 1 ? 0 : a.strides[i];
+  return s;
+}
+
+constexpr int64_t kBlock = 256;  // elements brought together where an operand has gaps
+
+template <class T>
+const char* packed(const char* from, int64_t stride, int64_t n, T* block) {
+  const T* p = reinterpret_cast<const T*>(from);
+  for (int64_t i = 0; i < n; ++i) block[i] = p[i * stride];
+  return reinterpret_cast<const char*>(block);
+}
+
+// Runs kernel(a, b, y, n, ia, ib) over a broadcast pair without materialising the broadcast.
+template <class T, class Kernel>
+void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
+  const Dims strides[2] = {aligned_strides(a, y.shape), aligned_strides(b, y.shape)};
+  char* out = y.data;
+  T block_a[kBlock], block_b[kBlock];
+  core::walk(y.shape, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
+    const char *pa = a.data + at[0] * static_cast<int64_t>(sizeof(T)),
+               *pb = b.data + at[1] * static_cast<int64_t>(sizeof(T));
+    if ((step[0] | step[1]) >> 1 == 0) {  // both 0 or 1
+      kernel(pa, pb, out, n, static_cast<int>(step[0]), static_cast<int>(step[1]));
+      out += n * item_size(y.dtype);
+      return;
+    }
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t m = std::min(kBlock, n - i);
+      kernel(packed(pa + i * step[0] * static_cast<int64_t>(sizeof(T)), step[0], m, block_a),
+             packed(pb + i * step[1] * static_cast<int64_t>(sizeof(T)), step[1], m, block_b), out, m, 1, 1);
+      out += m * item_size(y.dtype);
+    }
+  });
+}
+
+}  // namespace
+
+const ElementKernels& element_kernels() { return tables.of[static_cast<int>(simd::active())]; }
+
+ArrayRef unary(OpCode op, const ArrayRef& x) {
+  const Info& f = info(op);
+  if (f.types != Types::logical && core::is_float(x->dtype)) {
+    const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
+    const ArrayRef from = core::contiguous(x);
+    ArrayRef y = make(x->dtype, x->shape);
+    if (y->size) kernel(from->data, y->data, y->size);
+    return y;
+  }
+  const Loop1 loop = plain.one[op][static_cast<int>(x->dtype)];
+  if (!loop) no_kernel(op, x->dtype);
+  const ArrayRef from = core::contiguous(x);
+  ArrayRef y = make(f.types == Types::logical ? DType::b1 : x->dtype, x->shape);
+  loop(from->data, y->data, y->size, 1);
+  return y;
+}
+
+ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
+  const Info& f = info(op);
+  const bool logical = f.types == Types::logical;
+  const DType in = a->dtype, out = logical ? DType::b1 : in;
+  const bool same = a->shape == b->shape;
+  ArrayRef y = make(out, same ? a->shape : core::broadcast_shapes(a->shape, b->shape, f.name.data()));
+  if (y->size == 0) return y;
+  if (!logical && core::is_float(in)) {
+    const auto kernel = element_kernels().value2[op][type_index(in)];
+    const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
+    if (ia >= 0 && ib >= 0) {
+      kernel(a->data, b->data, y->data, y->size, ia, ib);
+    } else if (in == DType::f64) {
+      run_pair<double>(*a, *b, *y, kernel);
+    } else {
+      run_pair<float>(*a, *b, *y, kernel);
+    }
+    return y;
+  }
+  const Loop2 loop = plain.two[op][static_cast<int>(in)];
+  if (!loop) no_kernel(op, in);
+  core::dispatch(in, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    run_pair<T>(*a, *b, *y, [&](const char* pa, const char* pb, char* py, int64_t n, int ia, int ib) {
+      loop(pa, pb, py, n, ia, ib);
+    });
+  });
+  return y;
+}
+
+ArrayRef sweep_unary(OpCode op, ArrayRef g, const ArrayRef& x, const ArrayRef& y) {
+  const auto kernel = element_kernels().sweep1[op][type_index(g->dtype)];
+  const Dims shape = g->shape;
+  ArrayRef cx = x ? core::contiguous(x) : x, cy = y ? core::contiguous(y) : y;
+  const bool uniform = g->size > 1 && !g->contiguous && g->strides == Dims(g->ndim(), 0);
+  if (!uniform) g = core::contiguous(g);
+  ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);  // in place: the cotangent is not needed afterwards
+  if (out->size)
+    kernel(g->data, cx ? cx->data : nullptr, cy ? cy->data : nullptr, out->data, out->size, uniform ? 0 : 1);
+  return out;
+}
+
+ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const ArrayRef& a, const ArrayRef& b, const ArrayRef& y) {
+  const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
+  const Dims shape = g->shape;
+  const bool uniform = g->size > 1 && !g->contiguous && g->strides == Dims(g->ndim(), 0);
+  if (!uniform) g = core::contiguous(g);
+  // An operand that was broadcast (and is more than one number) is spread out first.
+  auto spread = [&](const ArrayRef& v) {
+    if (!v || v->size == 1 || (v->contiguous && v->shape == shape)) return v;
+    return core::contiguous(core::broadcast_to(v, shape));
+  };
+  const ArrayRef ca = spread(a), cb = spread(b), cy = spread(y);
+  ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);
+  auto inc = [](const ArrayRef& v) { return v && v->size > 1 ? 1 : 0; };
+  if (out->size)
+    kernel(g->data, ca ? ca->data : nullptr, cb ? cb->data : nullptr, cy ? cy->data : nullptr, out->data, out->size,
+           uniform ? 0 : 1, inc(ca), inc(cb));
+  return out;
+}
+
+void add_into(Array& dst, const ArrayRef& src) {
+  if (dst.size == 0) return;
+  if (!core::is_float(dst.dtype)) type_error("wengert.add_into: cotangents are floating point");
+  const auto kernel = element_kernels().value2[code_of<Add>][type_index(dst.dtype)];
+  const int inc = increment(*src, dst.shape);
+  if (inc >= 0) {
+    kernel(dst.data, src->data, dst.data, dst.size, 1, inc);
+  } else if (dst.dtype == DType::f64) {
+    run_pair<double>(dst, *src, dst, kernel);
+  } else {
+    run_pair<float>(dst, *src, dst, kernel);
+  }
+}
+
+ArrayRef evaluate(OpCode op, Args args, const Params* params) {
+  const Info& f = info(op);
+  if (f.elementwise) return f.arity == 1 ? unary(op, args[0]) : binary(op, args[0], args[1]);
+  static const Params none;
+  return f.value(args, params ? *params : none);
+}
+
+}  // namespace wengert::ops

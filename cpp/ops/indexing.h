@@ -1,0 +1,142 @@
+// Reading and writing parts of an array. A basic index (integers, slices, new axes) is a `slice` with a start, step and
+// count for every axis; an index by integer arrays is a `gather` over the flattened leading axes. The Python-level
+// x[index] and x[index] = v are composed of these.
+#pragma once
+#include "ops/op.h"
+#include "ops/shaping.h"
+
+namespace wengert::ops {
+
+// dims[0] start, dims[1] step, dims[2] count for every axis of x; dims[3] the resulting shape (integer axes dropped,
+// new axes inserted).
+inline constexpr Param kSliceParams[] = {{"start", ParamKind::dims, 0},
+                                         {"step", ParamKind::dims, 1},
+                                         {"count", ParamKind::dims, 2},
+                                         {"shape", ParamKind::dims, 3}};
+// array: flat int64 positions in the first `lead` axes, of any shape; already checked against the bounds.
+inline constexpr Param kGatherParams[] = {{"indices", ParamKind::indices}, {"lead", ParamKind::integer}};
+
+struct IndexingBase : StructuredBase {
+  static constexpr Kind kind = Kind::indexing;
+};
+
+struct SliceBase : IndexingBase {
+  static constexpr std::span<const Param> params = kSliceParams;
+  static ParamsRef lifted(const Params& p, int64_t k);       // the same slice under an extra leading axis
+  static ArrayRef window(const ArrayRef& x, const Params& p);  // the part of x it names, as a view
+};
+struct GatherBase : IndexingBase {
+  static constexpr std::span<const Param> params = kGatherParams;
+};
+
+struct Slice : SliceBase {
+  static constexpr std::string_view name = "slice", doc = "A rectangular part of x, with steps: a basic index.";
+  static ArrayRef value(Args a, const Params& p);
+  template <class R> static auto jvp(R& r) { return slice(r.t(0), lifted(r.p(), r.k())); }
+  template <class R> static void vjp(R& r) { r.give_slice(0, r.g()); }
+};
+
+struct SliceUpdate : SliceBase {
+  static constexpr std::string_view name = "slice_update", doc = "x with the part named by a basic index replaced by v.";
+  static constexpr int arity = 2;
+  static ArrayRef value(Args a, const Params& p);
+  static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
+  template <class R> static auto jvp(R& r) {
+    return slice_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
+  }
+  template <class R> static void vjp(R& r) {
+    if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
+    if (r.wants(0)) r.give(0, cleared_slice(r.take_g(), r.params()));
+  }
+};
+
+struct SliceAdd : SliceBase {
+  static constexpr std::string_view name = "slice_add", doc = "x with v added to the part named by a basic index.";
+  static constexpr int arity = 2;
+  static ArrayRef value(Args a, const Params& p);
+  static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
+  template <class R> static auto jvp(R& r) {
+    return slice_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
+  }
+  template <class R> static void vjp(R& r) {
+    if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
+    if (r.wants(0)) r.give(0, r.g());
+  }
+};
+
+// Puts the axis of several tangents behind the indexed ones and back: (k, indexed, rest) -> (indexed, k, rest).
+template <class X>
+X leading_axis_to(const X& t, int at) {
+  Dims perm;
+  for (int i = 1; i <= at; ++i) perm.push_back(i);
+  perm.push_back(0);
+  for (int i = at + 1; i < t.shape().size(); ++i) perm.push_back(i);
+  return transpose(t, perm);
+}
+template <class X>
+X axis_to_front(const X& t, int from) {
+  Dims perm{from};
+  for (int i = 0; i < t.shape().size(); ++i)
+    if (i != from) perm.push_back(i);
+  return transpose(t, perm);
+}
+
+struct Gather : GatherBase {
+  static constexpr std::string_view name = "gather", doc = "Elements of x at integer positions in its leading axes.";
+  static ArrayRef value(Args a, const Params& p);
+  template <class R> static auto jvp(R& r) {
+    if (!r.k()) return gather(r.t(0), r.params());
+    return axis_to_front(gather(leading_axis_to(r.t(0), static_cast<int>(r.p().number)), r.params()),
+                         r.p().array->ndim());
+  }
+  template <class R> static void vjp(R& r) { r.give_gather(0, r.g()); }
+};
+
+// Writing at repeated positions: the last one stays, so only that one has a derivative.
+struct GatherUpdate : GatherBase {
+  static constexpr std::string_view name = "gather_update",
+                                    doc = "x with elements at integer positions replaced by those of v; the last of "
+                                          "repeated positions stays.";
+  static constexpr int arity = 2;
+  static ArrayRef value(Args a, const Params& p);
+  static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
+  static ArrayRef survivors(const Params& p);  // bool, of the shape of the indices: not overwritten later
+  template <class R> static auto jvp(R& r) {
+    const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
+    if (!r.k()) return gather_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
+    return axis_to_front(gather_update(leading_axis_to(r.tangent_or_zeros(0), lead),
+                                       leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),
+                         lead);
+  }
+  template <class R> static void vjp(R& r) {
+    if (r.wants(1)) {
+      ArrayRef kept = survivors(r.p());
+      auto g = gather(r.g(), r.params());
+      Dims shape = kept->shape;
+      while (shape.size() < g.shape().size()) shape.push_back(1);
+      r.give(1, select(r.constant(core::view(kept, shape, core::row_major(shape))), g, 0.0));
+    }
+    if (r.wants(0)) r.give(0, cleared_gather(r.g(), r.params()));
+  }
+};
+
+struct GatherAdd : GatherBase {
+  static constexpr std::string_view name = "gather_add",
+                                    doc = "x with v added at integer positions; repeated positions accumulate.";
+  static constexpr int arity = 2;
+  static ArrayRef value(Args a, const Params& p);
+  static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
+  template <class R> static auto jvp(R& r) {
+    const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
+    if (!r.k()) return gather_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
+    return axis_to_front(gather_add(leading_axis_to(r.tangent_or_zeros(0), lead),
+                                    leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),
+                         lead);
+  }
+  template <class R> static void vjp(R& r) {
+    if (r.wants(1)) r.give(1, gather(r.g(), r.params()));
+    if (r.wants(0)) r.give(0, r.g());
+  }
+};
+
+}  // namespace wengert::ops

@@ -1,0 +1,55 @@
+#include "ops/info.h"
+
+#include <array>
+
+namespace wengert::ops {
+namespace {
+
+template <class Op>
+constexpr Info describe() {
+  Info r{};
+  r.name = Op::name;
+  r.doc = Op::doc;
+  r.kind = Op::kind;
+  r.types = Op::types;
+  r.arity = Op::arity;
+  r.differentiable = Op::differentiable;
+  r.hidden = Op::hidden;
+  r.max_ulp = Op::max_ulp;
+  r.domain = Op::domain;
+  r.elementwise = Unary<Op> || Binary<Op>;
+  if constexpr (requires { Op::saves0; }) {
+    r.saves[0] = Op::saves0;
+    r.saves[1] = Op::saves1;
+  } else {
+    r.saves[0] = r.saves[1] = r.saves[2] = Op::saves;
+  }
+  if constexpr (Binary<Op> && Op::differentiable) {
+    r.unit_slope[0] = std::is_same_v<decltype(Op::slope0(0.0, 0.0, 0.0)), One>;
+    r.unit_slope[1] = std::is_same_v<decltype(Op::slope1(0.0, 0.0, 0.0)), One>;
+  }
+  if constexpr (Structured<Op>) {
+    r.params = Op::params;
+    r.value = Op::value;
+  }
+  return r;
+}
+
+const std::array<Info, kOps> table = [] {
+  std::array<Info, kOps> t{};
+  int i = 0;
+  Primitives::for_each([&]<class Op>() { t[static_cast<size_t>(i++)] = describe<Op>(); });
+  return t;
+}();
+
+}  // namespace
+
+const Info& info(OpCode op) { return table[op]; }
+
+int find(std::string_view name) {
+  for (int i = 0; i < kOps; ++i)
+    if (table[static_cast<size_t>(i)].name == name) return i;
+  return -1;
+}
+
+}  // namespace wengert::ops

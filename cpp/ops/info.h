@@ -1,0 +1,25 @@
+// The registry as data: one record a primitive, filled by a loop over the list.
+#pragma once
+#include "ops/list.h"
+
+namespace wengert::ops {
+
+struct Info {
+  std::string_view name, doc;
+  Kind kind;
+  Types types;
+  int arity;
+  uint8_t saves[3];    // what the slope by each operand needs
+  bool unit_slope[2];  // binary: the slope is the constant 1
+  bool differentiable, hidden, elementwise;
+  int max_ulp;
+  const Interval* domain;
+  std::span<const Param> params;
+  ArrayRef (*value)(Args, const Params&);  // structured operations
+};
+
+const Info& info(OpCode op);
+// -1 if there is no such primitive.
+int find(std::string_view name);
+
+}  // namespace wengert::ops

@@ -1,0 +1,107 @@
+// What an operation must say. One struct is one primitive: its name, its value, its derivative, its parameters.
+//
+// Elementwise operations give `value` over SIMD lanes and `slope` (the derivative of the result by an operand, written
+// generically: lanes, dual numbers and recorded values all run the same line). Structured operations give `value` over
+// arrays, `jvp` (tangents forward) and `vjp` (cotangents back), both generic in the value type X.
+#pragma once
+#include <concepts>
+#include <limits>
+#include <span>
+#include <string_view>
+
+#include "core/array.h"
+
+namespace wengert::ops {
+
+using core::ArrayRef;
+using core::Dims;
+using core::DType;
+
+enum class Kind : uint8_t { elementwise, reduction, linalg, shaping, indexing, nn };
+inline constexpr std::string_view kKindNames[] = {"elementwise", "reduction", "linalg", "shaping", "indexing", "nn"};
+
+// What the tape keeps for the derivative.
+enum Saves : uint8_t { kNothing = 0, kArg0 = 1, kArg1 = 2, kArg2 = 4, kResult = 8 };
+
+// Element types an operation computes in: floats (integers become float64), numeric (integers stay), logical (any type
+// in, bool out).
+enum class Types : uint8_t { floats, numeric, logical };
+
+// The open interval of an operand in which the function is smooth: the tests sample there.
+struct Interval {
+  double lo, hi;
+};
+inline constexpr double kInf = std::numeric_limits<double>::infinity();
+inline constexpr Interval kAllReals{-kInf, kInf}, kPositive{0, kInf}, kUnit{-1, 1}, kAboveOne{1, kInf};
+
+// Slopes known before the operands are: no multiplication is made.
+struct One {};
+struct MinusOne {};
+
+// Parameters of structured operations. Axes are negative (counted from the end), so that extra leading axes (several
+// tangents at once) need no change.
+struct Params : core::Counted<Params> {
+  Dims dims[4];
+  int64_t number = 0;
+  bool flag = false;
+  ArrayRef array;
+};
+using ParamsRef = core::Ref<Params>;
+
+enum class ParamKind : uint8_t { axes, axis, shape, permutation, dims, integer, boolean, dtype, indices };
+struct Param {
+  std::string_view name;
+  ParamKind kind;
+  int slot = 0;                        // which of Params::dims
+  std::string_view fallback = "";      // default as Python text; empty: required
+};
+
+using Args = std::span<const ArrayRef>;
+inline constexpr int kVariadic = -1;
+
+template <class Op>
+concept Described = requires {
+  { Op::name } -> std::convertible_to<std::string_view>;
+  { Op::doc } -> std::convertible_to<std::string_view>;
+  { Op::kind } -> std::convertible_to<Kind>;
+};
+
+template <class Op>
+concept Unary = Described<Op> && Op::kind == Kind::elementwise && Op::arity == 1;
+template <class Op>
+concept Binary = Described<Op> && Op::kind == Kind::elementwise && Op::arity == 2;
+template <class Op>
+concept Structured = Described<Op> && !Unary<Op> && !Binary<Op>;
+
+// Defaults; a struct overrides what differs.
+struct UnaryBase {
+  static constexpr Kind kind = Kind::elementwise;
+  static constexpr int arity = 1;
+  static constexpr Types types = Types::floats;
+  static constexpr uint8_t saves = kNothing;
+  static constexpr bool differentiable = true, hidden = false;
+  static constexpr int max_ulp = 0;
+  static constexpr Interval domain[] = {kAllReals};
+};
+struct BinaryBase {
+  static constexpr Kind kind = Kind::elementwise;
+  static constexpr int arity = 2;
+  static constexpr Types types = Types::floats;
+  static constexpr uint8_t saves0 = kNothing, saves1 = kNothing;  // for the slope by operand 0, by operand 1
+  static constexpr bool differentiable = true, hidden = false;
+  static constexpr int max_ulp = 0;
+  static constexpr Interval domain[] = {kAllReals, kAllReals};
+};
+struct StructuredBase {
+  static constexpr int arity = 1;
+  static constexpr Types types = Types::numeric;
+  static constexpr uint8_t saves = kNothing;
+  static constexpr bool differentiable = true, hidden = false;
+  static constexpr int max_ulp = 0;
+  static constexpr Interval domain[] = {kAllReals, kAllReals, kAllReals};
+  static constexpr std::span<const Param> params{};
+};
+
+#define WG_OP [[gnu::always_inline]] static inline
+
+}  // namespace wengert::ops

@@ -1,0 +1,258 @@
+#include "simd/gemm.h"
+
+#include <cstdlib>
+#include <new>
+
+#include "simd/kernel_table.h"
+#include "simd/threads.h"
+
+namespace wengert::simd {
+namespace {
+
+// Below this many multiply-adds packing costs more than it saves.
+constexpr int64_t direct_limit = 48 * 48 * 48;
+// Below this many multiply-adds one thread is faster than two.
+constexpr int64_t parallel_limit = 1 << 20;
+
+// Memory for packed panels, one piece a thread, kept between calls: fresh memory costs more than the packing.
+template <class T>
+class Scratch {
+ public:
+  ~Scratch() { std::free(data_); }
+  T* take(int64_t count) {
+    if (count > size_) {
+      std::free(data_);
+      const size_t bytes = (size_t(count) * sizeof(T) + 4095) / 4096 * 4096;
+      data_ = static_cast<T*>(std::aligned_alloc(4096, bytes));
+      if (!data_) {
+        size_ = 0;
+        throw std::bad_alloc();
+      }
+      size_ = count;
+    }
+    return data_;
+  }
+
+ private:
+  T* data_ = nullptr;
+  int64_t size_ = 0;
+};
+
+template <class T>
+T* scratch(int which, int64_t count) {
+  static thread_local Scratch<T> pieces[2];
+  return pieces[which].take(count);
+}
+
+int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+template <class T>
+MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+  return {a.data + row * a.row_stride + col * a.col_stride, rows, cols, a.row_stride, a.col_stride};
+}
+
+// Goto's scheme in one thread: B in blocks for L3, A in blocks for L2, panels of B for L1, tiles of C for registers.
+template <class T>
+void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+            const Epilogue<T>* epilogue) {
+  const int64_t m = a.rows, n = b.cols, k = a.cols;
+  const int64_t kc = k <= g.kc ? k : round_up((k + (k + g.kc - 1) / g.kc - 1) / ((k + g.kc - 1) / g.kc), 8);
+  T* packed_a = scratch<T>(0, round_up(m < g.mc ? m : g.mc, g.mr) * kc);
+  T* packed_b = scratch<T>(1, round_up(n < g.nc ? n : g.nc, g.nr) * kc);
+  for (int64_t j = 0; j < n; j += g.nc) {
+    const int64_t w = n - j < g.nc ? n - j : g.nc;
+    Epilogue<T> columns;
+    if (epilogue) columns = {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+    for (int64_t p = 0; p < k; p += kc) {
+      const int64_t d = k - p < kc ? k - p : kc;
+      const MatView<T> bp = part(b, p, d, j, w);
+      g.pack_b(packed_b, bp.data, bp.col_stride, bp.row_stride, w, d);
+      for (int64_t i = 0; i < m; i += g.mc) {
+        const int64_t h = m - i < g.mc ? m - i : g.mc;
+        const MatView<T> ap = part(a, i, h, p, d);
+        g.pack_a(packed_a, ap.data, ap.row_stride, ap.col_stride, h, d);
+        g.block(h, w, d, packed_a, packed_b, c + i * ldc + j, ldc, accumulate || p > 0,
+                epilogue && p + d == k ? &columns : nullptr);
+      }
+    }
+  }
+}
+
+// C is cut into a grid of tasks; each is a product of its own, so any number of threads computes the same.
+template <class T>
+void packed_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+                     const Epilogue<T>* epilogue) {
+  const int64_t m = a.rows, n = b.cols;
+  const int threads = m * n * a.cols < parallel_limit ? 1 : num_threads();
+  if (threads == 1) return packed(g, a, b, c, ldc, accumulate, epilogue);
+  // The cut that leaves each task nearest to a square packs least.
+  int64_t across = 1, down = threads;
+  while (down > 1 && down % 2 == 0 && m / down * 2 < n / across) {
+    down /= 2;
+    across *= 2;
+  }
+  const int64_t height = round_up((m + down - 1) / down, g.mr), width = round_up((n + across - 1) / across, g.nr);
+  down = (m + height - 1) / height;
+  across = (n + width - 1) / width;
+  parallel_for(down * across, [&](int64_t task) {
+    const int64_t i = task / across * height, j = task % across * width;
+    const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
+    Epilogue<T> columns;
+    if (epilogue) columns = {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+    packed(g, part(a, i, h, 0, a.cols), part(b, 0, b.rows, j, w), c + i * ldc + j, ldc, accumulate,
+           epilogue ? &columns : nullptr);
+  });
+}
+
+template <class T>
+MatView<T> transposed(MatView<T> a) {
+  return {a.data, a.cols, a.rows, a.col_stride, a.row_stride};
+}
+
+// The vector contiguous: itself, or a copy of it.
+template <class T>
+const T* contiguous(const T* x, int64_t n, int64_t stride, int which) {
+  if (stride == 1 || n <= 1) return x;
+  T* copy = scratch<T>(which, n);
+  for (int64_t i = 0; i < n; ++i) copy[i] = x[i * stride];
+  return copy;
+}
+
+// One row times B, whose columns are adjacent.
+template <class T>
+void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
+  constexpr int64_t columns = 512;  // a fixed cut, whatever the number of threads
+  if (b.rows * b.cols < parallel_limit / 4 || b.cols < 2 * columns) {
+    return g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
+  }
+  parallel_for((b.cols + columns - 1) / columns, [&](int64_t task) {
+    const int64_t j = task * columns, w = b.cols - j < columns ? b.cols - j : columns;
+    g.direct(row, part(b, 0, b.rows, j, w), c + j, 0, accumulate, 1, 0, 0, 0);
+  });
+}
+
+template <class T>
+void gemv_any(const GemmKernels<T>& g, MatView<T> a, const T* x, int64_t x_stride, T* y, int64_t y_stride,
+              bool accumulate) {
+  if (a.rows == 0) return;
+  if (a.row_stride == 1 && a.rows > 1 && a.cols > 1) {  // the columns are contiguous: a row times a matrix
+    if (y_stride == 1) return row_times_matrix(g, {x, 1, a.cols, 0, x_stride}, transposed(a), y, accumulate);
+    T* t = scratch<T>(0, a.rows);
+    row_times_matrix(g, {x, 1, a.cols, 0, x_stride}, transposed(a), t, false);
+    for (int64_t i = 0; i < a.rows; ++i) y[i * y_stride] = accumulate ? y[i * y_stride] + t[i] : t[i];
+    return;
+  }
+  x = contiguous(x, a.cols, x_stride, 0);
+  if (a.col_stride == 1 || a.cols <= 1) {
+    constexpr int64_t rows = 64;  // a fixed cut, whatever the number of threads; a multiple of the kernel's four rows
+    if (a.rows * a.cols >= parallel_limit / 4 && a.rows >= 2 * rows) {
+      parallel_for((a.rows + rows - 1) / rows, [&](int64_t task) {
+        const int64_t i = task * rows, h = a.rows - i < rows ? a.rows - i : rows;
+        g.gemv(part(a, i, h, 0, a.cols), x, y + i * y_stride, y_stride, accumulate);
+      });
+      return;
+    }
+    return g.gemv(a, x, y, y_stride, accumulate);
+  }
+  for (int64_t i = 0; i < a.rows; ++i) {
+    T sum = g.dot(a.cols, contiguous(a.data + i * a.row_stride, a.cols, a.col_stride, 1), x);
+    y[i * y_stride] = accumulate ? y[i * y_stride] + sum : sum;
+  }
+}
+
+template <class T>
+void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, const Epilogue<T>* epilogue) {
+  const int64_t m = a.rows, n = b.cols, k = a.cols;
+  if (m == 0 || n == 0) return;
+  const GemmKernels<T>& g = kernels().gemm<T>();
+  if (epilogue && !epilogue->bias && epilogue->activation == Activation::none) epilogue = nullptr;
+  if (n == 1 && m > 1) {
+    gemv_any(g, a, b.data, b.row_stride, c, ldc, accumulate);
+  } else if (m == 1 && b.col_stride != 1 && n > 1) {
+    gemv_any(g, transposed(b), a.data, a.col_stride, c, 1, accumulate);
+  } else if (m == 1 && b.col_stride == 1) {
+    row_times_matrix(g, a, b, c, accumulate);
+  } else if ((b.col_stride == 1 || n == 1) && (m <= 2 || m * n * k <= direct_limit)) {
+    g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
+  } else if (m * n * k <= direct_limit) {
+    T* t = scratch<T>(1, round_up(n, g.nr) * k);  // B's columns are not adjacent: pack B alone
+    g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
+    for (int64_t j = 0; j < n; j += g.nr) {
+      const int64_t w = n - j < g.nr ? n - j : g.nr;
+      g.direct(a, {t + j * k, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
+    }
+  } else {
+    packed_parallel(g, a, b, c, ldc, accumulate, epilogue);
+    return;
+  }
+  if (epilogue) g.epilogue(c, ldc, m, n, epilogue);
+}
+
+template <class T>
+void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, int64_t a_batch, int64_t b_batch,
+                 int64_t c_batch, bool accumulate) {
+  const int64_t m = a.rows, n = b.cols, k = a.cols, work = m * n * k;
+  if (m == 0 || n == 0 || batch == 0) return;
+  const GemmKernels<T>& g = kernels().gemm<T>();
+  if (work >= parallel_limit) {  // each product is parallel itself
+    for (int64_t i = 0; i < batch; ++i) {
+      gemm_any<T>({a.data + i * a_batch, m, k, a.row_stride, a.col_stride},
+                  {b.data + i * b_batch, k, n, b.row_stride, b.col_stride}, c + i * c_batch, ldc, accumulate, nullptr);
+    }
+    return;
+  }
+  const bool direct = (b.col_stride == 1 || n == 1) && work <= direct_limit;
+  const int64_t run = work * batch < parallel_limit ? batch : 1 + (parallel_limit / 8) / (work + 16);
+  parallel_for((batch + run - 1) / run, [&](int64_t task) {
+    const int64_t first = task * run, count = batch - first < run ? batch - first : run;
+    MatView<T> pa = a, pb = b;
+    pa.data += first * a_batch;
+    pb.data += first * b_batch;
+    T* pc = c + first * c_batch;
+    if (direct) return g.direct(pa, pb, pc, ldc, accumulate, count, a_batch, b_batch, c_batch);
+    for (int64_t i = 0; i < count; ++i) {
+      gemm_any(pa, pb, pc, ldc, accumulate, static_cast<const Epilogue<T>*>(nullptr));
+      pa.data += a_batch;
+      pb.data += b_batch;
+      pc += c_batch;
+    }
+  });
+}
+
+template <class T>
+T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y, int64_t y_stride) {
+  return kernels().gemm<T>().dot(n, contiguous(x, n, x_stride, 0), contiguous(y, n, y_stride, 1));
+}
+
+}  // namespace
+
+void gemm(MatView<double> a, MatView<double> b, double* c, int64_t ldc, bool accumulate,
+          const Epilogue<double>* epilogue) {
+  gemm_any(a, b, c, ldc, accumulate, epilogue);
+}
+void gemm(MatView<float> a, MatView<float> b, float* c, int64_t ldc, bool accumulate,
+          const Epilogue<float>* epilogue) {
+  gemm_any(a, b, c, ldc, accumulate, epilogue);
+}
+void gemm_batched(MatView<double> a, MatView<double> b, double* c, int64_t ldc, int64_t batch, int64_t a_batch_stride,
+                  int64_t b_batch_stride, int64_t c_batch_stride, bool accumulate) {
+  batched_any(a, b, c, ldc, batch, a_batch_stride, b_batch_stride, c_batch_stride, accumulate);
+}
+void gemm_batched(MatView<float> a, MatView<float> b, float* c, int64_t ldc, int64_t batch, int64_t a_batch_stride,
+                  int64_t b_batch_stride, int64_t c_batch_stride, bool accumulate) {
+  batched_any(a, b, c, ldc, batch, a_batch_stride, b_batch_stride, c_batch_stride, accumulate);
+}
+void gemv(MatView<double> a, const double* x, int64_t x_stride, double* y, int64_t y_stride, bool accumulate) {
+  gemv_any(kernels().gemm<double>(), a, x, x_stride, y, y_stride, accumulate);
+}
+void gemv(MatView<float> a, const float* x, int64_t x_stride, float* y, int64_t y_stride, bool accumulate) {
+  gemv_any(kernels().gemm<float>(), a, x, x_stride, y, y_stride, accumulate);
+}
+double dot(int64_t n, const double* x, int64_t x_stride, const double* y, int64_t y_stride) {
+  return dot_any(n, x, x_stride, y, y_stride);
+}
+float dot(int64_t n, const float* x, int64_t x_stride, const float* y, int64_t y_stride) {
+  return dot_any(n, x, x_stride, y, y_stride);
+}
+
+}  // namespace wengert::simd

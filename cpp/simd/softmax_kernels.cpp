@@ -1,0 +1,189 @@
+// softmax, log-softmax and logsumexp of rows and their sweeps, compiled once per target.
+#include "simd/kernel_table.h"
+#include "simd/math.h"
+
+namespace wengert::simd::WG_TARGET {
+namespace {
+
+#define WG_BODY __attribute__((always_inline))
+
+// f(j, load, store) for every vector of a row: whole vectors first, then the tail, where `load` fills with the given
+// number and `store` writes what exists.
+template <class T, class F>
+WG_INLINE void each_vector(int64_t cols, F f) {
+  constexpr int L = lanes<T>;
+  using X = Vec<T, L>;
+  int64_t j = 0;
+  for (; j + L <= cols; j += L) {
+    f(j, [](const T* p, T) WG_BODY { return X::load(p); }, [](X x, T* p) WG_BODY { x.store(p); });
+  }
+  if (j < cols) {
+    const int n = int(cols - j);
+    f(j, [n](const T* p, T fill) WG_BODY { return X::load(p, n, fill); }, [n](X x, T* p) WG_BODY { x.store(p, n); });
+  }
+}
+
+template <class T, int N>
+WG_INLINE T sum_lanes(Vec<T, N> x) {
+  if constexpr (N == 1) {
+    return x.v;
+  } else {
+    return sum_lanes(half<0>(x) + half<1>(x));
+  }
+}
+template <class T, int N>
+WG_INLINE T max_lanes(Vec<T, N> x) {
+  if constexpr (N == 1) {
+    return x.v;
+  } else {
+    return max_lanes(max(half<0>(x), half<1>(x)));
+  }
+}
+
+// A sum of vectors in blocks of 32, so that the rounding errors of long rows do not pile up.
+template <class T>
+struct RunningSum {
+  using X = Vec<T, lanes<T>>;
+  X total = X(T(0)), block = X(T(0));
+  int in_block = 0;
+  WG_INLINE void add(X x) {
+    block += x;
+    if (++in_block == 32) {
+      total += block;
+      block = X(T(0));
+      in_block = 0;
+    }
+  }
+  WG_INLINE T result() const { return sum_lanes(total + block); }
+};
+
+template <class T>
+constexpr T inf = T(__builtin_inf());
+
+// The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should.
+template <class T>
+WG_INLINE T shift_of(const T* x, int64_t cols) {
+  Vec<T, lanes<T>> m(-inf<T>);
+  each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { m = max(m, load(x + j, -inf<T>)); });
+  const T r = max_lanes(m);
+  return __builtin_fabs(r) < inf<T> ? r : T(0);
+}
+
+template <class T>
+void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
+  using X = Vec<T, lanes<T>>;
+  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+    const X shift(shift_of(x, cols));
+    RunningSum<T> s;
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      const X e = exp(load(x + j, -inf<T>) - shift);
+      s.add(e);
+      store(e, y + j);
+    });
+    const X scale(T(1) / s.result());
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY { store(load(y + j, T(0)) * scale, y + j); });
+  }
+}
+
+template <class T>
+void softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
+  using X = Vec<T, lanes<T>>;
+  for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
+    RunningSum<T> s;
+    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY {
+      s.add(load(g + j, T(0)) * load(y + j, T(0)));
+    });
+    const X d(s.result());
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      store((load(g + j, T(0)) - d) * load(y + j, T(0)), out + j);
+    });
+  }
+}
+
+// log(sum(exp(x - shift))). The largest elements contribute exactly 1 each and are counted apart, so that log1p sees
+// the small rest without rounding.
+template <class T>
+WG_INLINE T log_of_sum(const T* x, int64_t cols, T shift) {
+  using X = Vec<T, lanes<T>>;
+  RunningSum<T> rest;
+  X ones(T(0));
+  each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY {
+    const X v = load(x + j, -inf<T>);
+    const auto top = v == X(shift);
+    rest.add(select(top, X(T(0)), exp(v - X(shift))));
+    ones += select(top, X(T(1)), X(T(0)));
+  });
+  return log1p(Vec<T, 1>((sum_lanes(ones) - T(1)) + rest.result())).v;
+}
+
+template <class T>
+void log_softmax(const T* x, int64_t rows, int64_t cols, T* y) {
+  using X = Vec<T, lanes<T>>;
+  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+    const T shift = shift_of(x, cols);
+    const X m(shift), s(log_of_sum(x, cols, shift));
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY { store((load(x + j, T(0)) - m) - s, y + j); });
+  }
+}
+
+template <class T>
+void log_softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
+  using X = Vec<T, lanes<T>>;
+  for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
+    RunningSum<T> s;
+    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0))); });
+    const X d(s.result());
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      store(load(g + j, T(0)) - exp(load(y + j, T(0))) * d, out + j);
+    });
+  }
+}
+
+template <class T>
+void logsumexp(const T* x, int64_t rows, int64_t cols, T* y) {
+  for (int64_t i = 0; i < rows; ++i, x += cols) {
+    const T shift = shift_of(x, cols);
+    y[i] = shift + log_of_sum(x, cols, shift);
+  }
+}
+
+template <class T>
+void cross_entropy(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse) {
+  for (int64_t i = 0; i < rows; ++i, x += cols) {
+    const T shift = shift_of(x, cols), rest = log_of_sum(x, cols, shift), picked = x[labels[i]];
+    lse[i] = shift + rest;
+    loss[i] = (picked == shift ? T(0) : shift - picked) + rest;
+  }
+}
+
+template <class T>
+void logsumexp_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {
+  using X = Vec<T, lanes<T>>;
+  for (int64_t i = 0; i < rows; ++i, x += cols, out += cols) {
+    const X gi(g[i]), yi(y[i]);
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      const X v = load(x + j, T(0));
+      store(gi * exp(select(v == yi, X(T(0)), v - yi)), out + j);  // inf - inf is 0 here: the one that dominates
+    });
+  }
+}
+
+template <class T>
+void fill(SoftmaxKernels<T>& k) {
+  k.softmax = softmax<T>;
+  k.softmax_sweep = softmax_sweep<T>;
+  k.log_softmax = log_softmax<T>;
+  k.log_softmax_sweep = log_softmax_sweep<T>;
+  k.logsumexp = logsumexp<T>;
+  k.cross_entropy = cross_entropy<T>;
+  k.logsumexp_sweep = logsumexp_sweep<T>;
+}
+
+}  // namespace
+
+void fill_softmax(KernelTable& table) {
+  fill(table.softmax_f64);
+  fill(table.softmax_f32);
+}
+
+}  // namespace wengert::simd::WG_TARGET

@@ -1,0 +1,30 @@
+// One small pool of threads for all kernels.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace wengert::simd {
+
+// How many threads a parallel loop may use, the caller included. At first WENGERT_NUM_THREADS, or the processors this
+// process may run on.
+int num_threads();
+void set_num_threads(int n);
+
+namespace detail {
+void parallel_blocks(int64_t blocks, void (*run)(void* context, int64_t block), void* context);
+}
+
+// f(block) for every block in [0, blocks), in any order and on any thread; returns when all are done. How work is cut
+// into blocks must not depend on num_threads(): then neither do results. Runs in the calling thread alone where the
+// pool is busy (nested or concurrent loops) or has one thread. f must not throw.
+template <class F>
+void parallel_for(int64_t blocks, F&& f) {
+  using Body = std::remove_reference_t<F>;
+  detail::parallel_blocks(
+      blocks, [](void* context, int64_t block) { (*static_cast<Body*>(context))(block); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+}
+
+}  // namespace wengert::simd
