@@ -1,0 +1,104 @@
+"""What every function of the mirror needs to know about its arguments: operands, concrete values, keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from wengert._core import Array, ops
+from wengert._core import asarray as _core_asarray
+
+ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
+Axis: TypeAlias = "int | Sequence[int] | None"
+Shape: TypeAlias = "int | Sequence[int]"
+DType: TypeAlias = Any  # whatever np.dtype() accepts
+
+
+def operand(x: ArrayLike) -> Array:
+    """`x` as an Array; nested sequences may hold Arrays, whose derivatives are kept."""
+    if type(x) is Array:
+        return x
+    if isinstance(x, (list, tuple)):
+        return _stack_nested(x) if _holds_array(x) else _core_asarray(np.asarray(x))
+    return _core_asarray(x)
+
+
+def operands(*xs: ArrayLike) -> tuple[Array, ...]:
+    """Every argument as an Array."""
+    return tuple(operand(x) for x in xs)
+
+
+def floating(x: ArrayLike) -> Array:
+    """`x` as an Array of floating dtype: integers and booleans become float64, as in NumPy's true division."""
+    x = operand(x)
+    return x if x.dtype.kind == "f" else ops.astype(x, np.float64)
+
+
+def concrete(x: ArrayLike) -> np.ndarray[Any, Any]:
+    """The values of `x` as a NumPy array, cut off from every derivative.
+
+    Only for results that are integers or booleans (an order, an index, a count), whose derivative is zero
+    wherever it exists. Every use inside the mirror goes through this one function.
+    """
+    if isinstance(x, Array):
+        return x.detach().numpy()
+    if isinstance(x, (list, tuple)) and _holds_array(x):
+        return operand(x).detach().numpy()
+    return np.asarray(x)
+
+
+def is_array(x: object) -> bool:
+    """True when `x` is an Array or a nested sequence with an Array inside."""
+    return isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x))
+
+
+def refuse_out(name: str, out: object) -> None:
+    """Raise if the caller asked for the result in `out`: an Array is a value, not a buffer."""
+    if out is not None:
+        raise TypeError(
+            f"{name}: out= is not supported; assign the result instead: `result = {name}(...)`, or `x[...] = …`"
+        )
+
+
+def refuse(name: str, repair: str, **keywords: object) -> None:
+    """Raise if one of the keywords that `name` does not support was given (is not None)."""
+    for key, value in keywords.items():
+        if value is not None:
+            raise TypeError(f"{name}: {key}= is not supported; {repair}")
+
+
+def normalize_axis(name: str, axis: int, ndim: int) -> int:
+    """`axis` counted from the front; NumPy's AxisError, naming the function, if it is out of range."""
+    if not -ndim <= axis < ndim:
+        raise np.exceptions.AxisError(axis, ndim, name)
+    return axis % ndim
+
+
+def normalize_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+    """All axes for None; otherwise each axis counted from the front, repetitions refused."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+    axes = tuple(normalize_axis(name, int(a), ndim) for a in axes)
+    if len(set(axes)) != len(axes):
+        raise ValueError(f"{name}: repeated axis in axis={axis}; name each axis once")
+    return axes
+
+
+def _holds_array(xs: Sequence[Any]) -> bool:
+    return any(isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x)) for x in xs)
+
+
+def _stack_nested(xs: Sequence[Any]) -> Array:
+    rows = [operand(x) for x in xs]
+    shapes = {row.shape for row in rows}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"array: the elements of a sequence have different shapes {sorted(shapes)}; pad or broadcast them"
+        )
+    dtype = np.result_type(
+        *(x if isinstance(x, (bool, int, float)) else row.dtype for x, row in zip(xs, rows, strict=True))
+    )
+    return ops.stack([row if row.dtype == dtype else ops.astype(row, dtype) for row in rows], 0)

@@ -1,0 +1,246 @@
+"""Making arrays. Where an argument may carry a derivative (fill values, end points), the result does too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert._core import Array, ops
+from wengert._core import array as _core_array
+from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, operand, operands
+from wengert.numpy.joining import concatenate
+from wengert.numpy.shaping import moveaxis
+
+__all__ = [
+    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye",
+    "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity",
+    "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
+]  # fmt: skip
+
+
+def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, ndmin: int = 0) -> Array:
+    """An Array of the given values; Arrays inside keep their derivatives. See `numpy.array`."""
+    result = operand(object) if is_array(object) else _core_array(np.asarray(object))
+    if dtype is not None and result.dtype != np.dtype(dtype):
+        result = ops.astype(result, dtype)
+    elif copy and isinstance(object, Array):
+        result = object.copy()
+    return ops.reshape(result, (1,) * (ndmin - result.ndim) + result.shape) if result.ndim < ndmin else result
+
+
+def asarray(
+    a: ArrayLike, dtype: DType = None, order: str | None = None, *, device: None = None, copy: bool | None = None
+) -> Array:
+    """`a` as an Array, itself if it is one already. See `numpy.asarray`."""
+    return array(a, dtype, copy=bool(copy))
+
+
+asanyarray = ascontiguousarray = asarray
+
+
+def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
+    """An independent copy with the same derivatives. See `numpy.copy`."""
+    return array(a)
+
+
+def frombuffer(buffer: Any, dtype: DType = float, count: int = -1, offset: int = 0) -> Array:
+    """An Array of the bytes in a buffer. See `numpy.frombuffer`."""
+    return operand(np.frombuffer(buffer, dtype, count, offset))
+
+
+def fromiter(iter: Any, dtype: DType, count: int = -1) -> Array:
+    """An Array of the numbers of an iterator, whose Arrays keep their derivatives. See `numpy.fromiter`."""
+    return array(list(iter) if count < 0 else [x for _, x in zip(range(count), iter, strict=False)], dtype)
+
+
+def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: DType = float, **kwargs: Any) -> Array:
+    """The function of the coordinate arrays. See `numpy.fromfunction`."""
+    return operand(function(*(operand(i) for i in np.indices(shape, dtype=dtype)), **kwargs))
+
+
+def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> Array:
+    """An Array of the values of any object with `__dlpack__`. See `numpy.from_dlpack`."""
+    return x if isinstance(x, Array) else operand(np.from_dlpack(x, copy=copy))
+
+
+def zeros(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+    """Zeros. See `numpy.zeros`."""
+    return operand(np.zeros(shape, dtype))
+
+
+def ones(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+    """Ones. See `numpy.ones`."""
+    return operand(np.ones(shape, dtype))
+
+
+def empty(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+    """Zeros, to be filled: `x[i] = v`. See `numpy.empty`."""
+    return zeros(shape, dtype)
+
+
+def full(shape: Shape, fill_value: ArrayLike, dtype: DType = None, order: str = "C") -> Array:
+    """Filled with one value, whose derivative is kept. See `numpy.full`."""
+    if not is_array(fill_value):
+        return operand(np.full(shape, fill_value, dtype))
+    fill = operand(fill_value) if dtype is None else ops.astype(operand(fill_value), dtype)
+    return ops.broadcast_to(fill, (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape))
+
+
+def _like(a: ArrayLike, dtype: DType, shape: Shape | None) -> tuple[Any, Any]:
+    a = operand(a)
+    return (a.shape if shape is None else shape), (a.dtype if dtype is None else dtype)
+
+
+def zeros_like(
+    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
+    """Zeros with the shape and dtype of `a`. See `numpy.zeros_like`."""
+    return zeros(*_like(a, dtype, shape))
+
+
+def ones_like(
+    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
+    """Ones with the shape and dtype of `a`. See `numpy.ones_like`."""
+    return ones(*_like(a, dtype, shape))
+
+
+def empty_like(
+    prototype: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+) -> Array:
+    """Zeros with the shape and dtype of the prototype, to be filled. See `numpy.empty_like`."""
+    return zeros(*_like(prototype, dtype, shape))
+
+
+def full_like(
+    a: ArrayLike,
+    fill_value: ArrayLike,
+    dtype: DType = None,
+    order: str = "K",
+    subok: bool = True,
+    shape: Shape | None = None,
+) -> Array:
+    """One value with the shape and dtype of `a`. See `numpy.full_like`."""
+    lengths, kind = _like(a, dtype, shape)
+    return full(lengths, fill_value, kind)
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = float, order: str = "C") -> Array:
+    """Ones on a diagonal. See `numpy.eye`."""
+    return operand(np.eye(N, M, k, dtype))
+
+
+def identity(n: int, dtype: DType = None) -> Array:
+    """The identity matrix. See `numpy.identity`."""
+    return operand(np.identity(n, dtype))
+
+
+def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = float) -> Array:
+    """Ones on and below a diagonal. See `numpy.tri`."""
+    return operand(np.tri(N, M, k, dtype))
+
+
+def indices(dimensions: Sequence[int], dtype: DType = int, sparse: bool = False) -> Any:
+    """The coordinates of a grid. See `numpy.indices`."""
+    if sparse:
+        return tuple(operand(g) for g in np.indices(dimensions, dtype, sparse=True))
+    return operand(np.indices(dimensions, dtype))
+
+
+def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
+    """Coordinate matrices from coordinate vectors. See `numpy.meshgrid`."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
+    vectors = operands(*xi)
+    place = list(range(len(vectors)))
+    if indexing == "xy" and len(vectors) > 1:
+        place[:2] = [1, 0]
+    grids = [
+        ops.reshape(v, tuple(-1 if i == p else 1 for i in range(len(vectors)))) if v.size else v
+        for v, p in zip(vectors, place, strict=True)
+    ]
+    shape = np.broadcast_shapes(*(g.shape for g in grids))
+    return tuple(g if sparse else ops.broadcast_to(g, shape) for g in grids)
+
+
+def arange(
+    start: ArrayLike = 0,
+    /,
+    stop: ArrayLike | None = None,
+    step: ArrayLike = 1,
+    dtype: DType = None,
+    *,
+    device: None = None,
+) -> Array:
+    """Evenly spaced values, differentiable in start and step. See `numpy.arange`."""
+    if stop is None:
+        start, stop = 0, start
+    if not any(map(is_array, (start, stop, step))):
+        return operand(np.arange(start, stop, step, dtype))  # type: ignore[call-overload]
+    values = np.arange(*(concrete(x)[()] for x in (start, stop, step)), dtype=dtype)  # type: ignore[call-overload]
+    if values.dtype.kind in "iu":
+        return operand(values)
+    return ops.add(start, ops.multiply(step, np.arange(values.size, dtype=values.dtype)))
+
+
+def linspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: DType = None,
+    axis: int = 0,
+    *,
+    device: None = None,
+) -> Any:
+    """`num` evenly spaced values from start to stop, differentiable in both. See `numpy.linspace`."""
+    if not (is_array(start) or is_array(stop)):
+        found = np.linspace(start, stop, num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
+        return (operand(found[0]), operand(found[1])) if retstep else operand(found)
+    if num < 0:
+        raise ValueError(f"linspace: num must not be negative, got {num}")
+    start, stop = floating(start), floating(stop)
+    intervals = num - 1 if endpoint else num
+    span = ops.subtract(stop, start)
+    step = ops.divide(span, intervals) if intervals > 0 else ops.multiply(span, np.nan)
+    count = np.arange(num, dtype=span.dtype).reshape((-1,) + (1,) * span.ndim)
+    values = ops.add(start, ops.multiply(count, step if intervals > 0 else span))
+    if endpoint and num > 1:  # the last value is `stop` itself, not start + rounding
+        values = concatenate([values[:-1], ops.broadcast_to(stop, (1, *span.shape))])
+    values = moveaxis(values, 0, axis) if axis else values
+    values = values if dtype is None else ops.astype(values, dtype)
+    return (values, step) if retstep else values
+
+
+def logspace(
+    start: ArrayLike,
+    stop: ArrayLike,
+    num: int = 50,
+    endpoint: bool = True,
+    base: ArrayLike = 10.0,
+    dtype: DType = None,
+    axis: int = 0,
+) -> Array:
+    """base**linspace(start, stop), differentiable in start, stop and base. See `numpy.logspace`."""
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    values = ops.power(base if isinstance(base, (int, float)) else floating(base), exponents)
+    return values if dtype is None else ops.astype(values, dtype)
+
+
+def geomspace(
+    start: ArrayLike, stop: ArrayLike, num: int = 50, endpoint: bool = True, dtype: DType = None, axis: int = 0
+) -> Array:
+    """Values in constant ratio from start to stop, differentiable in both. See `numpy.geomspace`."""
+    if not (is_array(start) or is_array(stop)):
+        return operand(np.geomspace(start, stop, num, endpoint, dtype, axis))
+    start, stop = floating(start), floating(stop)
+    ratio = ops.divide(stop, start)
+    if (concrete(ratio) <= 0).any():
+        raise ValueError("geomspace: start and stop must have the same sign and not be zero")
+    growth = ops.exp(linspace(np.zeros(ratio.shape, ratio.dtype), ops.log(ratio), num, endpoint))
+    values = ops.multiply(start, growth)
+    values = moveaxis(values, 0, axis) if axis else values
+    return values if dtype is None else ops.astype(values, dtype)

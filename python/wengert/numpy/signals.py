@@ -1,0 +1,105 @@
+"""Interpolation, convolution, polynomials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert._core import Array, ops
+from wengert.numpy.arrays import ArrayLike, concrete, floating, operand, operands
+from wengert.numpy.joining import concatenate
+from wengert.numpy.shaping import flip
+
+__all__ = ["convolve", "correlate", "interp", "polyval"]
+
+
+def interp(
+    x: ArrayLike,
+    xp: ArrayLike,
+    fp: ArrayLike,
+    left: ArrayLike | None = None,
+    right: ArrayLike | None = None,
+    period: float | None = None,
+) -> Array:
+    """Piecewise linear interpolation, differentiable in x, xp and fp; at a knot the right slope. See `numpy.interp`."""
+    x, xp, fp = floating(x), floating(xp), floating(fp)
+    if xp.ndim != 1 or xp.shape != fp.shape or xp.size == 0:
+        raise ValueError(f"interp: xp and fp must be equally long vectors, got shapes {xp.shape} and {fp.shape}")
+    if period is not None:
+        x, xp, fp = _one_period(x, xp, fp, abs(period))
+        left = right = None
+    if xp.size == 1:
+        inside = ops.broadcast_to(ops.getitem(fp, 0), x.shape)
+    else:
+        k = np.clip(np.searchsorted(concrete(xp), concrete(x), "right") - 1, 0, xp.size - 2)
+        x0, f0 = ops.getitem(xp, k), ops.getitem(fp, k)
+        slope = ops.divide(ops.subtract(ops.getitem(fp, k + 1), f0), ops.subtract(ops.getitem(xp, k + 1), x0))
+        at_end = ops.equal(x, ops.getitem(xp, -1))
+        inside = ops.where(at_end, _last(x, xp, fp), ops.add(f0, ops.multiply(slope, ops.subtract(x, x0))))
+    inside = ops.where(ops.less(x, ops.getitem(xp, 0)), ops.getitem(fp, 0) if left is None else left, inside)
+    return ops.where(ops.greater(x, ops.getitem(xp, -1)), ops.getitem(fp, -1) if right is None else right, inside)
+
+
+def _last(x: Array, xp: Array, fp: Array) -> Array:
+    """The value at the last knot, exact, with the slope of the last interval."""
+    x1, f1 = ops.getitem(xp, -1), ops.getitem(fp, -1)
+    slope = ops.divide(ops.subtract(f1, ops.getitem(fp, -2)), ops.subtract(x1, ops.getitem(xp, -2)))
+    return ops.add(f1, ops.multiply(slope, ops.subtract(x, x1)))
+
+
+def _one_period(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array, Array]:
+    """Everything moved into [0, period), with one knot more at either end."""
+    if period == 0:
+        raise ValueError("interp: period must not be 0")
+    x, xp = ops.remainder(x, period), ops.remainder(xp, period)
+    order = np.argsort(concrete(xp), kind="stable")
+    xp, fp = ops.getitem(xp, order), ops.getitem(fp, order)
+    xp = concatenate([ops.getitem(xp, slice(-1, None)) - period, xp, ops.getitem(xp, slice(0, 1)) + period])
+    return x, xp, concatenate([ops.getitem(fp, slice(-1, None)), fp, ops.getitem(fp, slice(0, 1))])
+
+
+def convolve(a: ArrayLike, v: ArrayLike, mode: str = "full") -> Array:
+    """Discrete convolution of two vectors. See `numpy.convolve`."""
+    a, v = _vectors("convolve", a, v)
+    if v.size > a.size:
+        a, v = v, a
+    return _slide(a, flip(v), mode)
+
+
+def correlate(a: ArrayLike, v: ArrayLike, mode: str = "valid") -> Array:
+    """Cross-correlation of two vectors. See `numpy.correlate`."""
+    a, v = _vectors("correlate", a, v)
+    return _slide(a, v, mode) if v.size <= a.size else flip(_slide(v, a, mode))
+
+
+def _vectors(name: str, a: ArrayLike, v: ArrayLike) -> tuple[Array, Array]:
+    a, v = operands(a, v)
+    a, v = (ops.reshape(x, (1,)) if x.ndim == 0 else x for x in (a, v))
+    if a.ndim != 1 or v.ndim != 1 or not a.size or not v.size:
+        raise ValueError(f"{name}: needs two non-empty vectors, got shapes {a.shape} and {v.shape}")
+    return a, v
+
+
+def _slide(a: Array, v: Array, mode: str) -> Array:
+    """Dot products of v with the windows of a (not shorter than v): one gather, one product."""
+    n, m = a.size, v.size
+    if mode not in ("full", "same", "valid"):
+        raise ValueError(f"convolve: mode must be 'full', 'same' or 'valid', got {mode!r}")
+    before = {"full": m - 1, "same": m // 2, "valid": 0}[mode]
+    count = {"full": n + m - 1, "same": n, "valid": n - m + 1}[mode]
+    after = count + m - 1 - n - before
+    padded = concatenate([np.zeros(before, a.dtype), a, np.zeros(after, a.dtype)])
+    windows = ops.getitem(padded, np.arange(count)[:, None] + np.arange(m))
+    return ops.matmul(windows, v)
+
+
+def polyval(p: ArrayLike, x: ArrayLike) -> Array:
+    """The polynomial with coefficients p, highest power first, at x (Horner). See `numpy.polyval`."""
+    p, x = operands(p, x)
+    if p.ndim != 1:
+        raise ValueError(f"polyval: the coefficients must be a vector, got shape {p.shape}")
+    result: Any = operand(np.zeros(x.shape, x.dtype))
+    for i in range(p.size):
+        result = ops.add(ops.multiply(result, x), ops.getitem(p, i))
+    return result
