@@ -223,3 +223,11 @@ def test_array_behaves_like_an_ndarray():
     assert x.__eq__("text") is NotImplemented
     with pytest.raises(TypeError, match="0-d"):
         len(wnp.array(1.0))
+
+
+def test_functions_without_a_rule_are_refused_by_name():
+    with pytest.raises(TypeError, match=r"numpy\.linalg\.inv has no derivative rule"):
+        wr.grad(lambda x: np.linalg.inv(x * np.eye(2)).sum())(1.0)
+    assert wr.grad(lambda x: np.sum(x * np.ones(3), dtype=np.float64))(1.0) == 3.0
+    assert wr.grad(lambda x: np.add.reduce(x * np.ones(3)))(1.0) == 3.0
+    assert wr.grad(lambda x: divmod(x, 2.0)[1] + round(x))(3.2) == 1.0
