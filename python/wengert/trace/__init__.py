@@ -5,6 +5,7 @@ local Jacobians along every way from an input to the output. All of them record 
 recording; reading order: recording, steps, expression, derivatives, table, graph, paths, drawing.
 """
 
+from wengert.trace.custom_rules import CustomRuleWarning
 from wengert.trace.derivatives import adjoints_of, tangents_of
 from wengert.trace.graph import Graph, adjoints, graph
 from wengert.trace.paths import Path, Paths, TooManyPaths, paths
@@ -13,6 +14,7 @@ from wengert.trace.steps import Step, Steps
 from wengert.trace.table import Row, Trace, trace
 
 __all__ = [
+    "CustomRuleWarning",
     "Graph",
     "Node",
     "Path",
