@@ -72,5 +72,6 @@ def _pulled(
 
 
 def _agree(one: np.ndarray, other: np.ndarray) -> bool:
-    scale = np.finfo(one.dtype).eps ** 0.5
-    return bool(np.allclose(one, other, rtol=scale, atol=scale * np.max(np.abs(one), initial=0.0), equal_nan=True))
+    accuracy = np.finfo(one.dtype).eps ** 0.5
+    largest = np.max(np.abs(one), initial=0.0, where=np.isfinite(one))
+    return bool(np.allclose(one, other, rtol=accuracy, atol=accuracy * largest, equal_nan=True))

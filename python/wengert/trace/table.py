@@ -15,7 +15,7 @@ from wengert.trace.recording import Recording, record
 from wengert.trace.steps import Step, Steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One line of the trace. ``tangent`` and ``adjoint`` are None for integer values and where not asked for."""
 
@@ -41,6 +41,11 @@ class Row:
     def location(self) -> str | None:
         """The user's line, ``"file.py:12"``."""
         return self.step.location
+
+    def __repr__(self) -> str:
+        columns = {"value": self.value, "tangent": self.tangent, "adjoint": self.adjoint}
+        shown = [f"{name} {abbreviate(value)}" for name, value in columns.items() if value is not None]
+        return f"<{self.name}: {self.expression}; {', '.join(shown)}>"
 
 
 class Trace:
