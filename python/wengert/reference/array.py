@@ -11,6 +11,8 @@ A view keeps its base and two functions, one that reads it out of the base and o
 
 from __future__ import annotations
 
+import dis
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +24,22 @@ from .operators import Operators
 from .primitive import lookup
 
 NUMBERS = (bool, int, float)
+
+
+class LostDerivative(RuntimeError):
+    """Plain values were asked for where the derivative was needed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "wengert.reference: NumPy asked for the plain values of an array that is being differentiated, so its "
+            "derivative would be lost. Build the result with wengert.numpy (for example wnp.zeros instead of np.zeros "
+            "before h[t] = ...), or say x.numpy() or stop_gradient(x) if no derivative is wanted"
+        )
+
+
+def _is_assignment(frame: Any) -> bool:
+    """Whether a frame is executing ``h[i] = …``: there a NumPy ``h`` asks the value for a float."""
+    return bool(frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"])
 
 
 class Array(Operators, Methods):
@@ -117,11 +135,7 @@ class Array(Operators, Methods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         if is_differentiated(self.get()):
-            raise TypeError(
-                "wengert.reference: NumPy asked for the plain values of an array that is being differentiated, so its "
-                "derivative would be lost. Build the result with wengert.numpy (for example wnp.zeros instead of "
-                "np.zeros before h[t] = ...), or say x.numpy() or stop_gradient(x) if no derivative is wanted"
-            )
+            raise LostDerivative
         return np.array(concrete(self.get()), dtype=dtype)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -144,6 +158,8 @@ class Array(Operators, Methods):
         return bool(np.asarray(concrete(self.get())))
 
     def __float__(self) -> float:
+        if is_differentiated(self.get()) and _is_assignment(sys._getframe(1)):
+            raise LostDerivative
         return float(np.asarray(concrete(self.get())).item())
 
     def __int__(self) -> int:
