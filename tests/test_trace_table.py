@@ -153,6 +153,12 @@ def test_a_signed_zero_survives_the_adjoint_pass(engine):
     np.testing.assert_allclose(t["x"].adjoint, -1.0)
 
 
+def test_a_row_shows_itself(engine):
+    t = trace(lambda x: x * x, 3.0, tangents=(1.0,), engine=engine)
+    assert repr(t[1]) == "<v1: x * x; value 9, tangent 6, adjoint 1>"
+    assert repr(t[1].step) == "<v1: x * x; value 9>"
+
+
 def test_rows_know_the_line(engine):
     t = trace(lambda x: x * x, 2.0, engine=engine)
     location = t.rows[-1].location
