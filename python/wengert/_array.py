@@ -1,0 +1,130 @@
+"""The Python half of ``wengert.Array``: printing, NumPy's protocols, the methods that are compositions."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._core import Array
+
+
+def _repr(value: Any, note: str) -> str:
+    text = np.array2string(value, separator=", ", prefix="Array(")
+    if value.dtype not in (np.float64, np.int64, np.bool_):
+        text += f", dtype={value.dtype}"
+    return f"Array({text}{', ' + note if note else ''})"
+
+
+# The mirror is imported at the first need: importing wengert must stay cheap.
+def _ufunc(*args: Any, **kwargs: Any) -> Any:
+    from .numpy.protocols import array_ufunc
+
+    return array_ufunc(*args, **kwargs)
+
+
+def _function(*args: Any, **kwargs: Any) -> Any:
+    from .numpy.protocols import array_function
+
+    return array_function(*args, **kwargs)
+
+
+def _namespace(_array: Any, *, api_version: str | None = None) -> Any:
+    from . import numpy
+
+    return numpy
+
+
+# Methods of ndarray that are functions of the mirror under the same name.
+_METHODS = (
+    "argsort clip cumprod cumsum diagonal dot nonzero ptp ravel repeat round searchsorted sort squeeze std swapaxes "
+    "take trace var"
+).split()
+
+
+def _method(name: str) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        from . import numpy
+
+        return getattr(numpy, name)(self, *args, **kwargs)
+
+    method.__name__ = name
+    method.__doc__ = f"wengert.numpy.{name} of this array."
+    return method
+
+
+def _tolist(self: Any) -> Any:
+    """The numbers as nested Python lists."""
+    return self.numpy().tolist()
+
+
+def _flatten(self: Any) -> Any:
+    """A one-dimensional copy."""
+    return _core.ops.reshape(self, -1).copy()
+
+
+def _format(self: Any, spec: str) -> str:
+    return format(self.item(), spec) if spec else str(self)
+
+
+def _str(self: Any) -> str:
+    return str(_core.stop_gradient(self).numpy())
+
+
+def _deepcopy(self: Any, _memo: Any) -> Any:
+    return _core.array(_core.stop_gradient(self), requires_grad=True) if self.requires_grad else self.copy()
+
+
+def _reduce(self: Any) -> tuple[Any, ...]:
+    return _rebuild, (_core.stop_gradient(self).numpy(), bool(self.requires_grad))
+
+
+def _rebuild(value: Any, requires_grad: bool) -> Any:
+    return _core.array(value, requires_grad=requires_grad)
+
+
+def _dlpack(self: Any, **kwargs: Any) -> Any:
+    return self.numpy().__dlpack__(**kwargs)
+
+
+def _dlpack_device(_self: Any) -> tuple[int, int]:
+    return (1, 0)  # the CPU
+
+
+def install() -> None:
+    """Puts everything on the type; called once when wengert is imported."""
+    _core.set_hooks({"repr": _repr, "array_ufunc": _ufunc, "array_function": _function, "array_namespace": _namespace})
+    for name in _METHODS:
+        setattr(Array, name, _method(name))
+    for name, function in {
+        "tolist": _tolist,
+        "flatten": _flatten,
+        "__format__": _format,
+        "__str__": _str,
+        "__deepcopy__": _deepcopy,
+        "__reduce__": _reduce,
+        "__dlpack__": _dlpack,
+        "__dlpack_device__": _dlpack_device,
+    }.items():
+        setattr(Array, name, function)
+
+
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside, operations on arrays that require gradients are not recorded.
+
+    >>> import wengert as wg
+    >>> w = wg.array([1.0], requires_grad=True)
+    >>> with wg.no_grad():
+    ...     w -= 0.5
+    >>> w
+    Array([0.5], requires_grad=True)
+    """
+    before = _core.set_recording(False)
+    try:
+        yield
+    finally:
+        _core.set_recording(before)

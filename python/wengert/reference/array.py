@@ -1,0 +1,279 @@
+"""`Array`: what user code holds in its hands.
+
+An `Array` is a *handle* on a value.  The values themselves (plain arrays, or boxes of some level) never change; what
+changes on ``x[i] = v`` or ``x += v`` is which value the handle points to.  That is why in-place code can be
+differentiated here: each update is an ordinary primitive with a new result, and whatever an earlier operation saved
+stays as it was.
+
+A slice is a view, as in NumPy: ``row = x[0]; row += 1`` changes ``x``, and a later ``x[0] = 5`` is seen in ``row``.
+A view keeps its base and two functions, one that reads it out of the base and one that writes it back.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .levels import Box, bind, concrete, is_differentiated
+from .methods import Methods
+from .operators import Operators
+from .primitive import lookup
+
+NUMBERS = (bool, int, float)
+
+
+class LostDerivative(RuntimeError):
+    """Plain values were asked for where the derivative was needed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "wengert.reference: NumPy asked for the plain values of an array that is being differentiated, so its "
+            "derivative would be lost. Build the result with wengert.numpy (for example wnp.zeros instead of np.zeros "
+            "before h[t] = ...), or say x.numpy() or stop_gradient(x) if no derivative is wanted"
+        )
+
+
+def _is_assignment(frame: Any) -> bool:
+    """Whether a frame is executing ``h[i] = …``; a NumPy ``h`` asks a 0-d value for a float there, and for nothing else."""
+    return bool(frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"])
+
+
+class Array(Operators, Methods):
+    """An n-dimensional array whose history can be followed.
+
+    Behaves like ``numpy.ndarray``: operators, broadcasting, indexing, methods, in-place updates.  Inside `grad` and its
+    relatives functions receive Arrays; `wengert.reference.numpy` returns them.
+    """
+
+    __slots__ = ("__weakref__", "_base", "_index", "_read", "_seen", "_value", "_version", "_write")
+    __hash__ = None  # type: ignore[assignment]
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+        self._version = 0
+        self._base: Array | None = None
+        self._read: Callable[[Any], Any] | None = None
+        self._write: Callable[[Any, Any], Any] | None = None
+        self._seen = 0
+        self._index: Any = None
+
+    # -- the handle ------------------------------------------------------------------------------------------------
+
+    def get(self) -> Any:
+        """The value (plain array or box); a view whose base has changed reads it again."""
+        base = self._base
+        if base is not None and self._read is not None:
+            value = base.get()
+            if base._version != self._seen:
+                self._value = self._read(value)
+                self._seen = base._version
+                self._version += 1
+        return self._value
+
+    def set(self, value: Any) -> None:
+        """Point to another value of the same shape; a view writes it into its base."""
+        base = self._base
+        if base is not None and self._write is not None:
+            base.set(self._write(base.get(), value))
+            self._seen = base._version
+        else:
+            _check_leaf(self._value)
+            value = _same_leaf(self._value, value)
+        self._value = value
+        self._version += 1
+
+    def view(self, value: Any, read: Callable[[Any], Any], write: Callable[[Any, Any], Any]) -> Array:
+        """A handle on ``value``, which was read out of this one with ``read`` and is written back with ``write``."""
+        result = Array(value)
+        result._base, result._read, result._write, result._seen = self, read, write, self._version
+        return result
+
+    # -- what NumPy's arrays tell about themselves -----------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(concrete(self.get()))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.asarray(concrete(self.get())).dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("wengert.reference: len() of a 0-d array; it is a single number, use it directly")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+    # -- leaving the traced world ----------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The value as a NumPy array of its own; derivatives do not flow through it."""
+        return np.array(concrete(self.get()))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if is_differentiated(self.get()):
+            raise LostDerivative
+        return np.array(concrete(self.get()), dtype=dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from .numpy_protocol import call_ufunc
+
+        return call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from .numpy_protocol import call_function
+
+        return call_function(func, args, kwargs)
+
+    def item(self, *args: Any) -> Any:
+        return np.asarray(concrete(self.get())).item(*args)
+
+    def tolist(self) -> Any:
+        return np.asarray(concrete(self.get())).tolist()
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(concrete(self.get())))
+
+    def __float__(self) -> float:
+        if is_differentiated(self.get()) and _is_assignment(sys._getframe(1)):
+            raise LostDerivative
+        return float(np.asarray(concrete(self.get())).item())
+
+    def __int__(self) -> int:
+        return int(np.asarray(concrete(self.get())).item())
+
+    def __index__(self) -> int:
+        return np.asarray(concrete(self.get())).__index__()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec and self.ndim == 0 else str(self)
+
+    def __repr__(self) -> str:
+        value, traced = self.get(), ""
+        while isinstance(value, Box):
+            traced += f", {type(value).__name__.lower()} of level {value.level.serial}"
+            value = value.primal
+        text = np.array2string(np.asarray(value), separator=", ", prefix="Array(")
+        dtype = "" if self.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", dtype={self.dtype}"
+        return f"Array({text}{dtype}{traced})"
+
+    def __str__(self) -> str:
+        return str(np.asarray(concrete(self.get())))
+
+    def __reduce__(self) -> Any:
+        return (Array, (self.numpy(),))
+
+    def __copy__(self) -> Array:
+        return Array(self.get())
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return Array(self.get())
+
+    # -- PyTorch style (see eager.py) ------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        from .eager import requires_grad
+
+        return requires_grad(self)
+
+    @property
+    def grad(self) -> Array | None:
+        from .eager import get_grad
+
+        return get_grad(self)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        from .eager import set_grad
+
+        set_grad(self, value)
+
+    def backward(self, cotangent: Any = None, retain_graph: bool = False) -> None:
+        """Add the derivatives of this value to the ``grad`` of every array it was computed from."""
+        from .eager import backward
+
+        backward(self, cotangent, retain_graph)
+
+    def detach(self) -> Array:
+        """The same value without its history."""
+        return apply("stop_gradient", self)
+
+
+def raw(value: Any) -> Any:
+    """What `bind` works on: the value of an Array, a copy of foreign data, or a Python number as it is.
+
+    Python numbers stay what they are because NumPy's promotion treats them as weak: ``2.0 * x`` is float32 if ``x`` is.
+    Foreign arrays are copied because an operation keeps its operands for the derivative, and the caller may overwrite
+    his array in the meantime.
+    """
+    if isinstance(value, Array):
+        return value.get()
+    if isinstance(value, (bool, int, float, Box)) and not isinstance(value, np.generic):
+        return value
+    plain = np.array(value) if isinstance(value, (np.ndarray, np.generic)) else _from_sequence(value)
+    if isinstance(plain, np.ndarray) and plain.dtype.kind not in "fiub":
+        raise TypeError(
+            f"wengert.reference: cannot compute with {type(value).__name__} of dtype {plain.dtype}; "
+            "supported are floating-point, integer and boolean arrays (complex numbers are not)"
+        )
+    return plain
+
+
+def _from_sequence(value: Any) -> Any:
+    """A list or tuple as one array; Arrays inside it are stacked, so that their derivatives survive."""
+    if isinstance(value, (list, tuple)) and any(_holds_array(item) for item in value):
+        rows = [raw(item) for item in value]
+        return bind(lookup("stack"), tuple(rows), {"axis": 0})
+    return np.array(value)
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(_holds_array(item) for item in value)
+    return isinstance(value, Array)
+
+
+def apply(op: str, *operands: Any, **params: Any) -> Array:
+    """Run a primitive by name on arrays, numbers or traced values.
+
+    >>> import wengert.reference as wr
+    >>> wr.apply("sum", wr.array([1.0, 2.0, 3.0]), axis=0)
+    Array(6.)
+    """
+    return Array(bind(lookup(op), tuple(raw(operand) for operand in operands), params))
+
+
+def _check_leaf(value: Any) -> None:
+    from .eager import check_in_place
+
+    check_in_place(value)
+
+
+def _same_leaf(old: Any, new: Any) -> Any:
+    from .eager import keep_leaf
+
+    return keep_leaf(old, new)

@@ -1,0 +1,33 @@
+"""The tape as people see it: evaluation traces, computational graphs, directed paths and their Jacobian products.
+
+``trace`` lists the elementary steps of one run, ``graph`` shows how they depend on each other, ``paths`` multiplies
+local Jacobians along every way from an input to the output. All of them record one run with an engine and work on the
+recording; reading order: recording, steps, expression, derivatives, table, graph, paths, drawing.
+"""
+
+from wengert.trace.derivatives import adjoints_of, tangents_of
+from wengert.trace.graph import Graph, adjoints, graph
+from wengert.trace.paths import Path, Paths, TooManyPaths, paths
+from wengert.trace.recording import Node, Recording, record
+from wengert.trace.steps import Step, Steps
+from wengert.trace.table import Row, Trace, trace
+
+__all__ = [
+    "Graph",
+    "Node",
+    "Path",
+    "Paths",
+    "Recording",
+    "Row",
+    "Step",
+    "Steps",
+    "TooManyPaths",
+    "Trace",
+    "adjoints",
+    "adjoints_of",
+    "graph",
+    "paths",
+    "record",
+    "tangents_of",
+    "trace",
+]

@@ -1,0 +1,151 @@
+"""Directed paths through a graph, and the product of the local Jacobians along each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from wengert.trace.expression import abbreviate
+
+if TYPE_CHECKING:
+    from wengert.trace.graph import Graph
+
+
+class TooManyPaths(ValueError):
+    """There are more paths than the limit."""
+
+
+@dataclass(frozen=True)
+class Path:
+    """One directed path: the names of its nodes from input to output, and its Jacobian product."""
+
+    nodes: tuple[str, ...]
+    product: np.ndarray
+
+    def __str__(self) -> str:
+        return f"{' -> '.join(self.nodes)}  {abbreviate(self.product)}"
+
+
+class Paths(Sequence[Path]):
+    """The paths from some nodes to one output. Their products add up to the derivative: :meth:`sum`."""
+
+    def __init__(self, paths: Sequence[Path], zeros: Mapping[str, np.ndarray]) -> None:
+        self._paths = tuple(paths)
+        self._zeros = dict(zeros)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The number of paths from each starting node."""
+        return {name: len(self.starting_at(name)) for name in self._zeros}
+
+    def starting_at(self, name: str) -> tuple[Path, ...]:
+        """The paths that start at ``name``."""
+        if name not in self._zeros:
+            raise KeyError(f"no path was asked for from {name!r}; the starting nodes are {', '.join(self._zeros)}")
+        return tuple(path for path in self._paths if path.nodes[0] == name)
+
+    def sum(self) -> Any:
+        """The sum of the products: an array for one starting node, otherwise a dict of arrays by name."""
+        totals = {
+            name: np.add.reduce([path.product for path in self.starting_at(name)] or [zero])
+            for name, zero in self._zeros.items()
+        }
+        return next(iter(totals.values())) if len(totals) == 1 else totals
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> Path: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Path, ...]: ...
+    def __getitem__(self, index: int | slice) -> Path | tuple[Path, ...]:
+        return self._paths[index]
+
+    def __str__(self) -> str:
+        width = max((len(" -> ".join(path.nodes)) for path in self._paths), default=0)
+        return "\n".join(f"{' -> '.join(path.nodes):{width}}  {abbreviate(path.product)}" for path in self._paths)
+
+    __repr__ = __str__
+
+
+def count_paths(graph: Graph, wrt: str, of: str) -> int:
+    """Number of directed paths from ``wrt`` to ``of``: the counts of the arguments, added up node by node."""
+    counts = {wrt: 1}
+    for node in graph.nodes:
+        if node.name != wrt:
+            counts[node.name] = sum(counts[arg] for arg in node.args)
+        if node.name == of:
+            break
+    return counts.get(of, 0)
+
+
+def list_paths(graph: Graph, sources: list[str], of: str, limit: int) -> Paths:
+    """The paths from each of ``sources`` to ``of`` with their products."""
+    total = sum(count_paths(graph, source, of) for source in sources)
+    if total > limit:
+        raise TooManyPaths(
+            f"there are {total} paths from {', '.join(sources)} to {of}, more than limit={limit}: pass a larger limit, "
+            "or use count_paths and gradient, which need no list"
+        )
+    found = [path for source in sources for path in _walk(graph, source, of)]
+    zeros = {source: np.zeros(graph[of].shape + graph[source].shape) for source in sources}
+    return Paths(found, zeros)
+
+
+def _walk(graph: Graph, source: str, of: str) -> Iterator[Path]:
+    """Every path back from ``of`` to ``source``, depth first; the product grows by one local Jacobian a step."""
+    reachable = _downstream(graph, source)
+    shape = graph[of].shape
+    identity = np.eye(graph[of].value.size).reshape(shape + shape)
+    pending: list[tuple[tuple[str, ...], np.ndarray]] = [((of,), identity)] if of in reachable else []
+    while pending:
+        nodes, product = pending.pop()
+        last = graph[nodes[0]]
+        if last.name == source:
+            yield Path(nodes, product)
+            continue
+        for arg in reversed(last.args):
+            if arg in reachable:
+                local = graph.local_jacobian(last.name, arg)
+                pending.append(((arg, *nodes), np.tensordot(product, local, axes=len(last.shape))))
+
+
+def _downstream(graph: Graph, source: str) -> set[str]:
+    reachable = {source}
+    for node in graph.nodes:
+        if not reachable.isdisjoint(node.args):
+            reachable.add(node.name)
+    return reachable
+
+
+def paths(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: str | list[str] | None = None,
+    of: str | None = None,
+    limit: int = 1000,
+    engine: Any = None,
+) -> Paths:
+    """Every directed path from the inputs of ``f`` to its output, each with the product of its local Jacobians.
+
+    ``wrt`` restricts the starting nodes (any named node may be one), ``of`` names another end. Paths run through the
+    named nodes when there are any, otherwise through every elementary step. Products have the shape
+    shape(of) + shape(start) and add up to the derivative.
+
+    >>> import wengert as wg
+    >>> def f(u1, u2):
+    ...     return 2 * wg.name(u1 * u2, "u3") * wg.name(u1 + u2, "u4")
+    >>> p = wg.paths(f, 3.0, 4.0, wrt="u1")
+    >>> [float(path.product) for path in p], float(p.sum())
+    ([56.0, 24.0], 80.0)
+    """
+    from wengert.trace.graph import graph
+
+    return graph(f, *args, engine=engine).paths(wrt, of, limit)
