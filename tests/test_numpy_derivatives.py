@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import wengert as wg
 import wengert.numpy as wnp
 
