@@ -20,8 +20,6 @@ def operand(x: ArrayLike) -> Array:
     """`x` as an Array; nested sequences may hold Arrays, whose derivatives are kept."""
     if type(x) is Array:
         return x
-    if isinstance(x, (list, tuple)):
-        return _stack_nested(x) if _holds_array(x) else _core_asarray(np.asarray(x))
     return _core_asarray(x)
 
 
@@ -89,16 +87,3 @@ def normalize_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 def _holds_array(xs: Sequence[Any]) -> bool:
     return any(isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x)) for x in xs)
-
-
-def _stack_nested(xs: Sequence[Any]) -> Array:
-    rows = [operand(x) for x in xs]
-    shapes = {row.shape for row in rows}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"array: the elements of a sequence have different shapes {sorted(shapes)}; pad or broadcast them"
-        )
-    dtype = np.result_type(
-        *(x if isinstance(x, (bool, int, float)) else row.dtype for x, row in zip(xs, rows, strict=True))
-    )
-    return ops.stack([row if row.dtype == dtype else ops.astype(row, dtype) for row in rows], 0)
