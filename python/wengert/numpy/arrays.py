@@ -11,7 +11,7 @@ from wengert._core import Array, ops
 from wengert._core import asarray as _core_asarray
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
-Axis: TypeAlias = "int | Sequence[int] | None"
+Axis: TypeAlias = "int | tuple[int, ...] | None"
 Shape: TypeAlias = "int | Sequence[int]"
 DType: TypeAlias = Any  # whatever np.dtype() accepts
 
@@ -67,6 +67,11 @@ def refuse(name: str, repair: str, **keywords: object) -> None:
             raise TypeError(f"{name}: {key}= is not supported; {repair}")
 
 
+def lengths(shape: Shape) -> tuple[int, ...]:
+    """A shape, which may be given as one length, as a tuple."""
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+
+
 def normalize_axis(name: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front; NumPy's AxisError, naming the function, if it is out of range."""
     if not -ndim <= axis < ndim:
@@ -74,7 +79,7 @@ def normalize_axis(name: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def normalize_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+def normalize_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """All axes for None; otherwise each axis counted from the front, repetitions refused."""
     if axis is None:
         return tuple(range(ndim))
