@@ -5,7 +5,6 @@ import threading
 
 import numpy as np
 import pytest
-
 import wengert.reference as wr
 
 wnp = wr.numpy
@@ -122,7 +121,7 @@ def test_trees_of_arguments_and_results():
     assert g["w"].shape == (2, 3)
     assert g["b"][0] == 0.0
     np.testing.assert_array_equal(g["b"][1], [12.0, 12.0])
-    value, pullback = wr.vjp(f, params, x)
+    _, pullback = wr.vjp(f, params, x)
     cotangents = pullback({"y": np.ones(2)})
     assert len(cotangents) == 2
     np.testing.assert_array_equal(cotangents[1], [2.0, 2.0, 2.0])

@@ -1,10 +1,9 @@
-"""Every rule of wengert.reference: forward against differences, reverse against forward, and the same to second order."""
+"""Every rule of wengert.reference: forward against differences, reverse against forward, both to second order."""
 
 import math
 
 import numpy as np
 import pytest
-
 import wengert.reference as wr
 
 wnp = wr.numpy
@@ -65,7 +64,10 @@ CASES = {
     "broadcast_to": [((matrix(3, 1),), {"shape": (2, 3, 4)})],
     "expand_dims": [((matrix(3, 2),), {"axis": a}) for a in (0, -1, (0, 2))],
     "squeeze": [((matrix(1, 3, 1),), {"axis": a}) for a in (None, 0, (0, -1))],
-    "concatenate": [((matrix(2, 3), matrix(1, 3), matrix(4, 3)), {"axis": 0}), ((matrix(2, 3), matrix(2, 1)), {"axis": -1})],
+    "concatenate": [
+        ((matrix(2, 3), matrix(1, 3), matrix(4, 3)), {"axis": 0}),
+        ((matrix(2, 3), matrix(2, 1)), {"axis": -1}),
+    ],
     "stack": [((matrix(2, 3), matrix(2, 3)), {"axis": a}) for a in (0, 1, -1)],
     "astype": [((matrix(3),), {"dtype": np.dtype(float)})],
     "getitem": [
@@ -84,7 +86,11 @@ CASES = {
 for name, rule in RULES.items():
     if rule.differentiable and name not in CASES:
         domain = rule.domain
-        shapes = [((3, 2),), ((),), ((0, 3),)] if rule.arity == 1 else [((3, 2), (2,)), ((3, 1), (1, 2)), ((), (2,)), ((), ())]
+        shapes = (
+            [((3, 2),), ((),), ((0, 3),)]
+            if rule.arity == 1
+            else [((3, 2), (2,)), ((3, 1), (1, 2)), ((), (2,)), ((), ())]
+        )
         CASES[name] = [(tuple(sample(d, s) for d, s in zip(domain, shape, strict=True)), {}) for shape in shapes]
 
 ROWS = [(name, i) for name in CASES for i in range(len(CASES[name]))]
@@ -149,7 +155,9 @@ def test_every_differentiable_primitive_has_a_row():
     assert {name for name, rule in RULES.items() if rule.differentiable} == set(CASES)
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.kind in ("elementwise", "nn") and rule.arity == 1])
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if rule.kind in ("elementwise", "nn") and rule.arity == 1]
+)
 def test_float32_stays_float32(name):
     x = sample(RULES[name].domain[0], (5,)).astype(np.float32)
     value = wr.apply(name, x)
@@ -169,7 +177,9 @@ def test_flat_functions_have_zero_gradient(name):
     np.testing.assert_array_equal(wr.jvp(lambda x: wr.apply(name, x) * 1.0, (x,), (x,))[1].ravel()[:1], [0.0])
 
 
-NUMPY_HAS = [name for name, rule in RULES.items() if hasattr(np, name) and rule.kind == "elementwise" and name != "where"]
+NUMPY_HAS = [
+    name for name, rule in RULES.items() if hasattr(np, name) and rule.kind == "elementwise" and name != "where"
+]
 
 
 @pytest.mark.parametrize("name", NUMPY_HAS)

@@ -19,3 +19,10 @@ MODULES = [
 def test_examples(module):
     result = doctest.testmod(importlib.import_module(module))
     assert result.failed == 0
+
+
+def test_the_package_is_the_function_too():
+    package = importlib.import_module("wengert.trace")
+    import wengert.reference as engine
+
+    assert package(lambda x: x * x, 3.0, engine=engine)["x"].adjoint == 6

@@ -6,7 +6,7 @@ import numpy as np
 import optree
 import pytest
 from wengert.problems import resolve_engine
-from wengert.trace import Graph, Node, Recording, adjoints, graph
+from wengert.trace import CustomRuleWarning, Graph, Node, Recording, adjoints, graph, trace
 
 
 @pytest.fixture(params=["wengert", "reference"])
@@ -199,3 +199,28 @@ def test_errors_name_the_known_names(net):
         net["z"]
     with pytest.raises(ValueError, match="'x' is no direct argument of 'l'; its direct arguments: V, h"):
         net.local_jacobian("l", "x")
+
+
+def with_rule(engine, factor):
+    """sin with a reverse rule that multiplies by ``factor`` cos."""
+
+    @engine.custom_vjp
+    def f(x):
+        return engine.numpy.sin(x)
+
+    f.defvjp(lambda x: (engine.numpy.sin(x), engine.numpy.cos(x)), lambda cos, g: (factor * g * cos,))
+    return f
+
+
+def test_a_custom_rule_that_differs_from_the_steps_is_told(engine):
+    for show in (graph, trace):
+        with pytest.warns(CustomRuleWarning, match="it uses custom_vjp or custom_jvp"):
+            show(with_rule(engine, 2.0), 0.5, engine=engine)
+        shown = show(with_rule(engine, 1.0), 0.5, engine=engine)  # the same derivative: nothing to tell
+        assert shown["v1"].expression == "sin(x)"
+
+
+def test_stop_gradient_is_a_step_like_any_other(engine):
+    g = graph(lambda x: x * engine.stop_gradient(x * x), 3.0, engine=engine)
+    assert g.gradient("x") == 9
+    assert g.paths("x").sum() == 9

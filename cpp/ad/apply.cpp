@@ -37,19 +37,6 @@ Trace* higher(Trace* a, Trace* b) {
       "from another thread; return it from the function instead, or use stop_gradient");
 }
 
-Trace* highest(const Value* args, int n) {
-  Trace* top = nullptr;
-  for (int i = 0; i < n; ++i) {
-    Trace* t = args[i].trace.get();
-    if (t && t != top) top = higher(top, t);
-  }
-  if (top && !top->alive)
-    runtime_error(
-        "wengert: a value is used after the transform it belongs to has ended; return it from the function (has_aux=True), "
-        "or take its number with float() or numpy()");
-  return top;
-}
-
 Value traced(const Value& primal, TraceRef t, uint32_t node) {
   Value v;
   v.array = primal.array;
@@ -138,11 +125,8 @@ uint32_t leaf_node(ReverseTrace* t, Leaf* leaf, const Value& v) {
   return node;
 }
 
-Value record_ambient(OpCode op, const Value* args, int n, const ParamsRef& params) {
-  std::vector<Value> plain(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) plain[static_cast<size_t>(i)] = Value(args[i].array);
-  Value out = evaluate(op, plain.data(), n, params);
-  if (!recording || !carries_derivative(op, out)) return out;
+// The tape all operands are on, after merging; a new one if none is on any.
+ReverseRef common_tape(const Value* args, int n) {
   ReverseRef tape;
   for (int i = 0; i < n; ++i) {
     if (!args[i].trace || args[i].trace->kind != Trace::Kind::reverse) continue;
@@ -153,19 +137,25 @@ Value record_ambient(OpCode op, const Value* args, int n, const ParamsRef& param
     if (t->tape.size() > tape->tape.size()) std::swap(t, tape);
     merge(tape.get(), t.get());
   }
-  if (!tape) tape = ReverseRef(new ReverseTrace(0));
-  std::vector<uint32_t> nodes(static_cast<size_t>(n), kNoNode);
-  for (int i = 0; i < n; ++i) {
-    Trace* a = args[i].trace.get();
-    uint32_t& node = nodes[static_cast<size_t>(i)];
-    if (!a) continue;
-    if (a->kind == Trace::Kind::leaf) {
-      node = leaf_node(tape.get(), static_cast<Leaf*>(a), args[i]);
-    } else {
-      node = args[i].node;
-      resolve(a, node);
-    }
-  }
+  return tape ? tape : ReverseRef(new ReverseTrace(0));
+}
+
+uint32_t node_in(ReverseTrace* tape, const Value& v) {
+  if (!v.trace) return kNoNode;
+  if (v.trace->kind == Trace::Kind::leaf) return leaf_node(tape, static_cast<Leaf*>(v.trace.get()), v);
+  uint32_t node = v.node;
+  resolve(v.trace.get(), node);
+  return node;
+}
+
+Value record_ambient(OpCode op, const Value* args, int n, const ParamsRef& params) {
+  std::vector<Value> plain(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) plain[static_cast<size_t>(i)] = Value(args[i].array);
+  Value out = evaluate(op, plain.data(), n, params);
+  if (!recording || !carries_derivative(op, out)) return out;
+  const ReverseRef tape = common_tape(args, n);
+  std::vector<uint32_t> nodes(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) nodes[static_cast<size_t>(i)] = node_in(tape.get(), args[i]);
   const uint32_t node = append(tape->tape, op, nodes.data(), args, n, tape.get(), out, params);
   return traced(out, TraceRef(tape.get()), node);
 }
@@ -227,6 +217,19 @@ void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Param
 
 std::string (*location_hook)() = nullptr;
 
+Trace* highest(const Value* args, int n) {
+  Trace* top = nullptr;
+  for (int i = 0; i < n; ++i) {
+    Trace* t = args[i].trace.get();
+    if (t && t != top) top = higher(top, t);
+  }
+  if (top && !top->alive)
+    runtime_error(
+        "wengert: a value is used after the transform it belongs to has ended; return it from the function (has_aux=True), "
+        "or take its number with float() or numpy()");
+  return top;
+}
+
 Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
   Trace* top = highest(args, n);
   if (!top) return evaluate(op, args, n, params);
@@ -239,6 +242,22 @@ Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
     default:
       return list(static_cast<Listing*>(top), op, args, n, params);
   }
+}
+
+std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call) {
+  if (level->depth == 0 && !recording) return call->results;
+  const int n = static_cast<int>(args.size());
+  const ReverseRef t = level->depth == 0 ? common_tape(args.data(), n) : ReverseRef(static_cast<ReverseTrace*>(level));
+  std::vector<uint32_t> nodes;
+  for (const Value& v : args)
+    nodes.push_back(level->depth == 0 ? node_in(t.get(), v) : v.trace.get() == level ? v.node : kNoNode);
+  const uint32_t first = t->tape.append_call(nodes, call);
+  std::vector<Value> out;
+  for (size_t i = 0; i < call->results.size(); ++i) {
+    const Value& r = call->results[i];
+    out.push_back(core::is_float(r.dtype()) ? traced(r, TraceRef(t.get()), first + static_cast<uint32_t>(i)) : r);
+  }
+  return out;
 }
 
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {

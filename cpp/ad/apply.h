@@ -1,8 +1,12 @@
 // Applying a primitive: the highest level among the operands handles it and recurses below.
 #pragma once
+#include <vector>
+
 #include "ad/value.h"
 
 namespace wengert::ad {
+
+struct CustomCall;
 
 // Operands share their element type; their number and shapes are the operation's.
 Value apply(OpCode op, const Value* args, int n, const ParamsRef& params);
@@ -18,6 +22,12 @@ Value astype(const Value& x, DType t);
 
 // Replaces a part of x, in place where nobody else can see it: x[i] = v costs the part, not the whole.
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params);
+
+// The level that would handle an operation on these values; null if none does.
+Trace* highest(const Value* args, int n);
+// Results of a function with a rule of its own, as values of a reverse level (or of depth 0). `results` are given one
+// level down.
+std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call);
 
 // The levels of this thread.
 int current_depth();

@@ -191,6 +191,30 @@ bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct) {
   return true;
 }
 
+// A result hands its cotangent to the call it belongs to; the call, reached after all its results, runs its rule.
+void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
+  if (tape.node(i).op == kResult) {
+    const uint32_t call = tape.arg(i, 0);
+    CustomCall& c = *tape.saved(call, kSavesParams).custom();
+    c.cotangents.resize(c.results.size());
+    c.cotangents[tape.arg(i, 1)] = ct.take(i);
+    if (!ct.has(call)) ct.add(call, Value(core::make_scalar(DType::b1)));  // marks the call as reached
+    return;
+  }
+  ct.take(i);
+  CustomCall& c = *tape.saved(i, kSavesParams).custom();
+  std::vector<Value> g;
+  g.swap(c.cotangents);
+  for (size_t k = 0; k < g.size(); ++k)
+    if (!g[k]) g[k] = zeros(c.results[k].shape(), c.results[k].dtype());
+  const std::vector<Value> out = c.backward(g);
+  for (int k = 0; k < tape.arity(i); ++k) {
+    const uint32_t target = tape.arg(i, k);
+    const Value& v = out[static_cast<size_t>(k)];
+    if (target != kNoNode && v) ct.add(target, v);
+  }
+}
+
 }  // namespace
 
 std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> seeds, const std::vector<uint32_t>& wanted,
@@ -207,7 +231,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
   for (uint32_t i = top; i-- > 0;) {
     if (!ct.has(i)) continue;
     const OpCode op = tape.node(i).op;
-    if (op >= ops::kOps) continue;  // leaves are collected below
+    if (op == kLeaf || op == kConstant) continue;  // collected below
     if (is_wanted[i])
       for (size_t k = 0; k < wanted.size(); ++k)
         if (wanted[k] == i) result[k] = ct.cell(i).value();
@@ -215,6 +239,11 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
       runtime_error(
           "wengert.backward: a second sweep through a graph whose saved values were dropped by the first; pass "
           "retain_graph=True to the first backward, or compute the value again");
+    if (op == kCall || op == kResult) {
+      sweep_call(tape, i, ct);
+      if (!keep) tape.drop_saved(i);
+      continue;
+    }
     if (!sweep_elementwise(tape, i, ct)) {
       Vjp rule(tape, i, ct.take(i), ct);
       rules.cotangent[op](rule);
@@ -222,7 +251,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
     if (!keep) tape.drop_saved(i);
   }
   for (size_t k = 0; k < wanted.size(); ++k)
-    if (tape.node(wanted[k]).op >= ops::kOps) result[k] = ct.cell(wanted[k]).value();
+    if (tape.node(wanted[k]).op == kLeaf) result[k] = ct.cell(wanted[k]).value();
   return result;
 }
 

@@ -29,6 +29,7 @@ Value Cell::take_value() {
 void Cell::release() {
   if ((bits_ & kTag) == kValue) delete reinterpret_cast<Value*>(bits_ & ~kTag);
   else if ((bits_ & kTag) == kParams) ParamsRef::adopt(params());
+  else if ((bits_ & kTag) == kCustom) Ref<CustomCall>::adopt(custom());
   else if (bits_) ArrayRef::adopt(array());
   bits_ = 0;
 }
@@ -128,6 +129,20 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* args, i
   return size() - 1;
 }
 
+uint32_t Tape::append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call) {
+  const core::Array& any = *call->results.front().array;
+  const uint32_t node = leaf(any, kCall);
+  nodes_[node].saved = kSavesParams;
+  args_.insert(args_.end(), arg_nodes.begin(), arg_nodes.end());
+  cells_.push_back(Cell(call));
+  for (size_t i = 0; i < call->results.size(); ++i) {
+    leaf(*call->results[i].array, kResult);
+    args_.push_back(node);
+    args_.push_back(static_cast<uint32_t>(i));
+  }
+  return node + 1;
+}
+
 uint32_t Tape::absorb(Tape& other) {
   const uint32_t by = size(), args = static_cast<uint32_t>(args_.size()), cells = static_cast<uint32_t>(cells_.size()),
                  shapes = static_cast<uint32_t>(shapes_.size());
@@ -137,7 +152,12 @@ uint32_t Tape::absorb(Tape& other) {
     n.shape += shapes;
     nodes_.push_back(n);
   }
-  for (uint32_t a : other.args_) args_.push_back(a == kNoNode ? a : a + by);
+  for (uint32_t i = 0; i < other.size(); ++i)
+    for (int k = 0; k < other.arity(i); ++k) {
+      const uint32_t a = other.arg(i, k);
+      const bool number = other.nodes_[i].op == kResult && k == 1;  // which result, not a node
+      args_.push_back(a == kNoNode || number ? a : a + by);
+    }
   cells_.insert(cells_.end(), other.cells_.begin(), other.cells_.end());
   shapes_.insert(shapes_.end(), other.shapes_.begin(), other.shapes_.end());
   other.nodes_.clear();

@@ -1,11 +1,19 @@
 // The Wengert list: one 16-byte record a node, arguments and saved values in flat arrays. Recording order is the
 // order of the sweep.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "ad/value.h"
 
 namespace wengert::ad {
+
+// A call of a function with a rule of its own: cotangents of the results in, cotangents of the operands out (an empty
+// Value where there is none).
+struct CustomCall : core::Counted<CustomCall> {
+  std::function<std::vector<Value>(const std::vector<Value>&)> backward;
+  std::vector<Value> results, cotangents;
+};
 
 // A value kept by the tape in 8 bytes: an array, or (under other levels) a whole Value, or parameters.
 class Cell {
@@ -17,10 +25,15 @@ class Cell {
     ParamsRef copy = p;
     bits_ = reinterpret_cast<uintptr_t>(copy.detach()) | kParams;
   }
+  explicit Cell(const Ref<CustomCall>& c) {
+    Ref<CustomCall> copy = c;
+    bits_ = reinterpret_cast<uintptr_t>(copy.detach()) | kCustom;
+  }
   bool empty() const { return bits_ == 0; }
   bool is_array() const { return (bits_ & kTag) == 0; }
   core::Array* array() const { return reinterpret_cast<core::Array*>(bits_); }
   ops::Params* params() const { return reinterpret_cast<ops::Params*>(bits_ & ~kTag); }
+  CustomCall* custom() const { return reinterpret_cast<CustomCall*>(bits_ & ~kTag); }
   Value value() const;       // a copy
   Value take_value();        // moved out
   ArrayRef take_array() {    // only if is_array()
@@ -32,12 +45,14 @@ class Cell {
   void release();            // cells are plain data: whoever owns them calls this
 
  private:
-  static constexpr uintptr_t kTag = 3, kValue = 1, kParams = 2;
+  static constexpr uintptr_t kTag = 3, kValue = 1, kParams = 2, kCustom = 3;
   uintptr_t bits_ = 0;
 };
 
 inline constexpr uint32_t kNoNode = 0xffffffff;
-inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1;
+// Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
+// kCall node with one kResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
+inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1, kCall = ops::kOps + 2, kResult = ops::kOps + 3;
 inline constexpr uint8_t kSavesParams = 16, kConsumed = 32;
 
 struct Node {
@@ -59,6 +74,8 @@ class Tape {
   // Operands as node numbers (kNoNode: constant) and as values of `level`; the result as seen from below it.
   uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* args, int n, const Trace* level, const Value& result,
                   const ParamsRef& params);
+  // A call node over the operands, then one node for each of its results; returns the first of those.
+  uint32_t append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call);
   // All nodes of another tape behind those of this one; returns by how much their numbers grow.
   uint32_t absorb(Tape& other);
 
@@ -97,10 +114,15 @@ struct ReverseTrace : Trace {
 };
 using ReverseRef = Ref<ReverseTrace>;
 
+// Where backward() adds up the gradient of a leaf; a new one after the old was cleared.
+struct Gradient : core::Counted<Gradient> {
+  ArrayRef array;
+};
+
 // An array made with requires_grad: joins the tape of the first operation that uses it.
 struct Leaf : Trace {
   Leaf() : Trace(Kind::leaf, 0) {}
-  ArrayRef gradient;
+  Ref<Gradient> gradient;
   uint32_t last_index = 0;  // where in the leaves of its tape it was found last
 };
 using LeafRef = Ref<Leaf>;

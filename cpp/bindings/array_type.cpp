@@ -264,9 +264,9 @@ PyObject* get_requires_grad(PyArray* a) {
 PyObject* get_grad(PyArray* a) {
   ad::Leaf* leaf = leaf_of(a);
   if (!leaf || !leaf->gradient) Py_RETURN_NONE;
-  PyObject* g = wrap(Value(leaf->gradient));
+  PyObject* g = wrap(Value(leaf->gradient->array));
   as_array(g)->link = new Link;
-  as_array(g)->link->gradient_of = ad::LeafRef(leaf);  // writing into x.grad changes the gradient
+  as_array(g)->link->gradient = leaf->gradient;  // writing into x.grad changes the gradient
   return g;
 }
 
@@ -283,7 +283,8 @@ int set_grad(PyObject* o, PyObject* v, void*) {
     if (!(g.shape() == as_array(o)->value.shape()))
       value_error("wengert: a gradient of shape " + g.shape().str() + " does not fit an array of shape " +
                   as_array(o)->value.shape().str());
-    leaf->gradient = g.array;
+    leaf->gradient = core::Ref<ad::Gradient>(new ad::Gradient);
+    leaf->gradient->array = g.array;
     return 0;
   });
 }
@@ -437,7 +438,12 @@ void run_backward(const Value& y, const Value& g, bool retain) {
                             "requires_grad=True (or was computed under no_grad)");
   auto accumulate = [](ad::Leaf& leaf, const Value& ct) {
     if (!ct) return;
-    leaf.gradient = leaf.gradient ? ad::apply_binary(code_of<ops::Add>, Value(leaf.gradient), ct).array : ct.array;
+    if (leaf.gradient) {
+      leaf.gradient->array = ad::apply_binary(code_of<ops::Add>, Value(leaf.gradient->array), ct).array;
+    } else {
+      leaf.gradient = core::Ref<ad::Gradient>(new ad::Gradient);
+      leaf.gradient->array = ct.array;
+    }
   };
   if (y.trace->kind == ad::Trace::Kind::leaf) {
     accumulate(*static_cast<ad::Leaf*>(y.trace.get()), g);

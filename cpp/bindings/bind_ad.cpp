@@ -163,6 +163,96 @@ py::object name(const py::object& x, const std::string& label) {
   return x;
 }
 
+// The level that handles an operation on some arrays, for functions with rules of their own.
+class TopLevel {
+ public:
+  explicit TopLevel(ad::Trace* t) : trace_(t) {}
+  std::string kind() const {
+    if (trace_->depth == 0 || trace_->kind == ad::Trace::Kind::reverse) return "reverse";
+    return trace_->kind == ad::Trace::Kind::dual ? "dual" : "listing";
+  }
+  int64_t tangents() const {
+    return trace_->kind == ad::Trace::Kind::dual ? static_cast<ad::DualTrace*>(trace_.get())->tangents : 0;
+  }
+  bool owns(const Value& v) const {
+    return v.trace && (v.trace == trace_ || (trace_->depth == 0 && v.trace->depth == 0));
+  }
+  py::object primal(const py::object& x) const {
+    const Value v = require_value(x.ptr(), "primal");
+    return wrapped(owns(v) ? ad::primal_of(v) : v);
+  }
+  py::object tangent(const py::object& x) const {
+    const Value v = require_value(x.ptr(), "tangent");
+    return owns(v) ? wrapped(v.box->tangent) : py::object(py::none());
+  }
+  py::object lift(const py::object& y, const py::object& t) const {
+    const Value primal = differentiable(y, "custom_jvp"), tangent = require_value(t.ptr(), "custom_jvp");
+    if (!(tangent.shape() == ops::led(tangents(), primal.shape())))
+      value_error("wengert.custom_jvp: the rule returned a tangent of shape " + tangent.shape().str() +
+                  " for a value of shape " + primal.shape().str());
+    Value v;
+    v.array = primal.array;
+    v.trace = trace_;
+    v.box = core::Ref<ad::Box>(new ad::Box);
+    v.box->primal = primal;
+    v.box->tangent = ad::astype(tangent, primal.dtype());
+    return wrapped(v);
+  }
+  // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
+  py::list record(const py::sequence& operands, const py::sequence& results, const py::function& backward) const {
+    std::vector<Value> args;
+    for (const auto& x : operands) args.push_back(require_value(x.ptr(), "custom_vjp"));
+    core::Ref<ad::CustomCall> call(new ad::CustomCall);
+    for (const auto& y : results) {
+      Value v = require_value(y.ptr(), "custom_vjp");
+      v.weak = false;
+      if (owns(v))
+        runtime_error(
+            "wengert: a function with a rule of its own (custom_vjp, custom_jvp, checkpoint) uses a differentiated value that "
+            "is not among its arguments; pass it as an argument, or stop_gradient it");
+      call->results.push_back(std::move(v));
+    }
+    if (call->results.empty()) value_error("wengert.custom_vjp: the function returned no array");
+    std::vector<std::pair<Dims, DType>> expected;
+    for (const Value& v : args) expected.emplace_back(v.shape(), v.dtype());
+    call->backward = [backward, expected](const std::vector<Value>& cts) {
+      py::list g;
+      for (const Value& v : cts) g.append(wrapped(v));
+      const py::sequence out = backward(g);
+      if (out.size() != expected.size())
+        value_error("wengert.custom_vjp: the rule returned " + std::to_string(out.size()) + " cotangents for " +
+                    std::to_string(expected.size()) + " operands");
+      std::vector<Value> r;
+      for (size_t i = 0; i < out.size(); ++i) {
+        const py::object o = out[i];
+        r.emplace_back();
+        if (o.is_none()) continue;
+        Value v = ad::astype(require_value(o.ptr(), "custom_vjp"), expected[i].second);
+        v.weak = false;
+        if (!(v.shape() == expected[i].first))
+          value_error("wengert.custom_vjp: the rule returned a cotangent of shape " + v.shape().str() +
+                      " for an argument of shape " + expected[i].first.str());
+        r.back() = std::move(v);
+      }
+      return r;
+    };
+    py::list out;
+    for (Value& v : ad::record_call(trace_.get(), args, call)) out.append(wrapped(std::move(v)));
+    return out;
+  }
+
+ private:
+  ad::TraceRef trace_;
+};
+
+py::object top_level(const py::sequence& xs) {
+  std::vector<Value> v;
+  for (const auto& x : xs)
+    if (is_array(x.ptr())) v.push_back(read(as_array(x.ptr())));
+  ad::Trace* t = ad::highest(v.data(), static_cast<int>(v.size()));
+  return t ? py::cast(TopLevel(t)) : py::object(py::none());
+}
+
 // The line of the user's code that is running: the innermost frame outside this package.
 std::string current_location() {
   PyFrameObject* f = PyEval_GetFrame();
@@ -203,6 +293,14 @@ void bind_ad(py::module_& m) {
       .def("input", &ListingLevel::input)
       .def("node_of", &ListingLevel::node_of)
       .def("entries", &ListingLevel::entries);
+  py::class_<TopLevel>(m, "TopLevel")
+      .def_property_readonly("kind", &TopLevel::kind)
+      .def_property_readonly("tangents", &TopLevel::tangents)
+      .def("primal", &TopLevel::primal)
+      .def("tangent", &TopLevel::tangent)
+      .def("lift", &TopLevel::lift)
+      .def("record", &TopLevel::record);
+  m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });
   m.def("depth", ad::current_depth);

@@ -51,8 +51,8 @@ PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, V
 
 void refresh(PyArray* a) {
   Link& l = *a->link;
-  if (l.gradient_of) {
-    if (l.gradient_of->gradient) a->value = Value(l.gradient_of->gradient);
+  if (l.gradient) {
+    a->value = Value(l.gradient->array);
     return;
   }
   const Value& base = read(l.base);
@@ -68,8 +68,8 @@ void write(PyArray* a, Value v) {
   ++a->version;
   if (!a->link) return;
   Link& l = *a->link;
-  if (l.gradient_of) {
-    l.gradient_of->gradient = a->value.array;
+  if (l.gradient) {
+    l.gradient->array = a->value.array;
     return;
   }
   read(l.base);

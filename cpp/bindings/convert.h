@@ -36,7 +36,7 @@ struct Link {
   uint64_t seen = 0;        // version of base at the last look
   ad::OpCode op = 0;        // how to make the view from base …
   ad::ParamsRef params;
-  ad::LeafRef gradient_of;
+  core::Ref<ad::Gradient> gradient;  // the slot behind x.grad
 };
 
 struct PyArray {

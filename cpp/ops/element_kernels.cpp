@@ -50,10 +50,10 @@ void value2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
   }
 }
 
-// g * slope, with the slopes known beforehand and the strong zero.
+// g * slope: known slopes need no product, and an exact zero on either side gives zero (see ops::Scale).
 template <class V>
 WG_INLINE V times(V g, V s) {
-  return select(g == V(0), V(0), g * s);
+  return select((g == V(0)) | (s == V(0)), V(0), g * s);
 }
 template <class V>
 WG_INLINE V times(V g, ops::One) {

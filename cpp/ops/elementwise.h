@@ -360,12 +360,13 @@ struct Multiply : BinaryBase {
   template <class X> WG_OP X slope1(X a, X, X) { return a; }
 };
 
-// Multiplication by a slope: an exactly zero first factor gives exactly zero, whatever the second is (inf, NaN).
+// Multiplication of a cotangent (or tangent) by a slope: an exactly zero factor gives exactly zero, whatever the other
+// is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0.
 struct Scale : BinaryBase {
-  static constexpr std::string_view name = "scale", doc = "a * b, where a == 0 gives 0 even if b is inf or NaN.";
+  static constexpr std::string_view name = "scale", doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";
   static constexpr bool hidden = true;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
-  template <class V> WG_OP V value(V a, V b) { return select(a == V(0), V(0), a * b); }
+  template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b); }
   template <class X> WG_OP X slope0(X, X b, X) { return b; }
   template <class X> WG_OP X slope1(X a, X, X) { return a; }
 };

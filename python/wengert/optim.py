@@ -50,7 +50,8 @@ class Optimizer:
         with wg.no_grad():
             for p, state in zip(self.params, self.state, strict=True):
                 if p.grad is not None:
-                    p -= self.update(p.detach(), p.grad, state)  # updates the Array itself
+                    # `.grad` follows the parameter; what an optimiser remembers must not.
+                    p -= self.update(p.detach(), p.grad.detach(), state)  # updates the Array itself
 
     def update(self, p: Any, grad: Any, state: dict[str, Any]) -> Any:
         """What to subtract from parameter `p`, whose gradient is `grad`."""

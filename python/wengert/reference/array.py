@@ -38,7 +38,7 @@ class LostDerivative(RuntimeError):
 
 
 def _is_assignment(frame: Any) -> bool:
-    """Whether a frame is executing ``h[i] = …``; a NumPy ``h`` asks a 0-d value for a float there, and for nothing else."""
+    """Whether a frame is executing ``h[i] = …``: there a NumPy ``h`` asks the value for a float."""
     return bool(frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"])
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from .array import Array
-
 SAME_MEANING = {
     "bitwise_and": "logical_and",
     "bitwise_or": "logical_or",
@@ -20,6 +18,7 @@ SAME_MEANING = {
     "fmax": "maximum",
     "fmin": "minimum",
 }
+ACCUMULATING = ("sum", "mean", "prod", "cumsum", "cumprod", "var", "std")  # their dtype is that of the accumulator
 REDUCING = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"}
 
 
@@ -62,6 +61,8 @@ def call_function(func: Any, args: Any, kwargs: Any) -> Any:
     in_linalg = func.__module__ == "numpy.linalg"
     function = getattr(mirror("linalg"), name, None) if in_linalg else mirror(name)
     if function is None:
-        raise unsupported(name)
-    result = function(*args, **kwargs)
-    return result if not isinstance(result, Array) or "dtype" not in kwargs else result.astype(kwargs["dtype"])
+        raise unsupported(f"linalg.{name}" if in_linalg else name)
+    if name in ACCUMULATING and "dtype" in kwargs:
+        dtype = kwargs.pop("dtype")
+        args = args if dtype is None else (mirror("astype")(args[0], dtype), *args[1:])
+    return function(*args, **kwargs)

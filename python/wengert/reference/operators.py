@@ -59,6 +59,14 @@ class Operators:
     def __abs__(self) -> Array:
         return _apply("absolute", self)
 
+    def __round__(self, digits: int | None = None) -> Array:
+        from .numpy import round
+
+        return round(self, digits or 0)
+
+    def __divmod__(self: Any, other: Any) -> tuple[Array, Array]:
+        return self // other, self % other
+
     def __invert__(self) -> Array:
         from .array import concrete
 

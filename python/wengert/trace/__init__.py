@@ -5,6 +5,11 @@ local Jacobians along every way from an input to the output. All of them record 
 recording; reading order: recording, steps, expression, derivatives, table, graph, paths, drawing.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
+from wengert.trace.custom_rules import CustomRuleWarning
 from wengert.trace.derivatives import adjoints_of, tangents_of
 from wengert.trace.graph import Graph, adjoints, graph
 from wengert.trace.paths import Path, Paths, TooManyPaths, paths
@@ -13,6 +18,7 @@ from wengert.trace.steps import Step, Steps
 from wengert.trace.table import Row, Trace, trace
 
 __all__ = [
+    "CustomRuleWarning",
     "Graph",
     "Node",
     "Path",
@@ -31,3 +37,13 @@ __all__ = [
     "tangents_of",
     "trace",
 ]
+
+
+class _Callable(ModuleType):
+    """``wengert.trace`` names this package and a function; whichever was bound first, a call means the function."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Trace:
+        return trace(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wengert.trace.index_text import index_text
+
 if TYPE_CHECKING:
-    from wengert.trace.recording import Recording
+    from wengert.trace.recording import Node, Recording
 
 MAX_FORMULA = 60
 MAX_ENTRIES = 4
@@ -31,6 +33,9 @@ INFIX = {
     "greater_equal": (">=", COMPARISON),
 }
 METHODS = ("reshape", "astype", "squeeze", "broadcast_to", "expand_dims")
+UPDATES = {"update": "=", "add": "+="}
+# the compiled engine's variants of an operation, which compute the same and differ in a derivative's convention
+VARIANTS = {"scale": "multiply", "maximum_of_constant": "maximum", "minimum_of_constant": "minimum"}
 JOINS = ("stack", "concatenate")
 
 Text = tuple[str, int]  # a formula and how tightly its outermost operation binds
@@ -70,7 +75,7 @@ def formula(recording: Recording, index: int, names: Mapping[int, str]) -> str:
             written[inner] = _atom(abbreviate(node.value))
         else:
             operands = [written.get(arg) or (names[arg], ATOM) for arg in node.args]
-            written[inner] = _operation(node.op, operands, node.params)
+            written[inner] = _operation(node, operands, recording.nodes[node.args[0]].value.shape)
     text = written[index][0]
     return text if len(text) <= MAX_FORMULA else text[: MAX_FORMULA - 3] + "..."
 
@@ -79,52 +84,56 @@ def _atom(text: str) -> Text:
     return text, UNARY if text.startswith("-") else ATOM
 
 
-def _operation(op: str, operands: list[Text], params: Mapping[str, Any]) -> Text:
-    first = operands[0]
-    if op in INFIX and len(operands) == 2:
-        sign, level = INFIX[op]
-        # the left operand of ** and the right operand of -, /, ... need brackets at their own level too
-        left = _bracket(first, level + (op == "power"))
-        right = _bracket(operands[1], level + (op != "power"))
-        return (f"{left}**{right}" if op == "power" else f"{left} {sign} {right}"), level
+def _operation(node: Node, operands: list[Text], shape: tuple[int, ...]) -> Text:
+    """One primitive in the texts of its operands; ``shape`` is the shape of the first one."""
+    op, params, first = VARIANTS.get(node.op, node.op), node.params, operands[0]
+    kind, _, update = op.partition("_")
+    if op in INFIX:
+        return _infix(op, first, operands[1])
     if op == "negative":
         return f"-{_bracket(first, POWER)}", UNARY
     if op == "square":
         return f"{_bracket(first, ATOM)}**2", POWER
     if op == "reciprocal":
         return f"1 / {_bracket(first, POWER)}", PRODUCT
-    if op == "getitem":
-        return f"{_bracket(first, ATOM)}[{_index(params.get('index'), operands[1:])}]", ATOM
-    if op == "transpose" and params.get("axes") is None:
+    if op in ("getitem", "slice", "gather"):
+        return f"{_bracket(first, ATOM)}[{index_text(params, shape, abbreviate)}]", ATOM
+    if kind in ("index", "slice", "gather") and update in UPDATES:
+        where = index_text(params, shape, abbreviate)
+        return f"{first[0]} with [{where}] {UPDATES[update]} {operands[1][0]}", COMPARISON
+    if op == "transpose" and _reverses(params.get("axes"), len(shape)):
         return f"{_bracket(first, ATOM)}.T", ATOM
     if op in METHODS:
         return f"{_bracket(first, ATOM)}.{op}({', '.join(str(v) for v in params.values())})", ATOM
-    shown = [f"{key}={value}" for key, value in params.items() if _shown(op, key, value)]
+    shown = [text for key, value in params.items() if (text := _parameter(op, key, value, len(shape)))]
     return f"{op}({', '.join([*(text for text, _ in operands), *shown])})", ATOM
 
 
-def _shown(op: str, key: str, value: Any) -> bool:
-    """Whether a parameter differs from what the function does anyway."""
-    usual_axis = key == "axis" and value == (-1 if op.endswith("softmax") else 0 if op in JOINS else None)
-    return value is not None and value is not False and not usual_axis
+def _infix(op: str, left: Text, right: Text) -> Text:
+    """Operators, with brackets where reading from the left would not give them: a - (b - c), (a**b)**c."""
+    sign, level = INFIX[op]
+    if op == "power":
+        return f"{_bracket(left, ATOM)}**{_bracket(right, POWER)}", POWER
+    return f"{_bracket(left, level)} {sign} {_bracket(right, level + 1)}", level
+
+
+def _reverses(axes: Any, ndim: int) -> bool:
+    return axes is None or [axis % ndim for axis in axes] == list(range(ndim))[::-1]
+
+
+def _parameter(op: str, key: str, value: Any, ndim: int) -> str:
+    """``key=value``, or nothing when that is what the function does anyway."""
+    if value is None or value is False:
+        return ""
+    if key == "axis":
+        axes = [axis % (ndim + (op == "stack")) for axis in np.atleast_1d(value).tolist()]
+        usual = [0] if op in JOINS else [ndim - 1] if op.endswith("softmax") else list(range(ndim))
+        if sorted(axes) == usual:
+            return ""
+        value = axes[0] if len(axes) == 1 else tuple(axes)
+    return f"{key}={value}"
 
 
 def _bracket(operand: Text, level: int) -> str:
     text, own = operand
     return text if own >= level else f"({text})"
-
-
-def _index(index: Any, operands: list[Text]) -> str:
-    entries = index if isinstance(index, tuple) else (index,)
-    if index is None and operands:
-        return ", ".join(text for text, _ in operands)
-    return ", ".join(_index_entry(entry) for entry in entries)
-
-
-def _index_entry(entry: Any) -> str:
-    if isinstance(entry, slice):
-        parts = ["" if part is None else str(part) for part in (entry.start, entry.stop)]
-        return ":".join(parts if entry.step is None else [*parts, str(entry.step)])
-    if entry is Ellipsis:
-        return "..."
-    return abbreviate(entry) if isinstance(entry, np.ndarray) else str(entry)

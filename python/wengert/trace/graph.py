@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.trace import drawing
+from wengert.trace.custom_rules import warn_of_custom_rules
 from wengert.trace.derivatives import jacobians
 from wengert.trace.paths import Paths, count_paths, list_paths
 from wengert.trace.recording import Recording, record
@@ -177,7 +178,9 @@ def graph(f: Callable[..., Any], *args: Any, named: bool | None = None, engine: 
     >>> float(g.local_jacobian("u5", "u3")), g.count_paths("u1")
     (14.0, 2)
     """
-    return Graph(record(f, args, engine), named)
+    recording = record(f, args, engine)
+    warn_of_custom_rules(recording)
+    return Graph(recording, named)
 
 
 def adjoints(f: Callable[..., Any], *args: Any, of: str | None = None, engine: Any = None) -> dict[str, np.ndarray]:

@@ -59,6 +59,7 @@ class Recording:
     input_names: tuple[str, ...]
     input_tree: Any
     output_tree: Any
+    function: Callable[..., tuple[Any, ...]] | None = None  # the leaves of the result from the leaves of the arguments
 
     @cached_property
     def active(self) -> frozenset[int]:
@@ -124,7 +125,7 @@ def record(f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None) -> 
         Node(n.index, n.op, tuple(n.args), dict(n.params), np.asarray(n.value), n.label, n.location) for n in raw.nodes
     )
     names = tuple(_leaf_names(f, args))
-    return Recording(engine, nodes, tuple(raw.inputs), tuple(raw.outputs), names, input_tree, output_tree)
+    return Recording(engine, nodes, tuple(raw.inputs), tuple(raw.outputs), names, input_tree, output_tree, flat)
 
 
 def _leaf_names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wengert.trace.expression import formula
+from wengert.trace.expression import abbreviate, formula
 from wengert.trace.recording import Node, Recording, short_names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """A visible node: its name, its direct visible arguments and its formula in them."""
 
@@ -40,6 +40,9 @@ class Step:
     def location(self) -> str | None:
         """The user's line that computed it, ``"file.py:12"``, when the engine knows."""
         return self.node.location
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.expression}; value {abbreviate(self.value)}>"
 
 
 class Steps:

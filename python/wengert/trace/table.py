@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from wengert.trace.custom_rules import warn_of_custom_rules
 from wengert.trace.derivatives import adjoints_of, tangents_of
 from wengert.trace.expression import abbreviate
 from wengert.trace.recording import Recording, record
 from wengert.trace.steps import Step, Steps
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Row:
     """One line of the trace. ``tangent`` and ``adjoint`` are None for integer values and where not asked for."""
 
@@ -40,6 +41,11 @@ class Row:
     def location(self) -> str | None:
         """The user's line, ``"file.py:12"``."""
         return self.step.location
+
+    def __repr__(self) -> str:
+        columns = {"value": self.value, "tangent": self.tangent, "adjoint": self.adjoint}
+        shown = [f"{name} {abbreviate(value)}" for name, value in columns.items() if value is not None]
+        return f"<{self.name}: {self.expression}; {', '.join(shown)}>"
 
 
 class Trace:
@@ -109,6 +115,9 @@ def trace(f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: An
     column without it. Use ``wengert.name(value, "h1")`` inside ``f`` to name a step. ``engine`` is the module that
     records and differentiates, ``wengert`` by default.
 
+    Functions with a ``custom_vjp`` or ``custom_jvp`` rule appear as the steps inside them; where the rule gives another
+    derivative than these steps, a :class:`CustomRuleWarning` says so.
+
     >>> import wengert as wg, wengert.numpy as wnp
     >>> def f(x1, x2):
     ...     return wnp.exp(2 * x2) + x1 * wnp.sin(3 * x2**2)
@@ -117,4 +126,7 @@ def trace(f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: An
     True
     """
     recording = record(f, args, engine)
-    return Trace(recording, False, tangents_of(recording, tangents), adjoints_of(recording, cotangent))
+    columns = tangents_of(recording, tangents), adjoints_of(recording, cotangent)
+    if columns != (None, None):
+        warn_of_custom_rules(recording)
+    return Trace(recording, False, *columns)

@@ -93,7 +93,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Array:
 def moveaxis(x: Any, source: Any, destination: Any) -> Array:
     """Axes moved to new places, the others in their order."""
     x = array_of(x)
-    order = np.moveaxis(np.empty((0,) * 0 + tuple(range(x.ndim)), bool), source, destination).shape if x.ndim else ()
+    names = np.empty(tuple(range(x.ndim)), bool)  # an empty array whose axis i has length i: NumPy moves the names
+    order = np.moveaxis(names, source, destination).shape
     return transpose(x, order)
 
 
@@ -265,9 +266,6 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
 
 
 __all__ = [
-    "size",
-    "ndim",
-    "shape",
     "append",
     "array_split",
     "atleast_1d",
@@ -284,6 +282,7 @@ __all__ = [
     "hstack",
     "matrix_transpose",
     "moveaxis",
+    "ndim",
     "pad",
     "permute_dims",
     "ravel",
@@ -291,6 +290,8 @@ __all__ = [
     "reshape",
     "roll",
     "rot90",
+    "shape",
+    "size",
     "split",
     "squeeze",
     "stack",

@@ -4,6 +4,7 @@
 # mypy: disable-error-code="has-type"
 from __future__ import annotations
 
+import builtins
 import math
 from typing import Any
 
@@ -57,12 +58,8 @@ mean = structured(
     "reduction",
     mean_value,
     jvp=lambda t, y, x, axis=None, keepdims=False: mean(t, axis=axis, keepdims=keepdims),
-    vjp=lambda g, y, x, axis=None, keepdims=False: spread(g / max_int(1, count(x, axis)), x, axis),
+    vjp=lambda g, y, x, axis=None, keepdims=False: spread(g / builtins.max(1, count(x, axis)), x, axis),
 )
-
-
-def max_int(a: int, b: int) -> int:
-    return a if a > b else b
 
 
 # -- product -----------------------------------------------------------------------------------------------------------

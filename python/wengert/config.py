@@ -1,0 +1,39 @@
+"""What this installation of wengert is made of."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Any
+
+from . import _core
+
+
+def show_config(print_it: bool = True) -> dict[str, Any]:
+    """Prints (and returns) versions, instruction sets and threads: what to put into a bug report.
+
+    >>> import wengert as wg
+    >>> wg.show_config(print_it=False)["wengert"]
+    '0.1.0'
+    """
+    import numpy
+    import optree
+
+    from . import __version__
+
+    config = {
+        "wengert": __version__,
+        "python": sys.version.split()[0],
+        "numpy": numpy.__version__,
+        "optree": optree.__version__,
+        "machine": platform.machine(),
+        "instruction set": _core.active_isa(),
+        "supported": _core.supported_isas(),
+    }
+    problem = _core.dispatch_error()
+    if problem:
+        config["WENGERT_ISA"] = problem
+    if print_it:
+        for key, value in config.items():
+            print(f"{key:16} {value}")
+    return config
