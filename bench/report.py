@@ -41,6 +41,7 @@ class Report:
         self.contestants = contestants
         self.baseline = baseline
         self.rows: list[dict[str, Any]] = []
+        self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # of other programs: nothing is timed yet
 
     def add(self, name: str, timings: dict[str, Timing], per: int = 1) -> None:
         """One row; `per` divides the times, for workloads reported per operation."""
@@ -61,9 +62,16 @@ class Report:
             text += f" ({ratio:.2f}x)" if ratio < 100 else f" ({ratio:.0f}x)"
         return text
 
+    def caption(self) -> str:
+        """How to read the table, and whether to trust it."""
+        text = f"median; in brackets the ratio to {self.baseline}: less is faster"
+        if self.load > 0.5:
+            text += f"\nother programs kept {self.load:.1f} cores busy when this began: the times are upper bounds"
+        return text
+
     def render(self) -> Table:
         """The table: medians, and in brackets the ratio to the baseline."""
-        table = Table(title=self.title, caption=f"median; in brackets the ratio to {self.baseline}: less is faster")
+        table = Table(title=self.title, caption=self.caption())
         table.add_column("", no_wrap=True)
         for who in self.contestants:
             table.add_column(who, justify="right", no_wrap=True)
@@ -76,7 +84,7 @@ def save(path: Path | None, reports: list[Report]) -> None:
     """Writes all rows, the machine and the versions to a JSON file; nothing if `path` is None."""
     if path is None:
         return
-    document = {"machine": machine(), "reports": [{"title": r.title, "rows": r.rows} for r in reports]}
+    document = {"machine": machine(), "reports": [{"title": r.title, "load": r.load, "rows": r.rows} for r in reports]}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
