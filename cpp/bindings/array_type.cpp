@@ -116,7 +116,7 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
     if (is_array(a) && PyLong_CheckExact(b)) {
       int overflow = 0;
       if (PyLong_AsLongAndOverflow(b, &overflow) == 2 && !overflow && read(as_array(a)).dtype() != DType::b1) {
-        return wrap(ad::apply(code_of<ops::Square>, &read(as_array(a)), 1, {}));
+        return wrap(ad::apply1(code_of<ops::Square>, read(as_array(a))));
       }
     }
     Value x, y;
