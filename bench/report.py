@@ -14,6 +14,9 @@ from rich.table import Table
 
 from bench.timing import Timing
 
+# What other programs do: measured when nothing of ours has run yet.
+LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
 
 def duration(seconds: float) -> str:
     """Three digits and a unit: 12.3 µs."""
@@ -41,7 +44,6 @@ class Report:
         self.contestants = contestants
         self.baseline = baseline
         self.rows: list[dict[str, Any]] = []
-        self.load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0  # of other programs: nothing is timed yet
 
     def add(self, name: str, timings: dict[str, Timing], per: int = 1) -> None:
         """One row; `per` divides the times, for workloads reported per operation."""
@@ -65,8 +67,8 @@ class Report:
     def caption(self) -> str:
         """How to read the table, and whether to trust it."""
         text = f"median; in brackets the ratio to {self.baseline}: less is faster"
-        if self.load > 0.5:
-            text += f"\nother programs kept {self.load:.1f} cores busy when this began: the times are upper bounds"
+        if LOAD > 0.5:
+            text += f"\nother programs kept {LOAD:.1f} cores busy when this began: the times are upper bounds"
         return text
 
     def render(self) -> Table:
@@ -84,7 +86,7 @@ def save(path: Path | None, reports: list[Report]) -> None:
     """Writes all rows, the machine and the versions to a JSON file; nothing if `path` is None."""
     if path is None:
         return
-    document = {"machine": machine(), "reports": [{"title": r.title, "load": r.load, "rows": r.rows} for r in reports]}
+    document = {"machine": machine(), "reports": [{"title": r.title, "rows": r.rows} for r in reports]}
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
@@ -96,7 +98,13 @@ def machine() -> dict[str, Any]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version(), "versions": versions}
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load": LOAD,
+        "python": platform.python_version(),
+        "versions": versions,
+    }
 
 
 def _cpu() -> str:
