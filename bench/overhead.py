@@ -179,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 for what, calls in measurements(chain, length, chosen, count).items():
                     if calls:
                         table.add(f"{chain.name}, {what}", timing.interleaved(calls, rounds), count)
-        table.print(console)
+        console.print(table.render())
         tables.append(table)
     report.save(args.json, tables)
 

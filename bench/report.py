@@ -61,7 +61,7 @@ class Report:
             text += f" ({ratio:.2f}x)" if ratio < 100 else f" ({ratio:.0f}x)"
         return text
 
-    def print(self, console: Console) -> None:
+    def render(self) -> Table:
         """The table: medians, and in brackets the ratio to the baseline."""
         table = Table(title=self.title, caption=f"median; in brackets the ratio to {self.baseline}: less is faster")
         table.add_column("", no_wrap=True)
@@ -69,7 +69,7 @@ class Report:
             table.add_column(who, justify="right", no_wrap=True)
         for row in self.rows:
             table.add_row(row["name"], *(self.cell(row, who) for who in self.contestants))
-        console.print(table)
+        return table
 
 
 def save(path: Path | None, reports: list[Report]) -> None:

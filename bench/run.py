@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from rich.live import Live
+
 from bench import libraries, report, timing
 from bench.case import Case, disagreement, tolerance
 from bench.workloads import CASES
@@ -52,13 +54,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = args.libraries + [p for p in libraries.installed() if args.peers and p in libraries.PEERS]
     chosen = {name: libraries.get(name) for name in dict.fromkeys(names)}
     table = report.Report("Workloads", ["numpy", *chosen])
-    console = report.console()
-    for name in args.cases or CASES:
-        case = CASES[name]
-        with console.status(f"{name}: {case.doc}"):
+    with Live(table.render(), console=report.console(), auto_refresh=False) as live:
+        for name in args.cases or CASES:
+            case = CASES[name]
             calls = contestants(case, chosen, args.tiny)
             table.add(name, timing.interleaved(calls, args.rounds), 1 if args.tiny else case.per)
-    table.print(console)
+            live.update(table.render(), refresh=True)
     report.save(args.json, [table])
 
 

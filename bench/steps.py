@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for batch in args.batch:
             for what, calls in measurements(task, batch).items():
                 table.add(f"{task.name}, batch {batch}, {what}", timing.interleaved(calls, args.rounds))
-    table.print(report.console())
+    report.console().print(table.render())
     report.save(args.json, [table])
 
 

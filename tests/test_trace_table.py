@@ -179,3 +179,14 @@ def test_errors_name_the_repair(engine):
         trace(f, 2.0, 1.0, cotangent=np.ones(3), engine=engine)
     with pytest.raises(ValueError, match="the cotangent must be a tree like the function's result"):
         trace(f, 2.0, 1.0, cotangent=(1.0, 1.0), engine=engine)
+
+
+def test_writing_into_an_argument(engine):
+    def f(x):
+        x[0] = 5.0
+        return engine.numpy.sum(x * x)
+
+    x = np.array([1.0, 2.0])
+    np.testing.assert_array_equal(trace(f, x, engine=engine)["x"].adjoint, [0, 4])
+    np.testing.assert_array_equal(engine.grad(f)(x), [0, 4])
+    np.testing.assert_array_equal(x, [1, 2])

@@ -5,6 +5,7 @@
 #include "bindings/bind_ops.h"
 #include "ops/info.h"
 #include "simd/dispatch.h"
+#include "simd/threads.h"
 
 namespace wengert::bindings {
 namespace {
@@ -58,10 +59,11 @@ class ReverseLevel : public Level {
 
   py::object input(const py::object& x) {
     const Value v = differentiable(x, "input");
-    return wrapped(traced(v, reverse().tape.leaf(*v.array)));
+    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
+    return wrapped(traced(v, inputs_.back()));
   }
-  // Cotangents of `inputs` for the given cotangents of `outputs`; None where there is no dependence.
-  py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, const py::sequence& inputs, bool keep) {
+  // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
+  py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep) {
     std::vector<std::pair<uint32_t, Value>> seeds;
     for (size_t i = 0; i < outputs.size(); ++i) {
       const Value y = require_value(py::object(outputs[i]).ptr(), "sweep");
@@ -73,15 +75,16 @@ class ReverseLevel : public Level {
       g.weak = false;
       seeds.emplace_back(y.node, std::move(g));
     }
-    std::vector<uint32_t> wanted;
-    for (const auto& x : inputs) wanted.push_back(require_value(x.ptr(), "sweep").node);
-    const std::vector<Value> cts = ad::sweep(reverse().tape, std::move(seeds), wanted, keep);
+    const std::vector<Value> cts = ad::sweep(reverse().tape, std::move(seeds), inputs_, keep);
     py::list r;
     for (const Value& v : cts) r.append(v ? wrapped(v) : py::object(py::none()));
     return r;
   }
   int64_t nodes() const { return reverse().tape.size(); }
   int64_t bytes() const { return reverse().tape.bytes(); }
+
+ private:
+  std::vector<uint32_t> inputs_;
 };
 
 class DualLevel : public Level {
@@ -280,8 +283,7 @@ void bind_ad(py::module_& m) {
   py::class_<ReverseLevel, Level>(m, "ReverseLevel")
       .def(py::init<>())
       .def("input", &ReverseLevel::input)
-      .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("inputs"),
-           py::arg("keep") = false)
+      .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
       .def_property_readonly("nodes", &ReverseLevel::nodes)
       .def_property_readonly("bytes", &ReverseLevel::bytes);
   py::class_<DualLevel, Level>(m, "DualLevel")
@@ -324,6 +326,11 @@ void bind_ad(py::module_& m) {
   m.def("pool_trim", core::pool_trim);
   m.def("active_isa", simd::active_isa);
   m.def("supported_isas", simd::supported_isas);
+  m.def("num_threads", simd::num_threads);
+  m.def("set_num_threads", [](int n) {
+    if (n < 1) value_error("wengert.set_num_threads: at least one thread is needed, got " + std::to_string(n));
+    simd::set_num_threads(n);
+  });
   m.def("set_isa", simd::set_isa);
   m.def("dispatch_error", []() -> py::object {
     const char* e = simd::dispatch_error();

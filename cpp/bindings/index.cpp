@@ -16,7 +16,7 @@ using ops::code_of;
 struct Entry {
   enum Kind { range, single, fresh, lookup } kind;
   int64_t start = 0, step = 1, count = 1;
-  ArrayRef positions;  // int64
+  ArrayRef positions = nullptr;  // int64
 };
 
 struct Index {

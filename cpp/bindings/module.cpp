@@ -3,9 +3,12 @@
 #include "bindings/array_type.h"
 #include "bindings/bind_ad.h"
 #include "bindings/bind_ops.h"
+#include "core/unlocked.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of wengert: arrays, primitives, levels of differentiation.";
+  wengert::core::lock_hooks = {[]() -> void* { return PyEval_SaveThread(); },
+                               [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }};
   pybind11::register_exception_translator([](std::exception_ptr p) {
     try {
       if (p) std::rethrow_exception(p);

@@ -461,12 +461,25 @@ struct Logaddexp : BinaryBase {
   template <class X> WG_OP X slope1(X, X b, X y) { return select(b == y, X(1), exp(b - y)); }
 };
 
+// a mod b with the sign of b, exact (fmod is); NumPy's floor_divide is made from it, so that
+// floor_divide(a, b) * b + remainder(a, b) == a wherever that can hold.
+template <class V>
+[[gnu::always_inline]] inline V floor_mod(V a, V b) {
+  const V m = fmod(a, b);
+  return select(m == V(0), copysign(V(0), b), select((m < V(0)) != (b < V(0)), m + b, m));
+}
+
 struct FloorDivide : BinaryBase {
   static constexpr std::string_view name = "floor_divide", doc = "The largest integer not above a / b.";
   static constexpr Types types = Types::numeric;
   static constexpr bool differentiable = false;
   static constexpr Interval domain[] = {kAllReals, kPositive};
-  template <class V> WG_OP V value(V a, V b) { return floor(a / b); }
+  template <class V> WG_OP V value(V a, V b) {
+    const V m = fmod(a, b), q = (a - m) / b;
+    const V whole = select((m != V(0)) & ((m < V(0)) != (b < V(0))), q - V(1), q), down = floor(whole);
+    const V near = select(whole - down > V(0.5), down + V(1), down);
+    return select(b == V(0), a / b, select(whole == V(0), copysign(V(0), a / b), near));
+  }
   template <class T> WG_OP T integer(T a, T b) {  // division by zero gives 0, as NumPy does
     if (b == 0) return 0;
     if (b == -1) return Negative::integer(a);
@@ -480,11 +493,7 @@ struct Remainder : BinaryBase {
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves1 = kArg0 | kArg1;
   static constexpr Interval domain[] = {{0.1, 0.9}, {1, 2}};
-  template <class V> WG_OP V value(V a, V b) {
-    V r = fma(-floor(a / b), b, a);
-    r = select((r < V(0)) & (b > V(0)), r + b, r);
-    return select((r > V(0)) & (b < V(0)), r + b, r);
-  }
+  template <class V> WG_OP V value(V a, V b) { return floor_mod(a, b); }
   template <class T> WG_OP T integer(T a, T b) {
     if (b == 0 || b == -1) return 0;
     const T r = a % b;

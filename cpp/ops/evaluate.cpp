@@ -1,7 +1,11 @@
 #include "ops/evaluate.h"
 
+#include <algorithm>
+
+#include "core/unlocked.h"
 #include "ops/kernel_table.h"
 #include "simd/dispatch.h"
+#include "simd/threads.h"
 
 namespace wengert::simd {
 #define WG_DECLARE(isa) \
@@ -147,6 +151,24 @@ void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
   });
 }
 
+// Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do results
+// on the cut. Below kLong one thread is faster than waking another (about 5 us).
+constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
+
+template <class F>
+void in_pieces(int64_t n, F&& run) {
+  if (n < kLong) {
+    run(int64_t{0}, n);
+    return;
+  }
+  const core::Unlocked unlocked(true);
+  simd::parallel_for((n + kPiece - 1) / kPiece, [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
+}
+
+const char* at(const ArrayRef& a, int64_t i, int inc) {
+  return a ? a->data + i * inc * item_size(a->dtype) : nullptr;
+}
+
 }  // namespace
 
 const ElementKernels& element_kernels() { return tables.of[static_cast<int>(simd::active())]; }
@@ -157,7 +179,8 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
     const ArrayRef from = core::contiguous(x);
     ArrayRef y = make(x->dtype, x->shape);
-    if (y->size) kernel(from->data, y->data, y->size);
+    const int64_t item = item_size(y->dtype);
+    in_pieces(y->size, [&](int64_t i, int64_t n) { if (n) kernel(from->data + i * item, y->data + i * item, n); });
     return y;
   }
   const Loop1 loop = plain.one[op][static_cast<int>(x->dtype)];
@@ -179,7 +202,8 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
     const auto kernel = element_kernels().value2[op][type_index(in)];
     const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
-      kernel(a->data, b->data, y->data, y->size, ia, ib);
+      const int64_t item = item_size(in);
+      in_pieces(y->size, [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
     } else if (in == DType::f64) {
       run_pair<double>(*a, *b, *y, kernel);
     } else {
@@ -205,8 +229,10 @@ ArrayRef sweep_unary(OpCode op, ArrayRef g, const ArrayRef& x, const ArrayRef& y
   const bool uniform = g->size > 1 && !g->contiguous && g->strides == Dims(g->ndim(), 0);
   if (!uniform) g = core::contiguous(g);
   ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);  // in place: the cotangent is not needed afterwards
-  if (out->size)
-    kernel(g->data, cx ? cx->data : nullptr, cy ? cy->data : nullptr, out->data, out->size, uniform ? 0 : 1);
+  const int ig = uniform ? 0 : 1;
+  in_pieces(out->size, [&](int64_t i, int64_t n) {
+    if (n) kernel(at(g, i, ig), at(cx, i, 1), at(cy, i, 1), out->data + i * item_size(out->dtype), n, ig);
+  });
   return out;
 }
 
@@ -223,9 +249,10 @@ ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const ArrayRef& a, con
   const ArrayRef ca = spread(a), cb = spread(b), cy = spread(y);
   ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);
   auto inc = [](const ArrayRef& v) { return v && v->size > 1 ? 1 : 0; };
-  if (out->size)
-    kernel(g->data, ca ? ca->data : nullptr, cb ? cb->data : nullptr, cy ? cy->data : nullptr, out->data, out->size,
-           uniform ? 0 : 1, inc(ca), inc(cb));
+  const int ig = uniform ? 0 : 1, ia = inc(ca), ib = inc(cb);
+  in_pieces(out->size, [&](int64_t i, int64_t n) {
+    if (n) kernel(at(g, i, ig), at(ca, i, ia), at(cb, i, ib), at(cy, i, 1), out->data + i * item_size(out->dtype), n, ig, ia, ib);
+  });
   return out;
 }
 
@@ -235,7 +262,8 @@ void add_into(Array& dst, const ArrayRef& src) {
   const auto kernel = element_kernels().value2[code_of<Add>][type_index(dst.dtype)];
   const int inc = increment(*src, dst.shape);
   if (inc >= 0) {
-    kernel(dst.data, src->data, dst.data, dst.size, 1, inc);
+    const int64_t item = item_size(dst.dtype);
+    in_pieces(dst.size, [&](int64_t i, int64_t n) { kernel(dst.data + i * item, at(src, i, inc), dst.data + i * item, n, 1, inc); });
   } else if (dst.dtype == DType::f64) {
     run_pair<double>(dst, *src, dst, kernel);
   } else {

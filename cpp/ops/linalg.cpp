@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "core/unlocked.h"
+#include "simd/gemm.h"
+
 namespace wengert::ops {
 
 using core::Array;
@@ -27,18 +30,27 @@ MatmulShapes::MatmulShapes(const Dims& left, const Dims& right) : a(left), b(rig
 
 namespace {
 
+constexpr double kLongProduct = 2e6;  // multiplications: about 20 us, well over the price of the interpreter lock
+
+// `count` products along one batch axis.
 template <class T>
-void product(const Array& a, const Array& b, T* c, int64_t offset_a, int64_t offset_b) {
-  const int na = a.ndim(), nb = b.ndim();
-  const int64_t m = a.shape[na - 2], k = a.shape[na - 1], n = b.shape[nb - 1];
-  const int64_t am = a.strides[na - 2], ak = a.strides[na - 1], bk = b.strides[nb - 2], bn = b.strides[nb - 1];
-  const T *pa = a.as<T>() + offset_a, *pb = b.as<T>() + offset_b;
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) {
-      T s = 0;
-      for (int64_t l = 0; l < k; ++l) s += pa[i * am + l * ak] * pb[l * bk + j * bn];
-      c[i * n + j] = s;
-    }
+void products(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c, int64_t count, int64_t step_a, int64_t step_b) {
+  const int64_t m = a.rows, k = a.cols, n = b.cols;
+  if constexpr (std::is_floating_point_v<T>) {
+    if (count == 1) simd::gemm(a, b, c, n);
+    else simd::gemm_batched(a, b, c, n, count, step_a, step_b, m * n);
+  } else {
+    using U = std::make_unsigned_t<T>;
+    for (int64_t l = 0; l < count; ++l)
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          U s = 0;
+          for (int64_t p = 0; p < k; ++p)
+            s += static_cast<U>(a.data[l * step_a + i * a.row_stride + p * a.col_stride]) *
+                 static_cast<U>(b.data[l * step_b + p * b.row_stride + j * b.col_stride]);
+          *c++ = static_cast<T>(s);
+        }
+  }
 }
 
 }  // namespace
@@ -59,12 +71,18 @@ ArrayRef Matmul::value(Args args, const Params&) {
   const int nb = s.batch.size();
   const Dims strides[2] = {wide_a->strides.slice(0, nb), wide_b->strides.slice(0, nb)};
   const int64_t matrix = s.matrix_out()[nb] * s.matrix_out()[nb + 1];
+  if (y->size == 0) return y;
+  const int ra = wide_a->ndim() - 2, rb = wide_b->ndim() - 2;
   core::dispatch(y->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* c = y->template as<T>();
+    const int64_t m = wide_a->shape[ra], k = wide_a->shape[ra + 1], n = wide_b->shape[rb + 1];
+    const core::Unlocked unlocked(static_cast<double>(y->size) * static_cast<double>(k) > kLongProduct);
     core::walk(s.batch, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t count) {
-      for (int64_t i = 0; i < count; ++i, c += matrix)
-        product<T>(*wide_a, *wide_b, c, at[0] + i * step[0], at[1] + i * step[1]);
+      const simd::MatView<T> va{wide_a->template as<T>() + at[0], m, k, wide_a->strides[ra], wide_a->strides[ra + 1]};
+      const simd::MatView<T> vb{wide_b->template as<T>() + at[1], k, n, wide_b->strides[rb], wide_b->strides[rb + 1]};
+      products<T>(va, vb, c, count, step[0], step[1]);
+      c += count * matrix;
     });
   });
   return y;

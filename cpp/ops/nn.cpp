@@ -1,59 +1,74 @@
 #include "ops/nn.h"
 
-#include <cmath>
+#include "simd/softmax.h"
 
 namespace wengert::ops {
 namespace {
 
-// Calls row(in, out, n, stride) for every line along the axis of a contiguous array.
-template <class F>
-ArrayRef along_axis(const ArrayRef& a, const Params& p, F&& row) {
-  const ArrayRef x = core::contiguous(a);
-  const int axis = x->ndim() + static_cast<int>(p.dims[0][0]);
-  const int64_t n = x->shape[axis], inner = x->shape.slice(axis + 1, x->ndim()).product();
-  const int64_t outer = x->shape.slice(0, axis).product();
-  ArrayRef y = core::make(x->dtype, x->shape);
-  core::dispatch(x->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_floating_point_v<T>)
-      for (int64_t o = 0; o < outer; ++o)
-        for (int64_t i = 0; i < inner; ++i) {
-          const int64_t at = o * n * inner + i;
-          row(x->template as<T>() + at, y->template as<T>() + at, n, inner);
-        }
-  });
-  return y;
+Dims axis_last(int n, int axis) {
+  Dims perm;
+  for (int i = 0; i < n; ++i)
+    if (i != axis) perm.push_back(i);
+  perm.push_back(axis);
+  return perm;
 }
 
-template <class T>
-T largest(const T* x, int64_t n, int64_t stride) {
-  T m = x[0];
-  for (int64_t k = 1; k < n; ++k)
-    if (x[k * stride] > m) m = x[k * stride];
-  return m;
+ArrayRef permuted(const ArrayRef& x, const Dims& perm) {
+  Dims shape, strides;
+  for (int64_t a : perm) shape.push_back(x->shape[static_cast<int>(a)]), strides.push_back(x->strides[static_cast<int>(a)]);
+  return core::view(x, shape, strides);
+}
+
+// Runs kernel(TypeTag, row operands …, rows, cols, out) with the axis of `p` last, and puts the axis back.
+template <class F, class... Arrays>
+ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Arrays&... others) {
+  const int n = first->ndim(), axis = n + static_cast<int>(p.dims[0][0]);
+  const Dims perm = axis_last(n, axis);
+  const bool last = axis == n - 1;
+  auto rows = [&](const ArrayRef& a) { return core::contiguous(last ? a : permuted(a, perm)); };
+  const ArrayRef x = rows(first);
+  ArrayRef y = core::make(x->dtype, x->shape);
+  const int64_t cols = x->shape[n - 1], count = cols ? x->size / cols : 0;
+  if (y->size) {
+    core::dispatch(x->dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_floating_point_v<T>) {
+        auto run = [&](const auto&... held) { kernel(x->template as<T>(), held->template as<T>()..., count, cols, y->template as<T>()); };
+        run(rows(others)...);
+      }
+    });
+  }
+  if (last) return y;
+  Dims back(n);
+  for (int i = 0; i < n; ++i) back[static_cast<int>(perm[i])] = i;
+  return permuted(y, back);
 }
 
 }  // namespace
 
 ArrayRef Softmax::value(Args a, const Params& p) {
-  return along_axis(a[0], p, []<class T>(const T* x, T* y, int64_t n, int64_t stride) {
-    if (n == 0) return;
-    const T m = largest(x, n, stride);
-    T s = 0;
-    for (int64_t k = 0; k < n; ++k) s += y[k * stride] = std::exp(x[k * stride] - m);
-    for (int64_t k = 0; k < n; ++k) y[k * stride] /= s;
-  });
+  return along_axis(p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::softmax_rows(x, rows, cols, y); }, a[0]);
+}
+ArrayRef Softmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
+  return along_axis(
+      p,
+      []<class T>(const T* pg, const T* py, int64_t rows, int64_t cols, T* out) {
+        simd::softmax_rows_sweep(pg, py, rows, cols, out);
+      },
+      g, y);
 }
 
 ArrayRef LogSoftmax::value(Args a, const Params& p) {
-  return along_axis(a[0], p, []<class T>(const T* x, T* y, int64_t n, int64_t stride) {
-    if (n == 0) return;
-    const T m = largest(x, n, stride);
-    T s = 0;
-    for (int64_t k = 0; k < n; ++k) s += std::exp(x[k * stride] - m);
-    const T log_s = std::log(s);
-    for (int64_t k = 0; k < n; ++k) y[k * stride] = (x[k * stride] - m) - log_s;
-  });
+  return along_axis(
+      p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::log_softmax_rows(x, rows, cols, y); }, a[0]);
+}
+ArrayRef LogSoftmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
+  return along_axis(
+      p,
+      []<class T>(const T* pg, const T* py, int64_t rows, int64_t cols, T* out) {
+        simd::log_softmax_rows_sweep(pg, py, rows, cols, out);
+      },
+      g, y);
 }
 
 }  // namespace wengert::ops

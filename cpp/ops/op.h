@@ -73,6 +73,10 @@ concept Binary = Described<Op> && Op::kind == Kind::elementwise && Op::arity == 
 template <class Op>
 concept Structured = Described<Op> && !Unary<Op> && !Binary<Op>;
 
+// A structured operation of one operand may add the first-order sweep over plain arrays as one fused pass.
+template <class Op>
+concept FusedSweep = requires(const ArrayRef& a, const Params& p) { Op::sweep(a, a, p); };
+
 // Defaults; a struct overrides what differs.
 struct UnaryBase {
   static constexpr Kind kind = Kind::elementwise;

@@ -1,7 +1,8 @@
 #include "ops/reduce.h"
 
-#include <cmath>
-#include <cstring>
+#include "core/unlocked.h"
+#include "simd/reduce.h"
+#include "simd/softmax.h"
 
 namespace wengert::ops {
 namespace {
@@ -9,6 +10,7 @@ namespace {
 using core::Array;
 using core::dispatch;
 using core::make;
+using core::TypeTag;
 
 // Any reduction seen as rows: the reduced axes last, contiguous.
 struct Rows {
@@ -33,35 +35,11 @@ Rows as_rows(const ArrayRef& x, const Params& p) {
   return r;
 }
 
-// Pairwise summation over blocks of fixed size: the error grows with log n, and the order never depends on threads.
-template <class T>
-T pairwise(const T* x, int64_t n) {
-  if (n <= 128) {
-    T s[8] = {};
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-      for (int k = 0; k < 8; ++k) s[k] += x[i + k];
-    T r = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
-    for (; i < n; ++i) r += x[i];
-    return r;
-  }
-  const int64_t half = (n / 2 + 7) / 8 * 8;
-  return pairwise(x, half) + pairwise(x + half, n - half);
-}
-
 template <class S, class T>
-T sum_row(const S* x, int64_t n) {
-  if constexpr (std::is_same_v<S, T> && std::is_floating_point_v<T>) return pairwise(x, n);
-  T s = 0;
-  for (int64_t i = 0; i < n; ++i) s = static_cast<T>(static_cast<uint64_t>(s) + static_cast<uint64_t>(T(x[i])));
-  return s;
-}
-
-template <class T>
-void add_rows(const T* x, int64_t rows, int64_t cols, T* out) {  // sums of columns, row by row
-  std::memset(out, 0, sizeof(T) * static_cast<size_t>(cols));
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) out[c] += x[r * cols + c];
+T sum_row(const S* x, int64_t n) {  // whole numbers, wrapping as NumPy does
+  uint64_t s = 0;
+  for (int64_t i = 0; i < n; ++i) s += static_cast<uint64_t>(static_cast<int64_t>(x[i]));
+  return static_cast<T>(s);
 }
 
 bool leading_axes(const ArrayRef& x, const Dims& axes) {  // exactly the first ones, in a contiguous array
@@ -73,21 +51,34 @@ bool leading_axes(const ArrayRef& x, const Dims& axes) {  // exactly the first o
 
 DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 : t; }  // as NumPy
 
-ArrayRef sum_of(const ArrayRef& x, const Params& p) {
-  if (core::is_float(x->dtype) && leading_axes(x, p.dims[0])) {
-    ArrayRef y = make(x->dtype, reduced_shape(x->shape, p.dims[0], p.flag));
-    const int64_t rows = reduced_count(x->shape, p.dims[0]);
-    if (x->dtype == DType::f64) add_rows(x->as<double>(), rows, y->size, y->as<double>());
-    else add_rows(x->as<float>(), rows, y->size, y->as<float>());
+constexpr int64_t kLongReduction = 1 << 17;
+
+// Floating point: the kernels, over the leading axes of a contiguous array without bringing them to the end.
+ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& x, const Params& p) {
+  const core::Unlocked unlocked(x->size > kLongReduction);
+  auto run = [&]<class T>(TypeTag<T>) {
+    if (leading_axes(x, p.dims[0])) {
+      ArrayRef y = make(x->dtype, reduced_shape(x->shape, p.dims[0], p.flag));
+      simd::reduce_columns_of(op, x->as<T>(), reduced_count(x->shape, p.dims[0]), y->size, y->size, y->as<T>());
+      return y;
+    }
+    const Rows r = as_rows(x, p);
+    ArrayRef y = make(x->dtype, r.out);
+    simd::reduce_rows_of(op, r.x->as<T>(), r.rows, r.length, r.length, y->as<T>());
     return y;
-  }
+  };
+  return x->dtype == DType::f64 ? run(TypeTag<double>{}) : run(TypeTag<float>{});
+}
+
+ArrayRef sum_of(const ArrayRef& x, const Params& p) {
+  if (core::is_float(x->dtype)) return reduce_floats(simd::Reduction::sum, x, p);
   const Rows r = as_rows(x, p);
   ArrayRef y = make(sum_type(x->dtype), r.out);
   dispatch(x->dtype, [&](auto tag) {
     using S = typename decltype(tag)::type;
-    using T = std::conditional_t<std::is_floating_point_v<S>, S, int64_t>;
-    for (int64_t i = 0; i < r.rows; ++i)
-      y->as<T>()[i] = sum_row<S, T>(r.x->template as<S>() + i * r.length, r.length);
+    if constexpr (!std::is_floating_point_v<S>)
+      for (int64_t i = 0; i < r.rows; ++i)
+        y->as<int64_t>()[i] = sum_row<S, int64_t>(r.x->template as<S>() + i * r.length, r.length);
   });
   return y;
 }
@@ -122,6 +113,7 @@ int64_t extreme_at(const T* x, int64_t n) {  // first of the extremes; a NaN cou
 template <bool Largest>
 ArrayRef extremum(const char* op, const ArrayRef& x, const Params& p) {
   check_nonempty(op, x, p);
+  if (core::is_float(x->dtype)) return reduce_floats(Largest ? simd::Reduction::max : simd::Reduction::min, x, p);
   return by_rows(x, p, x->dtype, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<T>()[i] = v[extreme_at<Largest>(v, n)];
   });
@@ -149,6 +141,7 @@ ArrayRef Mean::value(Args a, const Params& p) {
 }
 
 ArrayRef Prod::value(Args a, const Params& p) {
+  if (core::is_float(a[0]->dtype)) return reduce_floats(simd::Reduction::prod, a[0], p);
   return by_rows(a[0], p, sum_type(a[0]->dtype), []<class S>(const S* v, int64_t n, Array& y, int64_t i) {
     using T = std::conditional_t<std::is_floating_point_v<S>, S, uint64_t>;
     T r = 1;
@@ -163,22 +156,11 @@ ArrayRef Argmax::value(Args a, const Params& p) { return arg_extremum<true>("arg
 ArrayRef Argmin::value(Args a, const Params& p) { return arg_extremum<false>("argmin", a[0], p); }
 
 ArrayRef Logsumexp::value(Args a, const Params& p) {
-  return by_rows(a[0], p, a[0]->dtype, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
-    if constexpr (std::is_floating_point_v<T>) {
-      if (n == 0) {
-        y.as<T>()[i] = -std::numeric_limits<T>::infinity();
-        return;
-      }
-      const T m = v[extreme_at<true>(v, n)];
-      if (!std::isfinite(m)) {
-        y.as<T>()[i] = m;  // all -inf, some +inf, or NaN
-        return;
-      }
-      double s = 0;
-      for (int64_t k = 0; k < n; ++k) s += std::exp(static_cast<double>(v[k]) - static_cast<double>(m));
-      y.as<T>()[i] = static_cast<T>(static_cast<double>(m) + std::log(s));
-    }
-  });
+  const Rows r = as_rows(a[0], p);
+  ArrayRef y = make(a[0]->dtype, r.out);
+  if (y->dtype == DType::f64) simd::logsumexp_rows(r.x->as<double>(), r.rows, r.length, y->as<double>());
+  else simd::logsumexp_rows(r.x->as<float>(), r.rows, r.length, y->as<float>());
+  return y;
 }
 
 ArrayRef Any::value(Args a, const Params& p) {

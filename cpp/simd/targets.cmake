@@ -22,7 +22,7 @@ set(WENGERT_BYTES_x86_64_v3 32)
 set(WENGERT_BYTES_x86_64_v4 64)
 
 # Contraction off: a*b+c is fused where the source says fma() and nowhere else, so no result depends on a lane.
-set(WENGERT_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-maybe-uninitialized)
+set(WENGERT_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-uninitialized -Wno-maybe-uninitialized)
 
 function(wengert_per_target target source)
   get_filename_component(path ${source} ABSOLUTE)

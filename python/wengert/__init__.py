@@ -43,6 +43,7 @@ _LATER = {
     "trace": "trace",
     "graph": "trace",
     "paths": "trace",
+    "set_num_threads": "config",
     "show_config": "config",
 }
 _MODULES = ("numpy", "reference", "optim", "testing", "problems")

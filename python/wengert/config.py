@@ -28,6 +28,7 @@ def show_config(print_it: bool = True) -> dict[str, Any]:
         "optree": optree.__version__,
         "machine": platform.machine(),
         "instruction set": _core.active_isa(),
+        "threads": _core.num_threads(),
         "supported": _core.supported_isas(),
     }
     problem = _core.dispatch_error()
@@ -37,3 +38,14 @@ def show_config(print_it: bool = True) -> dict[str, Any]:
         for key, value in config.items():
             print(f"{key:16} {value}")
     return config
+
+
+def set_num_threads(n: int) -> None:
+    """At most ``n`` threads for one operation, the calling one included. Results do not depend on it, bit for bit.
+
+    The environment variable ``WENGERT_NUM_THREADS`` sets it at start. Raises ValueError for ``n < 1``.
+
+    >>> import wengert as wg
+    >>> wg.set_num_threads(2)
+    """
+    _core.set_num_threads(n)

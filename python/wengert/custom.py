@@ -70,7 +70,7 @@ def _transposed(linear: Function, zeros: Sequence[Any], cotangents: Sequence[Any
     finally:
         level.close()
     pairs = [(y, c) for y, c in zip(out, cotangents, strict=True) if isinstance(y, Array) and c is not None]
-    results = level.sweep([y for y, _ in pairs], [c for _, c in pairs], inputs)
+    results = level.sweep([y for y, _ in pairs], [c for _, c in pairs])
     return [_zeros_like(z) if r is None else r for r, z in zip(results, zeros, strict=True)]
 
 

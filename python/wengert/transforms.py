@@ -219,7 +219,7 @@ def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: st
         value = level.primal(y) if isinstance(y, Array) else y
         if isinstance(y, Array):
             one = _core.array(1.0, dtype=y.dtype)
-            cotangents = level.sweep([y], [one], traced)
+            cotangents = level.sweep([y], [one])
         else:
             cotangents = [None] * len(traced)
         leaves = [_zeros_like(x) if ct is None else _like(ct, x) for x, ct in zip(inputs.leaves, cotangents, strict=True)]
@@ -270,7 +270,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
         for v, c in zip(outputs, flat, strict=True):
             if _shape(v) != _shape(c):
                 raise ValueError(f"vjp: a cotangent of shape {_shape(c)} for a value of shape {_shape(v)}; they must agree")
-        cts = level.sweep(outputs, flat, traced, keep=True)
+        cts = level.sweep(outputs, flat, keep=True)
         return inputs.split(
             [_zeros_like(x) if c is None else _like(c, x) for x, c in zip(inputs.leaves, cts, strict=True)]
         )
@@ -538,7 +538,7 @@ def _reverse_rows(
         for i in range(n if isinstance(v, Array) and level.owns(v) else 0):
             seed = np.zeros(n, v.dtype)
             seed[i] = 1
-            for r, ct in zip(rows, level.sweep([v], [seed.reshape(shape)], traced, keep=True), strict=True):
+            for r, ct in zip(rows, level.sweep([v], [seed.reshape(shape)], keep=True), strict=True):
                 r.append(ct)
         row = []
         for x, r in zip(inputs.leaves, rows, strict=True):

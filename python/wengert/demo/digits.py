@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +20,7 @@ class Digits:
 
 def load(seed: int = 0, held_out: int = 360) -> Digits:
     """The digits, shuffled by `seed`, with `held_out` images set aside."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
+    bunch = importlib.import_module("sklearn.datasets").load_digits()
     images = np.ascontiguousarray(bunch.images, dtype=np.float64) / 8.0 - 1.0
     labels = bunch.target.astype(np.int64)
     order = np.random.default_rng(seed).permutation(len(labels))

@@ -40,6 +40,7 @@ from numpy import (
 
 from wengert._core import Array as ndarray
 from wengert._core import ops as _ops
+from wengert._core import registry as _registry
 from wengert.numpy import elementwise as _elementwise
 from wengert.numpy import linalg, protocols
 from wengert.numpy.aliases import ALIASES as _ALIASES
@@ -64,6 +65,7 @@ from wengert.numpy.statistics import *
 # A primitive replaces a composition of the same name in elementwise.py; the other topics wrap primitives to take all of
 # NumPy's keywords (`sum(a, axis, dtype, out, keepdims)`).
 _HIDDEN = {"getitem", *globals()} - set(_elementwise.__all__)
+_HIDDEN |= {row["name"] for row in _registry() if row["hidden"] or row["kind"] == "indexing"}  # of use to rules only
 globals().update({name: op for name, op in vars(_ops).items() if not name.startswith("_") and name not in _HIDDEN})
 globals().update({alias: getattr(_ops, name) for alias, name in _ALIASES.items()})
 

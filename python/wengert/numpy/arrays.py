@@ -11,7 +11,7 @@ from wengert._core import Array, ops
 from wengert._core import asarray as _core_asarray
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
-Axis: TypeAlias = "int | Sequence[int] | None"
+Axis: TypeAlias = "int | tuple[int, ...] | None"
 Shape: TypeAlias = "int | Sequence[int]"
 DType: TypeAlias = Any  # whatever np.dtype() accepts
 
@@ -20,8 +20,6 @@ def operand(x: ArrayLike) -> Array:
     """`x` as an Array; nested sequences may hold Arrays, whose derivatives are kept."""
     if type(x) is Array:
         return x
-    if isinstance(x, (list, tuple)):
-        return _stack_nested(x) if _holds_array(x) else _core_asarray(np.asarray(x))
     return _core_asarray(x)
 
 
@@ -69,6 +67,11 @@ def refuse(name: str, repair: str, **keywords: object) -> None:
             raise TypeError(f"{name}: {key}= is not supported; {repair}")
 
 
+def lengths(shape: Shape) -> tuple[int, ...]:
+    """A shape, which may be given as one length, as a tuple."""
+    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+
+
 def normalize_axis(name: str, axis: int, ndim: int) -> int:
     """`axis` counted from the front; NumPy's AxisError, naming the function, if it is out of range."""
     if not -ndim <= axis < ndim:
@@ -76,7 +79,7 @@ def normalize_axis(name: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def normalize_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
+def normalize_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
     """All axes for None; otherwise each axis counted from the front, repetitions refused."""
     if axis is None:
         return tuple(range(ndim))
@@ -89,16 +92,3 @@ def normalize_axes(name: str, axis: Axis, ndim: int) -> tuple[int, ...]:
 
 def _holds_array(xs: Sequence[Any]) -> bool:
     return any(isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x)) for x in xs)
-
-
-def _stack_nested(xs: Sequence[Any]) -> Array:
-    rows = [operand(x) for x in xs]
-    shapes = {row.shape for row in rows}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"array: the elements of a sequence have different shapes {sorted(shapes)}; pad or broadcast them"
-        )
-    dtype = np.result_type(
-        *(x if isinstance(x, (bool, int, float)) else row.dtype for x, row in zip(xs, rows, strict=True))
-    )
-    return ops.stack([row if row.dtype == dtype else ops.astype(row, dtype) for row in rows], 0)

@@ -1,4 +1,6 @@
-"""Einstein summation: parse, choose the order of the pairs, contract each pair with one matmul."""
+"""Einstein summation: parse, choose the order of the pairs, one matmul for each pair.
+
+The result is a plan, a list of primitive calls that depends on the shapes only and is kept."""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import math
 import string
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from wengert.numpy.arrays import operand, refuse_out
 
 __all__ = ["einsum", "einsum_path"]
 
-Path = tuple[tuple[int, ...], ...]
+Step = tuple[Any, tuple[int, ...], tuple[Any, ...]]  # a primitive, the slots of its operands, its parameters
 
 
 def einsum(*operands: Any, out: None = None, optimize: Any = True, dtype: Any = None, **kwargs: Any) -> Array:
@@ -23,20 +25,13 @@ def einsum(*operands: Any, out: None = None, optimize: Any = True, dtype: Any = 
     refuse_out("einsum", out)
     if set(kwargs) - {"order", "casting"}:
         raise TypeError(f"einsum: unknown keywords {sorted(set(kwargs) - {'order', 'casting'})}")
-    subscripts, arrays = _string_form(operands)
+    subscripts, values = _string_form(operands)
     if dtype is not None:
-        arrays = [ops.astype(a, dtype) for a in arrays]
-    inputs, output = parse(subscripts, tuple(a.ndim for a in arrays))
-    _check_lengths(inputs, arrays)
-    terms = [_simplified(a, labels) for a, labels in zip(arrays, inputs, strict=True)]
-    for pair in _order(inputs, output, tuple(a.shape for a in arrays), optimize):
-        chosen = [terms.pop(i) for i in sorted(pair, reverse=True)][::-1]
-        needed = set(output).union(*(labels for _, labels in terms))
-        while len(chosen) > 1:
-            rest = needed.union(*(labels for _, labels in chosen[2:]))
-            chosen[:2] = [_contract(chosen[0], chosen[1], rest)]
-        terms.append(chosen[0])
-    return _finish(*terms[0], output)
+        values = [ops.astype(a, dtype) for a in values]
+    chosen = tuple(optimize) if isinstance(optimize, (list, tuple)) else optimize
+    for function, slots, params in _plan(subscripts, tuple(a.shape for a in values), chosen):
+        values.append(function(*(values[i] for i in slots), *params))
+    return values[-1]
 
 
 def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> tuple[list[Any], str]:
@@ -89,87 +84,128 @@ def parse(subscripts: str, ndims: tuple[int, ...]) -> tuple[tuple[str, ...], str
     return spelled, output
 
 
-def _check_lengths(inputs: Sequence[str], arrays: Sequence[Array]) -> None:
+def _check_lengths(inputs: Sequence[str], shapes: Sequence[tuple[int, ...]]) -> None:
     length: dict[str, int] = {}
-    for labels, a in zip(inputs, arrays, strict=True):
-        for label, n in zip(labels, a.shape, strict=True):
+    for labels, shape in zip(inputs, shapes, strict=True):
+        for label, n in zip(labels, shape, strict=True):
             if n != 1 and length.setdefault(label, n) != n:
-                shapes = ", ".join(str(b.shape) for b in arrays)
-                raise ValueError(f"einsum: label {label!r} has lengths {length[label]} and {n} in shapes {shapes}")
+                every = ", ".join(map(str, shapes))
+                raise ValueError(f"einsum: label {label!r} has lengths {length[label]} and {n} in shapes {every}")
 
 
 @lru_cache(maxsize=1024)
-def _cached_order(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: str) -> Path:
-    path, _ = np.einsum_path(subscripts, *(np.broadcast_to(0.0, shape) for shape in shapes), optimize=optimize)
-    return tuple(path[1:])
+def _plan(subscripts: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -> list[Step]:
+    """The primitive calls that compute the sum, for operands of these shapes."""
+    inputs, output = parse(subscripts, tuple(map(len, shapes)))
+    _check_lengths(inputs, shapes)
+    planner = _Planner(len(inputs))
+    terms = [planner.diagonal(Term(i, *pair)) for i, pair in enumerate(zip(inputs, shapes, strict=True))]
+    for group in _order(inputs, output, shapes, optimize):
+        chosen = [terms.pop(i) for i in sorted(group, reverse=True)][::-1]
+        needed = set(output).union(*(term.labels for term in terms))
+        while len(chosen) > 1:
+            rest = needed.union(*(term.labels for term in chosen[2:]))
+            chosen[:2] = [planner.contract(chosen[0], chosen[1], rest)]
+        terms.append(chosen[0])
+    planner.permute(planner.drop(terms[0], "", set(output)), output)
+    return planner.steps
 
 
-def _order(inputs: tuple[str, ...], output: str, shapes: tuple[tuple[int, ...], ...], optimize: Any) -> Path:
+def _order(inputs: tuple[str, ...], output: str, shapes: Sequence[tuple[int, ...]], optimize: Any) -> Sequence[Any]:
     """Which terms to contract, step by step; contracted terms go to the end."""
     if len(inputs) <= 2:
         return (tuple(range(len(inputs))),)
-    if isinstance(optimize, (list, tuple)) and optimize and optimize[0] == "einsum_path":
-        return tuple(optimize[1:])
+    if isinstance(optimize, tuple) and optimize and optimize[0] == "einsum_path":
+        return optimize[1:]
     method = optimize if isinstance(optimize, str) else "greedy"
-    return _cached_order(",".join(inputs) + "->" + output, shapes, method)
+    models = (np.broadcast_to(0.0, shape) for shape in shapes)
+    return np.einsum_path(",".join(inputs) + "->" + output, *models, optimize=method)[0][1:]
 
 
-def _simplified(a: Array, labels: str) -> tuple[Array, str]:
-    """A label repeated within one operand means its diagonal."""
-    for label in sorted({c for c in labels if labels.count(c) > 1}):
-        axes = [i for i, c in enumerate(labels) if c == label]
-        length = max(a.shape[i] for i in axes)
-        others = [i for i in range(a.ndim) if i not in axes]
-        a = ops.transpose(a, (*others, *axes))
-        index = tuple(np.arange(length) if n > 1 else np.zeros(length, np.int64) for n in a.shape[len(others) :])
-        a = ops.getitem(a, (slice(None),) * len(others) + index)
-        labels = "".join(labels[i] for i in others) + label
-    return a, labels
+class Term(NamedTuple):
+    """A value of the running computation: its slot, the labels of its axes, its shape."""
+
+    slot: int
+    labels: str
+    shape: tuple[int, ...]
 
 
-def _contract(left: tuple[Array, str], right: tuple[Array, str], needed: set[str]) -> tuple[Array, str]:
-    """The product of two terms, summed over the labels that nothing else needs."""
-    (a, la), (b, lb) = _drop(left, right[1], needed), _drop(right, left[1], needed)
-    shared = [c for c in la if c in lb]
-    summed = "".join(c for c in shared if c not in needed)
-    batch = "".join(c for c in shared if c in needed)
-    rows, columns = "".join(c for c in la if c not in shared), "".join(c for c in lb if c not in shared)
-    if not summed:
-        order = batch + rows + columns
-        return ops.multiply(_spread(a, la, order), _spread(b, lb, order)), order
-    a, b = _permuted(a, la, batch + rows + summed), _permuted(b, lb, batch + summed + columns)
-    n = len(batch)
-    outer = np.broadcast_shapes(a.shape[:n], b.shape[:n])
-    free_a, free_b = a.shape[n : n + len(rows)], b.shape[n + len(summed) :]
-    length = math.prod(b.shape[n : n + len(summed)])
-    a = ops.reshape(a, (*a.shape[:n], math.prod(free_a), length))
-    b = ops.reshape(b, (*b.shape[:n], length, math.prod(free_b)))
-    return ops.reshape(ops.matmul(a, b), (*outer, *free_a, *free_b)), batch + rows + columns
+class _Planner:
+    """Turns operations on terms into primitive calls; a call that would change nothing is left out."""
 
+    def __init__(self, operands: int) -> None:
+        self.steps: list[Step] = []
+        self.slots = operands
 
-def _drop(term: tuple[Array, str], others: str, needed: set[str]) -> tuple[Array, str]:
-    """Sum out the labels of this term alone, and the broadcast length-1 axes that the other term has too."""
-    a, labels = term
-    gone = [
-        i for i, c in enumerate(labels) if (c not in others and c not in needed) or (c in others and a.shape[i] == 1)
-    ]
-    if not gone:
+    def emit(self, function: Any, terms: Sequence[Term], params: tuple[Any, ...], labels: str, shape: Any) -> Term:
+        self.steps.append((function, tuple(term.slot for term in terms), params))
+        self.slots += 1
+        return Term(self.slots - 1, labels, tuple(shape))
+
+    def permute(self, term: Term, labels: str) -> Term:
+        if term.labels == labels:
+            return term
+        order = tuple(term.labels.index(c) for c in labels)
+        return self.emit(ops.transpose, [term], (order,), labels, (term.shape[i] for i in order))
+
+    def reshape(self, term: Term, shape: tuple[int, ...], labels: str) -> Term:
+        if term.shape == shape:
+            return term._replace(labels=labels)
+        return self.emit(ops.reshape, [term], (shape,), labels, shape)
+
+    def diagonal(self, term: Term) -> Term:
+        """A label repeated within one operand means its diagonal."""
+        for label in sorted({c for c in term.labels if term.labels.count(c) > 1}):
+            axes = [i for i, c in enumerate(term.labels) if c == label]
+            others = [i for i, c in enumerate(term.labels) if c != label]
+            length = max(term.shape[i] for i in axes)
+            positions = [np.arange(length) if term.shape[i] > 1 else np.zeros(length, np.int64) for i in axes]
+            outer = tuple(term.shape[i] for i in others)
+            term = self.emit(ops.transpose, [term], ((*others, *axes),), term.labels, ())
+            labels = "".join(c for c in term.labels if c != label) + label
+            index = (*(slice(None) for _ in others), *positions)
+            term = self.emit(ops.getitem, [term], (index,), labels, (*outer, length))
         return term
-    return ops.sum(a, tuple(gone)), "".join(c for i, c in enumerate(labels) if i not in gone)
 
+    def drop(self, term: Term, others: str, needed: set[str]) -> Term:
+        """Sum out the labels of this term alone, and the broadcast length-1 axes that the other term has too."""
+        gone = tuple(
+            i
+            for i, c in enumerate(term.labels)
+            if (c in others and term.shape[i] == 1) or (c not in others and c not in needed)
+        )
+        if not gone:
+            return term
+        kept = [i for i in range(len(term.labels)) if i not in gone]
+        labels = "".join(term.labels[i] for i in kept)
+        return self.emit(ops.sum, [term], (gone,), labels, (term.shape[i] for i in kept))
 
-def _permuted(a: Array, labels: str, order: str) -> Array:
-    return a if labels == order else ops.transpose(a, tuple(labels.index(c) for c in order))
+    def contract(self, left: Term, right: Term, needed: set[str]) -> Term:
+        """The product of two terms, summed over the labels that nothing else needs."""
+        a, b = self.drop(left, right.labels, needed), self.drop(right, left.labels, needed)
+        shared = [c for c in a.labels if c in b.labels]
+        summed = "".join(c for c in shared if c not in needed)
+        batch = "".join(c for c in shared if c in needed)
+        rows = "".join(c for c in a.labels if c not in shared)
+        columns = "".join(c for c in b.labels if c not in shared)
+        if not summed:
+            return self.multiply(a, b, batch + rows + columns)
+        a, b = self.permute(a, batch + rows + summed), self.permute(b, batch + summed + columns)
+        n, m = len(batch), len(rows)
+        outer, free_a, free_b = a.shape[:n], a.shape[n : n + m], b.shape[n + len(summed) :]
+        length = math.prod(a.shape[n + m :])
+        a = self.reshape(a, (*outer, math.prod(free_a), length), a.labels)
+        b = self.reshape(b, (*outer, length, math.prod(free_b)), b.labels)
+        flat = (*outer, math.prod(free_a), math.prod(free_b))
+        product = self.emit(ops.matmul, [a, b], (), "", flat)
+        return self.reshape(product, (*outer, *free_a, *free_b), batch + rows + columns)
 
+    def multiply(self, a: Term, b: Term, labels: str) -> Term:
+        a, b = self.spread(a, labels), self.spread(b, labels)
+        return self.emit(ops.multiply, [a, b], (), labels, np.broadcast_shapes(a.shape, b.shape))
 
-def _spread(a: Array, labels: str, order: str) -> Array:
-    """Axes in the given order, length 1 for a label the term lacks."""
-    a = _permuted(a, labels, "".join(c for c in order if c in labels))
-    lengths = iter(a.shape)
-    shape = tuple(next(lengths) if c in labels else 1 for c in order)
-    return a if shape == a.shape else ops.reshape(a, shape)
-
-
-def _finish(a: Array, labels: str, output: str) -> Array:
-    a, labels = _drop((a, labels), "", set(output))
-    return _permuted(a, labels, output)
+    def spread(self, term: Term, labels: str) -> Term:
+        """Axes in the given order, length 1 for a label the term lacks."""
+        term = self.permute(term, "".join(c for c in labels if c in term.labels))
+        lengths = dict(zip(term.labels, term.shape, strict=True))
+        return self.reshape(term, tuple(lengths.get(c, 1) for c in labels), labels)

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert._core import array as _core_array
-from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, operand, operands
+from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, lengths, operand, operands
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import moveaxis
 
@@ -85,7 +85,7 @@ def full(shape: Shape, fill_value: ArrayLike, dtype: DType = None, order: str = 
     if not is_array(fill_value):
         return operand(np.full(shape, fill_value, dtype))
     fill = operand(fill_value) if dtype is None else ops.astype(operand(fill_value), dtype)
-    return ops.broadcast_to(fill, (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape))
+    return ops.broadcast_to(fill, lengths(shape))
 
 
 def _like(a: ArrayLike, dtype: DType, shape: Shape | None) -> tuple[Any, Any]:
@@ -123,8 +123,8 @@ def full_like(
     shape: Shape | None = None,
 ) -> Array:
     """One value with the shape and dtype of `a`. See `numpy.full_like`."""
-    lengths, kind = _like(a, dtype, shape)
-    return full(lengths, fill_value, kind)
+    like_shape, like_dtype = _like(a, dtype, shape)
+    return full(like_shape, fill_value, like_dtype)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = float, order: str = "C") -> Array:

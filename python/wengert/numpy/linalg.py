@@ -135,7 +135,7 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
         raise NotImplementedError(f"matrix_power: the negative power {n} needs inv, which has no rule yet")
     if n == 0:
         return ops.broadcast_to(operand(np.eye(a.shape[-1], dtype=a.dtype)), a.shape)
-    result = None
+    result: Any = None
     while n:
         if n & 1:
             result = a if result is None else ops.matmul(result, a)

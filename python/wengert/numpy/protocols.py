@@ -54,25 +54,20 @@ def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     """np.where with one argument asks for positions."""
     if x is None and y is None:
         return discrete.nonzero(condition)  # type: ignore[attr-defined]
-    return ops.where(_plain(condition), _plain(x), _plain(y))
-
-
-def _plain(x: Any) -> Any:
-    return operand(x) if isinstance(x, (list, tuple)) else x
+    return ops.where(condition, x, y)
 
 
 def array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What `Array.__array_ufunc__` does: call the mirror's function for a NumPy ufunc or one of its methods."""
-    if not all(isinstance(x, _OPERANDS) for x in inputs):
-        return NotImplemented
+    for x in inputs:
+        if type(x) is not Array and not isinstance(x, _OPERANDS):
+            return NotImplemented
     if method != "__call__":
         return _METHODS[method](ufunc, *inputs, **kwargs)
     function = UFUNCS.get(ufunc) or _foreign(ufunc)
     if function is None:
         raise _no_rule(f"{_owner(ufunc)}.{ufunc.__name__}", [u.__name__ for u in UFUNCS])
-    if not kwargs:
-        return function(*map(_plain, inputs))
-    return _call_with_keywords(ufunc, function, inputs, **kwargs)
+    return _call_with_keywords(ufunc, function, inputs, **kwargs) if kwargs else function(*inputs)
 
 
 def _call_with_keywords(
@@ -93,7 +88,7 @@ def _call_with_keywords(
     target = _single_out(name, ufunc, out)
     if where is not True and target is None:
         raise TypeError(f"{name}: where= without out= leaves elements undefined; use np.where(mask, {name}(…), other)")
-    arrays = [_plain(x) if dtype is None else ops.astype(operand(x), dtype) for x in inputs]
+    arrays = [x if dtype is None else ops.astype(operand(x), dtype) for x in inputs]
     result = function(*arrays, **rest)
     return result if target is None else _write(target, result, where)
 
@@ -112,7 +107,7 @@ def _single_out(name: str, ufunc: np.ufunc, out: Any) -> Array | None:
 def _write(target: Array, result: Array, where: Any = True) -> Array:
     if target.shape != result.shape:
         raise ValueError(f"out= has shape {target.shape}, the result {result.shape}; they must be equal")
-    target[...] = result if where is True else ops.where(_plain(where), result, target)
+    target[...] = result if where is True else ops.where(where, result, target)
     return target
 
 

@@ -38,6 +38,8 @@ def sum(
     where: ArrayLike | None = None,
 ) -> Array:
     """Sum over the axes. See `numpy.sum`."""
+    if dtype is None and out is None and initial is None and where is None:
+        return ops.sum(a, axis, keepdims)
     refuse_out("sum", out)
     a = _masked(operand(a) if dtype is None else ops.astype(operand(a), dtype), where, 0)
     result = ops.sum(a, axis, keepdims)
@@ -54,6 +56,8 @@ def prod(
     where: ArrayLike | None = None,
 ) -> Array:
     """Product over the axes, its derivative right with zeros too. See `numpy.prod`."""
+    if dtype is None and out is None and initial is None and where is None:
+        return ops.prod(a, axis, keepdims)
     refuse_out("prod", out)
     a = _masked(operand(a) if dtype is None else ops.astype(operand(a), dtype), where, 1)
     result = ops.prod(a, axis, keepdims)
@@ -69,6 +73,8 @@ def max(
     where: ArrayLike | None = None,
 ) -> Array:
     """Largest element over the axes; ties share the derivative evenly. See `numpy.max`."""
+    if out is None and initial is None and where is None:
+        return ops.max(a, axis, keepdims)
     return _extremum("max", a, axis, out, keepdims, initial, where)
 
 
@@ -81,6 +87,8 @@ def min(
     where: ArrayLike | None = None,
 ) -> Array:
     """Smallest element over the axes; ties share the derivative evenly. See `numpy.min`."""
+    if out is None and initial is None and where is None:
+        return ops.min(a, axis, keepdims)
     return _extremum("min", a, axis, out, keepdims, initial, where)
 
 
@@ -149,6 +157,8 @@ def mean(
     where: ArrayLike | None = None,
 ) -> Array:
     """Arithmetic mean over the axes. See `numpy.mean`."""
+    if dtype is None and out is None and where is None:
+        return ops.mean(a, axis, keepdims)
     refuse_out("mean", out)
     a = operand(a) if dtype is None else ops.astype(operand(a), dtype)
     if where is None or where is True:

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops
-from wengert.numpy.arrays import ArrayLike, Axis, Shape, normalize_axes, normalize_axis, operand, operands, refuse
+from wengert.numpy.arrays import (
+    ArrayLike,
+    Axis,
+    Shape,
+    lengths,
+    normalize_axes,
+    normalize_axis,
+    operand,
+    operands,
+    refuse,
+)
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "expand_dims",
@@ -23,11 +33,10 @@ def reshape(a: ArrayLike, /, shape: Shape, order: str = "C", *, copy: bool | Non
     """The same elements in another shape; one length may be -1. See `numpy.reshape`."""
     a = operand(a)
     if order in ("C", "A"):
-        return ops.reshape(a, shape)
+        return ops.reshape(a, lengths(shape))
     if order != "F":
         raise ValueError(f"reshape: order must be 'C', 'F' or 'A', got {order!r}")
-    lengths = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-    return ops.transpose(ops.reshape(ops.transpose(a), lengths[::-1]))
+    return ops.transpose(ops.reshape(ops.transpose(a), lengths(shape)[::-1]))
 
 
 def ravel(a: ArrayLike, order: str = "C") -> Array:
@@ -37,7 +46,7 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     """Permute the axes, by default reverse them. See `numpy.transpose`."""
-    return ops.transpose(operand(a), axes)
+    return ops.transpose(operand(a), None if axes is None else tuple(axes))
 
 
 permute_dims = transpose
@@ -53,7 +62,7 @@ def matrix_transpose(x: ArrayLike, /) -> Array:
 
 def broadcast_to(array: ArrayLike, shape: Shape, subok: bool = False) -> Array:
     """Repeat along new or length-1 axes. See `numpy.broadcast_to`."""
-    return ops.broadcast_to(operand(array), (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape))
+    return ops.broadcast_to(operand(array), lengths(shape))
 
 
 def expand_dims(a: ArrayLike, axis: int | Sequence[int]) -> Array:
@@ -189,11 +198,11 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     a = operand(A)
     counts = (int(reps),) if isinstance(reps, (int, np.integer)) else tuple(int(r) for r in reps)
     ndim = max(a.ndim, len(counts))
-    lengths = (1,) * (ndim - a.ndim) + a.shape
+    shape = (1,) * (ndim - a.ndim) + a.shape
     counts = (1,) * (ndim - len(counts)) + counts
-    spread = ops.reshape(a, tuple(n for length in lengths for n in (1, length)))
-    spread = ops.broadcast_to(spread, tuple(n for pair in zip(counts, lengths, strict=True) for n in pair))
-    return ops.reshape(spread, tuple(c * n for c, n in zip(counts, lengths, strict=True)))
+    spread = ops.reshape(a, tuple(n for length in shape for n in (1, length)))
+    spread = ops.broadcast_to(spread, tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
+    return ops.reshape(spread, tuple(c * n for c, n in zip(counts, shape, strict=True)))
 
 
 def repeat(a: ArrayLike, repeats: int | Sequence[int], axis: int | None = None) -> Array:
@@ -208,8 +217,7 @@ def repeat(a: ArrayLike, repeats: int | Sequence[int], axis: int | None = None) 
 def resize(a: ArrayLike, new_shape: Shape) -> Array:
     """A new shape filled with repeated copies of the elements. See `numpy.resize`."""
     a = ravel(a)
-    shape = (new_shape,) if isinstance(new_shape, (int, np.integer)) else tuple(new_shape)
-    return ops.getitem(a, np.resize(np.arange(a.size), shape))
+    return ops.getitem(a, np.resize(np.arange(a.size), lengths(new_shape)))
 
 
 def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **kwargs: Any) -> Array:

@@ -1,0 +1,142 @@
+"""Writes coefficients.h: every polynomial of math.h, as a Chebyshev fit (near minimax) computed with mpmath.
+
+Run `python derive_coefficients.py > coefficients.h` after changing an interval or a degree. The comment above each
+polynomial gives the function, the interval and the largest error of the fit before rounding to the type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import mpmath as mp
+
+mp.mp.dps = 60
+
+
+def series(name: str, what: str, f: Callable, lo: float, hi: float, terms: dict[str, int]) -> None:
+    """Print the polynomial of `f` on [lo, hi] for each type, constant term first."""
+    print(f"template <class T>\nstruct {name};")
+    for kind, n in terms.items():
+        coefficients, error = mp.chebyfit(f, [mp.mpf(lo), mp.mpf(hi)], n, error=True)
+        suffix = "f" if kind == "float" else ""
+        print(f"// {what} on [{float(lo):.6g}, {float(hi):.6g}], error {mp.nstr(error, 2)}")
+        print(f"template <>\nstruct {name}<{kind}> {{\n  static constexpr {kind} c[{n}] = {{")
+        row = "     "
+        for c in reversed(coefficients):
+            digits = 17 if kind == "double" else 9
+            text = " " + mp.nstr(c, digits, min_fixed=0, max_fixed=0) + suffix + ","
+            if len(row) + len(text) > 118:
+                print(row)
+                row = "     "
+            row += text
+        print(row[:-1] + "};\n};")
+    print()
+
+
+def removable(f: Callable, at: float = 0) -> Callable:
+    """f with its removable singularity at `at` filled from nearby."""
+    return lambda z: f(z if abs(z - at) > mp.mpf(10) ** -18 else at + mp.mpf(10) ** -18)
+
+
+def odd_rest(f: Callable) -> Callable:
+    """(f(x) - x) / x^3 as a function of z = x^2."""
+    return removable(lambda z: (f(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3)
+
+
+def both(double: int, single: int) -> dict[str, int]:
+    return {"double": double, "float": single}
+
+
+def main() -> None:
+    print("// Written by derive_coefficients.py; do not edit.\n#pragma once\n\n#include <stdint.h>\n")
+    print("namespace wengert::simd::WG_TARGET {\n")
+    h = mp.log(2) / 2 * mp.mpf("1.0001")
+    series("ExpPoly", "(exp(r) - 1 - r) / r^2", removable(lambda r: (mp.expm1(r) - r) / r**2), -h, h, both(11, 5))
+    series("SinhPoly", "(sinh(r) - r) / r^3 in r^2", odd_rest(mp.sinh), 0, h**2, both(6, 3))
+    series(
+        "CoshPoly",
+        "(cosh(r) - 1) / r^2 in r^2",
+        removable(lambda z: 2 * mp.sinh(mp.sqrt(z) / 2) ** 2 / z),
+        0,
+        h**2,
+        both(6, 3),
+    )
+    s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.0001")
+    series(
+        "LogPoly",
+        "(2 atanh(s) - 2 s) / s^3 in s^2",
+        removable(lambda z: 2 * (mp.atanh(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3),
+        0,
+        s**2,
+        both(7, 3),
+    )
+    series(
+        "LogTailPoly",
+        "(2 atanh(s) - 2 s - 2/3 s^3) / s^5 in s^2",
+        removable(lambda z: 2 * (mp.atanh(mp.sqrt(z)) - mp.sqrt(z) - mp.sqrt(z) ** 3 / 3) / mp.sqrt(z) ** 5),
+        0,
+        s**2,
+        {"double": 9},
+    )
+    q = (mp.pi / 4 * mp.mpf("1.0001")) ** 2
+    series("SinPoly", "(sin(r) - r) / r^3 in r^2", odd_rest(mp.sin), 0, q, both(7, 4))
+    series(
+        "CosPoly",
+        "(cos(r) - 1 + r^2/2) / r^4 in r^2",
+        removable(lambda z: (mp.cos(mp.sqrt(z)) - 1 + z / 2) / z**2),
+        0,
+        q,
+        both(7, 4),
+    )
+    series("AtanPoly", "(atan(t) - t) / t^3 in t^2", odd_rest(mp.atan), 0, mp.mpf("0.6601") ** 2, both(18, 8))
+    series("AsinPoly", "(asin(x) - x) / x^3 in x^2", odd_rest(mp.asin), 0, 0.25, both(14, 6))
+    series("AsinhPoly", "(asinh(x) - x) / x^3 in x^2", odd_rest(mp.asinh), 0, 0.25, {"double": 13})
+    series(
+        "ErfPoly",
+        "erf(x) / x - 1 in x^2",
+        removable(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1),
+        0,
+        0.5,
+        {"double": 11},
+    )
+    a = mp.mpf(4)
+
+    def scaled_erfc(y: mp.mpf) -> mp.mpf:
+        x = a * (1 + y) / (1 - y)
+        return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+    top = (mp.mpf(28) - a) / (mp.mpf(28) + a)
+    series("ErfcPoly", "(1 + 2 x) exp(x^2) erfc(x) in y = (x - 4) / (x + 4)", scaled_erfc, -1, top, {"double": 25})
+    series(
+        "LgammaPoly",
+        "lgamma(x) / ((x - 1) (x - 2)) in x - 1.85",
+        lambda t: mp.loggamma(t + mp.mpf("1.85")) / ((t + mp.mpf("0.85")) * (t - mp.mpf("0.15"))),
+        -1.15,
+        1.15,
+        {"double": 36},
+    )
+    series("CbrtPoly", "cbrt(x)", mp.cbrt, 0.35, 2.83, {"double": 5})
+    root = mp.findroot(mp.digamma, 1.4616)
+    hi = mp.mpf(float(root))
+    series(
+        "DigammaPoly",
+        "digamma(x) / (x - x0) in x - 2",
+        removable(lambda t: mp.digamma(t + 2) / (t + 2 - root), root - 2),
+        -1,
+        1,
+        {"double": 31},
+    )
+    print(f"// The positive zero of digamma, in two parts.\ninline constexpr double digamma_root = {float(hi)!r};")
+    print(f"inline constexpr double digamma_root_lo = {float(root - hi)!r};\n")
+    print("// The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.")
+    mp.mp.prec = 1500
+    bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (64 * 20)))
+    words = [f"0x{(bits >> (64 * (19 - i))) & (2**64 - 1):016x}" for i in range(20)]
+    print("inline constexpr uint64_t two_over_pi[20] = {")
+    for i in range(0, 20, 4):
+        print("    " + ", ".join(words[i : i + 4]) + ("," if i < 16 else "};"))
+    print("\n}  // namespace wengert::simd::WG_TARGET")
+
+
+if __name__ == "__main__":
+    main()

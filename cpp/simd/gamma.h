@@ -1,0 +1,144 @@
+// lgamma (of the absolute value of gamma), digamma, trigamma.
+// Types: double, float. Range: all arguments; lgamma and trigamma are inf at the poles, digamma NaN (inf at 0, with the
+// sign of -x). Max error 4 ulp for x > 0; for x < 0, where lgamma and digamma have zeros between any two poles, 4 ulp of
+// the larger of the result and the terms of the reflection formula.
+#pragma once
+
+#include "simd/power.h"
+#include "simd/trig.h"
+
+namespace wengert::simd::WG_TARGET {
+
+// Stirling's series beyond the leading terms, 1/(12 x) - 1/(360 x^3) + …, for x >= 8.
+template <int N>
+WG_INLINE Vec<double, N> stirling_rest(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  const V w = 1 / x, z = w * w;
+  V s(-3617.0 / 122400);
+  constexpr double c[] = {1.0 / 156, -691.0 / 360360, 1.0 / 1188, -1.0 / 1680, 1.0 / 1260, -1.0 / 360, 1.0 / 12};
+#pragma GCC unroll 8
+  for (double ci : c) s = fma(s, z, V(ci));
+  return s * w;
+}
+
+template <int N>
+WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  // Small and moderate x: down to t in [2, 3) by lgamma(x) = lgamma(x - 1) + log(x - 1), or up from below 0.7.
+  const auto low = x < 0.7;
+  V t = select(low, x, clamp(x, V(0), V(8))), product(1);
+#pragma GCC unroll 5
+  for (int i = 0; i < 5; ++i) {
+    const auto above = t >= 3;
+    t = select(above, t - 1, t);
+    product = select(above, product * t, product);
+  }
+  // Below 0.7 the polynomial is taken at x + 1, with the factors (t - 1) (t - 2) = x (x - 1) of the unrounded x.
+  const V u = select(low, (x - 0.85), t - 1.85);
+  const V near = select(low, x * (x - 1), (t - 1) * (t - 2)) * poly<LgammaPoly<double>>(u);
+  const V small = near + select(low, -log(x), log(product));
+  // Large x: (x - 1/2) log(x) - x + log(2 pi)/2 + series, the product with the logarithm in two parts.
+  const V big = clamp(x, V(8), V(1e306));
+  const auto l = log_pair(big);
+  const V h = big - 0.5;
+  const auto one_less = fast_two_sum(l.hi, V(-1));
+  const auto p = two_prod(h, one_less.hi);
+  const V low_part = fma(h, one_less.lo + l.lo, p.lo);
+  const V large = p.hi + (low_part + (stirling_rest(big) + (0.91893853320467274178 - 0.5)));
+  return select(x < 8, small, select(x < 1e305, large, select(x < 2.556348e305, x * (log(x) - 1), V(Format<double>::inf))));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> lgamma(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return lgamma(v); }, x);
+  } else {
+    constexpr double inf = Format<double>::inf;
+    const V a = abs(x), y = lgamma_positive(a);
+    // lgamma(-a) = log(pi / (a |sin(pi a)|)) - lgamma(a)
+    const V reflected = log(3.14159265358979323846 / (a * abs(sinpi(a)))) - y;
+    const V tiny = -log(a);
+    V r = select(x < 0, select(a < 1e-20, tiny, reflected), y);
+    r = select((x <= 0) & (trunc(x) == x), V(inf), r);
+    return select(isnan(x), x, select(isinf(x), V(inf), r));
+  }
+}
+
+// psi(x) for x > 0.
+template <int N>
+WG_INLINE Vec<double, N> digamma_positive(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  const auto low = x < 1;
+  V t = select(low, x + 1, clamp(x, V(1), V(10))), sum = select(low, -1 / x, V(0));
+#pragma GCC unroll 7
+  for (int i = 0; i < 7; ++i) {
+    const auto above = t >= 3;
+    t = select(above, t - 1, t);
+    sum = select(above, sum + 1 / t, sum);
+  }
+  const V u = select(low, x - 1, t - 2);  // exact where t is x + 1, rounded
+  const V from_root = select(low, ((x - (digamma_root - 1)) - digamma_root_lo), (t - digamma_root) - digamma_root_lo);
+  const V small = from_root * poly<DigammaPoly<double>>(u) + sum;
+  const V b = clamp(x, V(10), V(1e300)), w = 1 / b, z = w * w;
+  V s(-1.0 / 12);
+  constexpr double c[] = {691.0 / 32760, -1.0 / 132, 1.0 / 240, -1.0 / 252, 1.0 / 120, -1.0 / 12};
+#pragma GCC unroll 8
+  for (double ci : c) s = fma(s, z, V(ci));
+  return select(x < 10, small, log(x) + fma(s, z, w * -0.5));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return digamma(v); }, x);
+  } else {
+    constexpr double inf = Format<double>::inf;
+    // psi(-a) = psi(a) + 1/a + pi cot(pi a)
+    const V a = abs(x), y = digamma_positive(a);
+    const V cot = 3.14159265358979323846 * (cospi(a) / sinpi(a));
+    V r = select(x < 0, y + (1 / a + cot), y);
+    r = select((x < 0) & (a < 1e-8), 1 / a + T(-0.57721566490153286061), r);
+    r = select((x < 0) & (trunc(x) == x), V(Format<double>::nan), r);
+    r = select(x == 0, copysign(V(inf), -x), r);
+    return select(isnan(x) | (x == inf), x, r);
+  }
+}
+
+template <int N>
+WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  V t = x, sum(0);
+#pragma GCC unroll 10
+  for (int i = 0; i < 10; ++i) {
+    const auto below = t < 10;
+    const V w = 1 / t;
+    sum = select(below, fma(w, w, sum), sum);
+    t = select(below, t + 1, t);
+  }
+  const V w = 1 / t, z = w * w;
+  V s(43867.0 / 798);
+  constexpr double c[] = {-3617.0 / 510, 7.0 / 6, -691.0 / 2730, 5.0 / 66, -1.0 / 30, 1.0 / 42, -1.0 / 30, 1.0 / 6};
+#pragma GCC unroll 8
+  for (double ci : c) s = fma(s, z, V(ci));
+  return sum + (w + fma(s * z, w, z * 0.5));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> trigamma(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return trigamma(v); }, x);
+  } else {
+    constexpr double inf = Format<double>::inf, pi = 3.14159265358979323846;
+    // psi'(x) = pi^2 / sin(pi x)^2 - psi'(1 - x)
+    const auto left = x <= 0;
+    const V y = trigamma_positive(select(left, 1 - x, x)), s = pi / sinpi(x);
+    V r = select(left, s * s - y, y);
+    r = select(left & (trunc(x) == x), V(inf), r);
+    return select(isnan(x), x, r);
+  }
+}
+
+}  // namespace wengert::simd::WG_TARGET

@@ -1,0 +1,135 @@
+// sinh, cosh, tanh, asinh, acosh, atanh, and the logistic functions sigmoid, log_sigmoid, softplus, logaddexp.
+// Types: double, float. Range: all arguments. Max error 2 ulp (docs/ulp.md); logaddexp: 2 ulp of the largest of its
+// operands and its result, which may cancel.
+#pragma once
+
+#include "simd/exp_log.h"
+
+namespace wengert::simd::WG_TARGET {
+
+// cosh and sinh of x = n ln2 + r from those of n ln2 and of r, halved so that nothing overflows early.
+template <class V>
+struct SinhCosh {
+  V a, b;       // cosh(n ln2) / 2, sinh(n ln2) / 2
+  V sinh, top;  // sinh(r), cosh(r) - 1
+};
+template <class T, int N>
+WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
+  using V = Vec<T, N>;
+  const V x = clamp(magnitude, V(T(0)), V(sizeof(T) == 8 ? T(710.6) : T(89.6)));
+  const V n = rint(x * Ln2<T>::inverse);
+  const V r = fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)), z = r * r;
+  const V up = pow2(n - T(2)), down = pow2(-clamp(n, V(T(0)), V(T(100))) - T(2));
+  return {up + down, up - down, fma(r * z, poly<SinhPoly<T>>(z), r), z * poly<CoshPoly<T>>(z)};
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> sinh(Vec<T, N> x) {
+  const auto p = sinh_cosh_parts(abs(x));
+  const Vec<T, N> y = p.b + fma(p.a, p.sinh, p.b * p.top);
+  return select(abs(x) < Format<T>::tiny * T(4), x, copysign(y + y, x));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
+  const auto p = sinh_cosh_parts(abs(x));
+  const Vec<T, N> y = p.a + fma(p.b, p.sinh, p.a * p.top);
+  return y + y;
+}
+
+// exp(2 |x|) = 2^n (1 + q); both (exp - 1) and (exp + 1) come from it with one rounding each. Where the result is above
+// 1/2 it is 1 - 2 / (exp + 1), whose errors shrink with the second term.
+template <class T, int N>
+WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V a = abs(x);
+  const auto p = exp_parts_exact(clamp(a + a, V(T(0)), V(sizeof(T) == 8 ? T(44) : T(22))));
+  const V s = pow2(p.n);
+  const auto large = a > T(0.5493);
+  const V t = select(large, V(T(2)), fma(s, p.q, s - T(1))) / fma(s, p.q, s + T(1));
+  return copysign(select(large, T(1) - t, t), x);
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V e = exp(-abs(x));
+  return select(x < 0, e, V(T(1))) / (e + T(1));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> log_sigmoid(Vec<T, N> x) {
+  return -softplus(-x);
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b) {
+  using V = Vec<T, N>;
+  const V d = select(a == b, V(T(0)), abs(a - b));  // equal infinities have no difference
+  return max(a, b) + log1p(exp(-d));
+}
+
+// Where x is above 2^28, asinh and acosh are log(2 x) and the square would only overflow.
+inline constexpr double hyperbolic_big = 0x1p28;
+
+template <class T, int N>
+WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return asinh(v); }, x);
+  } else {
+    const V a = abs(x), z = a * a;
+    const V small = fma(a * z, poly<AsinhPoly<T>>(z), a);
+    const auto big = a > hyperbolic_big;
+    const V c = select(big, V(1), a);
+    const auto square = two_prod(c, c), sum = two_sum(V(1), square.hi);
+    const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
+    const auto u = two_sum(c, root.hi);  // log(u) = log1p(u - 1): u >= 1 here
+    const auto h = two_sum(u.hi, V(-1));
+    const V y = log1p_pair(select(big, a - 1, h.hi), select(big, V(0), h.lo + (u.lo + root.lo)),
+                           select(big, V(1), V(0)));
+    return copysign(select(a < T(0.5), small, select(a < Format<T>::inf, y, a)), x);
+  }
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> acosh(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return acosh(v); }, x);
+  } else {
+    const auto big = x > hyperbolic_big;
+    const V t = select(big, V(1), x - 1);
+    const auto square = two_prod(t, t), sum = two_sum(t + t, square.hi);  // x^2 - 1 = t (t + 2)
+    const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
+    const auto h = two_sum(t, root.hi);
+    const V y = log1p_pair(select(big, x - 1, h.hi), select(big, V(0), h.lo + root.lo), select(big, V(1), V(0)));
+    return select(x < 1, V(Format<T>::nan), select(x < Format<T>::inf, y, x));
+  }
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return atanh(v); }, x);
+  } else {
+    const V a = abs(x), n = a + a;  // atanh(a) = log1p(2 a / (1 - a)) / 2
+    const auto d = two_sum(V(1), -a);
+    const V q = n / d.hi;
+    const auto p = two_prod(q, d.hi);
+    const V rest = (((n - p.hi) - p.lo) - q * d.lo) / d.hi;
+    const V y = log1p_pair(q, rest) * T(0.5);
+    const V edge = select(a > 1, V(Format<T>::nan), select(a == 1, V(Format<T>::inf), a));
+    const V r = select(a < 1, y, edge);
+    return select(a < T(0x1p-300), x, copysign(r, x));
+  }
+}
+
+}  // namespace wengert::simd::WG_TARGET

@@ -1,0 +1,280 @@
+// sin, cos, tan, sinpi, cospi, asin, acos, atan, atan2.
+// Types: double, float. Range: all arguments, with full reduction of huge angles. Max error 2 ulp (docs/ulp.md).
+#pragma once
+
+#include "simd/coefficients.h"
+#include "simd/double_double.h"
+
+namespace wengert::simd::WG_TARGET {
+
+// pi/2 in pieces; the product of each of the first three with any k below 2^20 is exact.
+inline constexpr double half_pi_1 = 0x1.921fb544p+0, half_pi_2 = 0x1.0b4611a6p-34, half_pi_3 = 0x1.3198a2ep-69,
+                        half_pi_4 = 0x1.b839a252049c1p-104;
+inline constexpr double half_pi_hi = 0x1.921fb54442d18p+0, half_pi_lo = 0x1.1a62633145c07p-54;
+inline constexpr double angle_limit = 1e6;
+
+// An angle x = k pi/2 + r, |r| <= pi/4, r in two parts; k modulo 4.
+struct ReducedAngle {
+  double k, r, lo;
+};
+
+// For |x| >= 2^19: the 192 bits of 2/pi that matter for x, times its 53-bit integer, give x / (pi/2) modulo 4.
+inline __attribute__((noinline)) ReducedAngle reduce_huge(double x) {
+  const uint64_t bits = __builtin_bit_cast(uint64_t, x);
+  const int exponent = int(bits >> 52 & 2047);
+  if (exponent == 2047) return {0, Format<double>::nan, 0};
+  const uint64_t m = (bits & ((uint64_t(1) << 52) - 1)) | uint64_t(1) << 52;
+  const int first = exponent - 1075 - 2 + 64;  // the window's first bit, counted from 64 zeros before the point
+  uint64_t w[4];
+  for (int i = 0; i < 4; ++i) {
+    const int at = (first >> 6) + i, shift = first & 63;
+    const uint64_t a = at == 0 ? 0 : two_over_pi[at - 1], b = two_over_pi[at];
+    w[i] = shift == 0 ? a : a << shift | b >> (64 - shift);
+  }
+  // m * w modulo 2^192: two bits before the point, 190 after it.
+  typedef unsigned __int128 u128;
+  const u128 p2 = u128(m) * w[2], p1 = u128(m) * w[1] + uint64_t(p2 >> 64);
+  const uint64_t high = m * w[0] + uint64_t(p1 >> 64);
+  const uint64_t mid = uint64_t(p1), low = uint64_t(p2);
+  int64_t k = int64_t(high >> 62);
+  u128 fraction = u128(high << 2 | mid >> 62) << 64 | (mid << 2 | low >> 62);  // 128 bits after the point
+  bool negative = false;
+  if (fraction >> 127) {  // round to nearest: the rest is negative
+    ++k;
+    fraction = -fraction;
+    negative = true;
+  }
+  double hi = 0, lo = 0;
+  if (fraction != 0) {
+    const uint64_t top = uint64_t(fraction >> 64);
+    const int zeros = top ? __builtin_clzll(top) : 64 + __builtin_clzll(uint64_t(fraction));
+    fraction <<= zeros;
+    const double unit = __builtin_bit_cast(double, uint64_t(1023 - 53 - zeros) << 52);  // of the 53 leading bits
+    hi = double(uint64_t(fraction >> 75)) * unit;
+    lo = double(uint64_t(fraction >> 22) & ((uint64_t(1) << 53) - 1)) * (unit * 0x1p-53);
+  }
+  using V = Vec<double, 1>;
+  const auto p = two_prod(V(hi), V(half_pi_hi));
+  const double tail = p.lo.v + (hi * half_pi_lo + lo * half_pi_hi);
+  const auto r = fast_two_sum(p.hi, V(tail));
+  const double sign = (negative != (x < 0)) ? -1 : 1;
+  return {double(x < 0 ? (4 - k) & 3 : k & 3), sign * r.hi.v, sign * r.lo.v};
+}
+
+template <class V>
+struct Reduced {
+  V k, r, lo;
+};
+
+// The lanes above angle_limit, if any, reduced one by one; the others stay as they are.
+template <int N>
+WG_INLINE void replace_huge(Vec<double, N> x, Vec<double, N>& k, Vec<double, N>& r, Vec<double, N>* lo = nullptr) {
+  using V = Vec<double, N>;
+  const auto huge = abs(x) > angle_limit;
+  if (__builtin_expect(!any(huge), 1)) return;
+  double xs[N], ks[N], rs[N], ls[N];
+  x.store(xs);
+  k.store(ks);
+  r.store(rs);
+  if (lo) lo->store(ls);
+  for (int i = 0; i < N; ++i) {
+    if (!(__builtin_fabs(xs[i]) > angle_limit)) continue;
+    const ReducedAngle s = reduce_huge(xs[i]);
+    ks[i] = s.k;
+    rs[i] = s.r;
+    ls[i] = s.lo;
+  }
+  k = V::load(ks);
+  r = V::load(rs);
+  if (lo) *lo = V::load(ls);
+}
+
+template <int N>
+WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  const V k = rint(x * 0.63661977236758134308);
+  const V a = x - k * half_pi_1;
+  const auto b = two_sum(a, -(k * half_pi_2));
+  const auto c = two_sum(b.hi, -(k * half_pi_3));
+  const auto r = two_sum(c.hi, (c.lo + b.lo) - k * half_pi_4);
+  Reduced<V> out{k, r.hi, r.lo};
+  replace_huge(x, out.k, out.r, &out.lo);
+  return out;
+}
+
+// float: the reduction in double leaves r exact to half an ulp.
+template <int N>
+WG_INLINE Reduced<Vec<float, N>> reduce_angle(Vec<float, N> x) {
+  using V = Vec<float, N>;
+  if constexpr (N > lanes<double> && N > 1) {
+    const auto a = reduce_angle(half<0>(x)), b = reduce_angle(half<1>(x));
+    return {join(a.k, b.k), join(a.r, b.r), V(0)};
+  } else {
+    using D = Vec<double, N>;
+    const D d = convert<double>(x);
+    D k = rint(d * 0.63661977236758134308);
+    D r = (d - k * half_pi_1) - k * (half_pi_hi - half_pi_1);
+    replace_huge(d, k, r);
+    return {convert<float>(k), convert<float>(r), V(0)};
+  }
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> sin_kernel(Vec<T, N> r, Vec<T, N> lo) {
+  const Vec<T, N> z = r * r;
+  if constexpr (sizeof(T) == 4) return fma(r * z, poly<SinPoly<T>>(z), r);
+  return r + fma(r * z, poly<SinPoly<T>>(z), lo * (1 - z * T(0.5)));
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> cos_kernel(Vec<T, N> r, Vec<T, N> lo) {
+  using V = Vec<T, N>;
+  const V z = r * r, h = z * T(0.5), w = V(T(1)) - h;
+  return w + (((V(T(1)) - w) - h) + (z * z * poly<CosPoly<T>>(z) - r * lo));
+}
+
+// sin(k pi/2 + r + lo), k integral.
+template <class T, int N>
+WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, Vec<T, N> lo) {
+  using V = Vec<T, N>;
+  using I = IntVec<T, N>;
+  const I q = to_bits(k + Format<T>::shifter);
+  const V y = select((q & I(1)) != I(0), cos_kernel(r, lo), sin_kernel(r, lo));
+  return from_bits<T, N>(to_bits(y) ^ ((q & I(2)) << (8 * int(sizeof(T)) - 2)));
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
+  const auto a = reduce_angle(x);
+  return select(abs(x) < T(sizeof(T) == 8 ? 0x1p-28 : 0x1p-13), x, sin_of(a.k, a.r, a.lo));
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
+  const auto a = reduce_angle(x);
+  return sin_of(a.k + T(1), a.r, a.lo);
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return tan(v); }, x);
+  } else {
+    using I = IntVec<T, N>;
+    const auto a = reduce_angle(x);
+    const V s = sin_kernel(a.r, a.lo), c = cos_kernel(a.r, a.lo);
+    const auto odd = (to_bits(a.k + Format<T>::shifter) & I(1)) != I(0);
+    return select(abs(x) < T(0x1p-28), x, select(odd, -c, s) / select(odd, s, c));
+  }
+}
+
+// sin(pi x) and cos(pi x), exact at integers and halves.
+template <int N>
+WG_INLINE Reduced<Vec<double, N>> reduce_pi(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  const V y = x - 2 * trunc(x * 0.5);  // exact, and |y| < 2
+  const V k = rint(y + y), t = y - k * 0.5;
+  const V pi_hi(2 * half_pi_hi);
+  const auto p = two_prod(t, pi_hi);
+  return {k, p.hi, fma(t, V(2 * half_pi_lo), p.lo)};
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> sinpi(Vec<T, N> x) {
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return sinpi(v); }, x);
+  } else {
+    const auto a = reduce_pi(x);
+    return select(x == 0, x, sin_of(a.k, a.r, a.lo));
+  }
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> cospi(Vec<T, N> x) {
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return cospi(v); }, x);
+  } else {
+    const auto a = reduce_pi(x);
+    return sin_of(a.k + 1, a.r, a.lo);
+  }
+}
+
+// atan(n / d) for 0 <= n, 0 < d. A quotient above 0.66 is turned by pi/4 or pi/2, so that its own rounding counts little
+// in the sum.
+template <class T, int N>
+WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, Vec<T, N> d) {
+  using V = Vec<T, N>;
+  const auto big = n > d * T(2.41421356237309504880), mid = n > d * T(0.66);
+  const V num = select(big, -d, select(mid, n - d, n)), den = select(big, n, select(mid, n + d, d));
+  const V t = num / den, z = t * t;
+  constexpr T quarter = T(half_pi_hi / 2);
+  constexpr T quarter_lo = sizeof(T) == 8 ? T(half_pi_lo / 2) : T(half_pi_hi / 2 - double(float(half_pi_hi / 2)));
+  const V turns = select(big, V(T(2)), select(mid, V(T(1)), V(T(0))));
+  return fast_two_sum(turns * quarter, fma(t * z, poly<AtanPoly<T>>(z), t) + turns * quarter_lo);
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> atan(Vec<T, N> x) {
+  return copysign(atan_quotient(abs(x), Vec<T, N>(T(1))).hi, x);
+}
+
+template <class T, int N>
+WG_INLINE Vec<T, N> atan2(Vec<T, N> y, Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto a, auto b) { return atan2(a, b); }, y, x);
+  } else {
+    V n = abs(y), d = abs(x);
+    const auto both_inf = (n == Format<T>::inf) & (d == Format<T>::inf), both_zero = (n == 0) & (d == 0);
+    n = select(both_inf, V(1), n);
+    d = select(both_inf | both_zero, V(1), d);
+    // Powers of two that keep sums finite and quotients of small numbers exact.
+    const V large = select(n > d, n, d);
+    const V by = select(large > 0x1p1000, V(0x1p-100), select(large < 0x1p-900, V(0x1p200), V(1)));
+    const auto a = atan_quotient(n * by, d * by);
+    const V pi_hi(2 * half_pi_hi);
+    const auto back = fast_two_sum(pi_hi, -a.hi);
+    const V r = select(signbit(x), back.hi + (back.lo + (2 * half_pi_lo - a.lo)), a.hi);
+    return select(isnan(x) | isnan(y), x + y, copysign(r, y));
+  }
+}
+
+// asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2)) for a > 1/2. The root s comes with its error.
+template <class V>
+struct AsinParts {
+  V half, s, rest;  // half: a > 1/2, as 1 or 0; asin of the reduced argument is s + rest
+};
+template <class T, int N>
+WG_INLINE AsinParts<Vec<T, N>> asin_parts(Vec<T, N> a) {
+  using V = Vec<T, N>;
+  const auto large = a > T(0.5);
+  const V z = select(large, (V(T(1)) - a) * T(0.5), a * a);
+  const auto root = sqrt_pair(Pair<V>{z, V(T(0))});
+  const V s = select(large, root.hi, a), lo = select(large, root.lo, V(T(0)));
+  return {select(large, V(T(1)), V(T(0))), s, fma(s * z, poly<AsinPoly<T>>(z), lo)};
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> asin(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return asin(v); }, x);
+  } else {
+    const auto p = asin_parts(abs(x));
+    const auto base = fast_two_sum(V(half_pi_hi), -2 * p.s);
+    const V y = select(p.half == 1, base.hi + (base.lo + (half_pi_lo - 2 * p.rest)), p.s + p.rest);
+    return copysign(y, x);
+  }
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> acos(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return acos(v); }, x);
+  } else {
+    const auto p = asin_parts(abs(x));
+    const auto negative = x < 0;
+    const V two_s = 2 * p.s, two_rest = 2 * p.rest;
+    const auto base = fast_two_sum(V(2 * half_pi_hi), -two_s);
+    const V far = select(negative, base.hi + (base.lo + (2 * half_pi_lo - two_rest)), two_s + two_rest);
+    const V s = select(negative, -p.s, p.s), rest = select(negative, -p.rest, p.rest);
+    const auto near = fast_two_sum(V(half_pi_hi), -s);
+    return select(p.half == 1, far, near.hi + (near.lo + (half_pi_lo - rest)));
+  }
+}
+
+}  // namespace wengert::simd::WG_TARGET
