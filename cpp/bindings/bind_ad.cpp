@@ -202,7 +202,7 @@ class TopLevel {
     return wrapped(v);
   }
   // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
-  py::list record(const py::sequence& operands, const py::sequence& results, const py::function& backward) const {
+  py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
     std::vector<Value> args;
     for (const auto& x : operands) args.push_back(require_value(x.ptr(), "custom_vjp"));
     core::Ref<ad::CustomCall> call(new ad::CustomCall);
