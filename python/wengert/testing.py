@@ -71,10 +71,10 @@ def check_grads(
 
     Forward mode is compared with central differences along a random direction, reverse mode with forward mode through
     ``<w, J v> == <J' w, v>`` (with the differences, if ``modes`` is only ``("rev",)``); both are applied to themselves
-    for higher orders. NaN counts as wrong. ``args`` are trees of floating point arrays. The differences are extrapolated
-    and estimate their own error, which by default is what may be missing (and 1e-9 of the largest element, 1e-4 in
-    float32): enough to tell a float64 derivative from one computed in float32. With ``atol`` or ``rtol`` given, those
-    are allowed instead.
+    for higher orders. NaN counts as wrong. ``args`` are trees of floating point arrays. The differences are
+    extrapolated and estimate their own error, which by default is what may be missing (and 1e-9 of the largest element,
+    1e-4 in float32): enough to tell a float64 derivative from one computed in float32. With ``atol`` or ``rtol`` given,
+    those are allowed instead.
 
     >>> import numpy as np, wengert as wg
     >>> wg.check_grads(lambda x: np.sum(np.sin(x)), (np.array([0.5, 1.0]),))
