@@ -116,7 +116,7 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
     if (is_array(a) && PyLong_CheckExact(b)) {
       int overflow = 0;
       if (PyLong_AsLongAndOverflow(b, &overflow) == 2 && !overflow && read(as_array(a)).dtype() != DType::b1) {
-        return wrap(ad::apply(code_of<ops::Square>, &read(as_array(a)), 1, {}));
+        return wrap(ad::apply1(code_of<ops::Square>, read(as_array(a))));
       }
     }
     Value x, y;
@@ -507,7 +507,7 @@ PyMethodDef methods[] = {
     {"__copy__", copy_method, METH_NOARGS, "A copy."},
     {"detach", detach, METH_NOARGS, "The same numbers without derivative."},
     {"backward", as_method(backward), kFast,
-     "backward(cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the arrays it "
+     "backward($self, cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the arrays it "
      "depends on."},
     {"__array__", as_method(array_protocol), kAny, "A read-only NumPy view of the numbers."},
     {"__array_ufunc__", as_method(array_ufunc), kAny, "NumPy ufuncs on this array."},

@@ -49,6 +49,23 @@ ArrayRef make(DType dtype, const Dims& shape) {
   return r;
 }
 
+ArrayRef make_like(const Array& like, DType dtype) {
+  if (!like.contiguous) return make(dtype, like.shape);
+  Array* a = blank(dtype);
+  ArrayRef r(a);
+  a->shape = like.shape;
+  a->strides = like.strides;
+  a->size = like.size;
+  const int64_t bytes = a->size * item_size(dtype);
+  if (bytes <= static_cast<int64_t>(sizeof a->payload)) {
+    a->data = a->payload;
+  } else {
+    a->buffer = Ref<Buffer>(new_buffer(bytes));
+    a->data = a->buffer->data;
+  }
+  return r;
+}
+
 ArrayRef scalar(double v, DType dtype) {
   ArrayRef a = make_scalar(dtype);
   dispatch(dtype, [&](auto tag) {

@@ -61,6 +61,7 @@ def main() -> None:
         h**2,
         both(6, 3),
     )
+    series("TanhPoly", "(tanh(x) - x) / x^3 in x^2", odd_rest(mp.tanh), 0, mp.mpf("0.56") ** 2, both(11, 5))
     s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.0001")
     series(
         "LogPoly",
@@ -106,7 +107,18 @@ def main() -> None:
         return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
 
     top = (mp.mpf(28) - a) / (mp.mpf(28) + a)
-    series("ErfcPoly", "(1 + 2 x) exp(x^2) erfc(x) in y = (x - 4) / (x + 4)", scaled_erfc, -1, top, {"double": 25})
+    middle = scaled_erfc(mp.mpf(0))
+    series(
+        "ErfcPoly",
+        "(S - S(4)) / y, S = (1 + 2 x) exp(x^2) erfc(x), y = (x - 4) / (x + 4),",
+        removable(lambda y: (scaled_erfc(y) - middle) / y),
+        -1,
+        top,
+        {"double": 24},
+    )
+    hi = mp.mpf(float(middle))
+    print(f"// S(4), in two parts.\ninline constexpr double erfc_middle = {float(hi)!r};")
+    print(f"inline constexpr double erfc_middle_lo = {float(middle - hi)!r};\n")
     series(
         "LgammaPoly",
         "lgamma(x) / ((x - 1) (x - 2)) in x - 1.85",

@@ -1,5 +1,6 @@
 // exp, exp2, expm1, log, log2, log10, log1p.
-// Types: double, float. Range: all arguments. Errors (docs/ulp.md has what is measured): at most 1 ulp.
+// Types: double, float. Range: all arguments. Errors (docs/ulp.md has what is measured): at most 2 ulp, exp and
+// the logarithms about 1.
 #pragma once
 
 #include "simd/coefficients.h"

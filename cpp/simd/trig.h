@@ -113,7 +113,7 @@ WG_INLINE Reduced<Vec<float, N>> reduce_angle(Vec<float, N> x) {
     using D = Vec<double, N>;
     const D d = convert<double>(x);
     D k = rint(d * 0.63661977236758134308);
-    D r = (d - k * half_pi_1) - k * (half_pi_hi - half_pi_1);
+    D r = (d - k * half_pi_1) - k * (half_pi_2 + half_pi_3);
     replace_huge(d, k, r);
     return {convert<float>(k), convert<float>(r), V(0)};
   }
@@ -160,9 +160,15 @@ WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
   } else {
     using I = IntVec<T, N>;
     const auto a = reduce_angle(x);
-    const V s = sin_kernel(a.r, a.lo), c = cos_kernel(a.r, a.lo);
+    const V z = a.r * a.r, h = z * 0.5, w = V(1) - h;
+    const auto s = fast_two_sum(a.r, fma(a.r * z, poly<SinPoly<T>>(z), a.lo * (1 - h)));
+    const auto c = fast_two_sum(w, ((V(1) - w) - h) + (z * z * poly<CosPoly<T>>(z) - a.r * a.lo));
     const auto odd = (to_bits(a.k + Format<T>::shifter) & I(1)) != I(0);
-    return select(abs(x) < T(0x1p-28), x, select(odd, -c, s) / select(odd, s, c));
+    const V n = select(odd, -c.hi, s.hi), n_lo = select(odd, -c.lo, s.lo);
+    const V d = select(odd, s.hi, c.hi), d_lo = select(odd, s.lo, c.lo);
+    const V q = n / d;
+    const auto back = two_prod(q, d);
+    return select(abs(x) < T(0x1p-28), x, q + (((n - back.hi) - back.lo) + (n_lo - q * d_lo)) / d);
   }
 }
 

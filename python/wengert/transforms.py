@@ -203,8 +203,15 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: str, with_value: bool) -> Function:
+    if not has_aux:
+        short = _core.Gradient(f, argnums, with_value, _after_call(name))
+
     @_named_after(name, f)
     def gradient(*args: Any, **kwargs: Any) -> Any:
+        if not has_aux:
+            result = short(args, kwargs)  # numbers and arrays, no trees: one call into C++ for everything
+            if result is not NotImplemented:
+                return result
         inputs = _Inputs(name, args, argnums)
         level = _core.ReverseLevel()
         aux = None
@@ -233,6 +240,16 @@ def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: st
         return ((value, aux), g) if has_aux else (value, g)
 
     return gradient
+
+
+def _after_call(name: str) -> Function:
+    """What the short path does with a result that is no scalar Array: complain, or take it as a constant."""
+
+    def check(y: Any) -> Any:
+        _check_scalar(y, name)
+        return y
+
+    return check
 
 
 def _leave(level: Any, tree: Any) -> Any:
