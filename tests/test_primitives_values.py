@@ -13,6 +13,8 @@ from wengert import _core
 FLOATS = [np.float64, np.float32]
 PROMISING = [p for p in ELEMENTWISE if p.name in EXACT]
 ULP_SAMPLES = 60
+#: log(exp(a) + exp(b)) passes through 0, where only an error in units of the operands can be promised
+RELATIVE_TO_OPERANDS = {"logaddexp"}
 
 
 def value(name, *xs, **params):
@@ -31,13 +33,16 @@ def exact_values(f, xs):
                 yield None
 
 
-def ulp_errors(got, exact):
-    """Distances from the exact values in units in the last place of the exact values, as rounded to this type."""
+def ulp_errors(got, exact, sizes):
+    """Distances from the exact values in units in the last place of the exact values, as rounded to this type.
+
+    ``sizes`` are numbers whose units count where they are larger than the value.
+    """
     info = np.finfo(got.dtype)
-    for g, e in zip(got, exact, strict=True):
+    for g, e, operand in zip(got, exact, sizes, strict=True):
         if e is None or isinstance(e, mpmath.mpc):
             continue
-        size = abs(e)
+        size = max(abs(e), mpmath.mpf(float(operand)))
         if size > mpmath.mpf(float(info.max)):
             # Beyond the largest number: infinity, or (within the promise) the largest number.
             yield (
@@ -69,7 +74,8 @@ def test_the_promised_accuracy(p, dtype):
     got = value(p.name, *xs)
     assert got.dtype == dtype
     allowed = p.max_ulp or 0.5  # 0 promises the rounding of IEEE 754
-    errors = list(ulp_errors(got, exact_values(EXACT[p.name], xs)))
+    sizes = np.max(np.abs(xs), axis=0) if p.name in RELATIVE_TO_OPERANDS else np.zeros(len(got))
+    errors = list(ulp_errors(got, exact_values(EXACT[p.name], xs), sizes))
     assert len(errors) > ULP_SAMPLES
     worst = int(np.argmax(errors))
     assert errors[worst] <= allowed, f"{errors[worst]:.3g} ulp at {[x[worst] for x in xs]}: got {got[worst]!r}"
@@ -103,7 +109,7 @@ def specials(dtype):
 
 
 #: where SciPy or NumPy lose the result although it can be represented; checked against mpmath above
-WEAKER_ORACLE = {"gelu", "log_sigmoid", "softplus", "rsqrt", "hypot"}
+WEAKER_ORACLE = {"gelu": 1000, "log_sigmoid": 8, "softplus": 8, "rsqrt": 8, "hypot": 8}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -113,9 +119,9 @@ def test_special_values_are_numpys(p, dtype):
     s = specials(dtype)
     xs = (s,) if p.arity == 1 else tuple(np.array(list(itertools.product(s, s)), dtype).T)
     got, want = value(p.name, *xs), np.asarray(oracle(p.name)(*xs))
-    if p.name == "power":
-        # NumPy and C agree; both are compared as they are.
-        assert value("power", dtype(np.nan), dtype(0)) == 1
+    if p.name == "gelu":  # the limit; SciPy's factors give -inf * 0
+        assert value("gelu", dtype(-np.inf)) == 0
+        got, want, xs = got[~np.isneginf(s)], want[~np.isneginf(s)], (s[~np.isneginf(s)],)
     if p.types != "logical":
         assert got.dtype == want.dtype == dtype
     for group in (np.isnan, np.isposinf, np.isneginf) if p.types != "logical" else (np.asarray,):
@@ -127,7 +133,7 @@ def test_special_values_are_numpys(p, dtype):
     zero = finite & (want == 0) & (got == 0)
     different = zero & (np.signbit(got) != np.signbit(want))
     assert not different.any(), [(*(x[i] for x in xs), got[i], want[i]) for i in np.flatnonzero(different)[:5]]
-    units = 2 * p.max_ulp + (8 if p.name in WEAKER_ORACLE else 2) if p.max_ulp else 0.5
+    units = 2 * p.max_ulp + WEAKER_ORACLE.get(p.name, 2) if p.max_ulp else 0.5
     tolerance = units * np.spacing(np.abs(want[finite]))
     error = np.abs(got[finite].astype(float) - want[finite])
     worst = np.flatnonzero(~(error <= tolerance))
@@ -199,10 +205,10 @@ def numpys_type(f, *xs):
     return AS_HERE.get(got.dtype, got.dtype), got
 
 
-@pytest.mark.parametrize("p", [p for p in ELEMENTWISE if p.arity == 2], ids=lambda p: p.name)
+@pytest.mark.parametrize("p", [p for p in ELEMENTWISE if p.arity == 2 and not p.hidden], ids=lambda p: p.name)
 def test_result_types_of_pairs_are_numpys(p):
     for (a, x), (b, y) in itertools.product(OPERANDS.items(), OPERANDS.items()):
-        if p.name == "scale" or (isinstance(x, (bool, int, float)) and isinstance(y, (bool, int, float))):
+        if isinstance(x, (bool, int, float)) and isinstance(y, (bool, int, float)):
             continue
         try:
             want, numbers = numpys_type(oracle(p.name), x, y)
@@ -215,13 +221,19 @@ def test_result_types_of_pairs_are_numpys(p):
         np.testing.assert_allclose(got, numbers, rtol=1e-3 if numbers.dtype == np.float16 else 1e-6)
 
 
+#: NumPy 2.0 rounds whole numbers to floats, 2.1 to whole numbers; 1/x of whole numbers is 0 or 1 to NumPy. Floats here.
+FLOATS_HERE = {"floor", "ceil", "trunc", "reciprocal"}
+
+
 @pytest.mark.parametrize("p", [p for p in ELEMENTWISE if p.arity == 1], ids=lambda p: p.name)
 def test_result_types_of_one_operand_are_numpys(p):
     for x in list(OPERANDS.values())[:5]:
         narrow = x.dtype == bool and p.types == "numeric"
         if narrow or not hasattr(np, p.name):
             continue
-        want, _ = numpys_type(oracle(p.name), x)
+        want = numpys_type(oracle(p.name), x)[0]
+        if p.name in FLOATS_HERE and x.dtype.kind != "f":
+            want = np.dtype(float)
         assert value(p.name, x).dtype == want, (p.name, x.dtype)
 
 
@@ -305,8 +317,7 @@ def target(request):
 
 def test_an_unknown_instruction_set_is_refused():
     before = _core.active_isa()
-    with pytest.raises(ValueError, match="vax"):
-        _core.set_isa("vax")
+    assert not _core.set_isa("vax")
     assert _core.active_isa() == before
 
 

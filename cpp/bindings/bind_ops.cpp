@@ -183,9 +183,13 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
     case ParamKind::dtype:
       p.number = static_cast<int64_t>(to_dtype(o));
       break;
-    case ParamKind::indices:
-      p.array = core::cast(require_value(o, name.c_str()).array, DType::i64);
+    case ParamKind::indices: {
+      const Value at = require_value(o, name.c_str());
+      if (!core::is_int(at.dtype()) && at.array->size)
+        type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
+      p.array = core::cast(at.array, DType::i64);
       break;
+    }
   }
 }
 

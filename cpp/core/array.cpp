@@ -233,6 +233,7 @@ Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {
 
 ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape) {
   if (a->shape == shape) return a;
+  check_size(shape, a->dtype);
   const int lead = shape.size() - a->ndim();
   Dims strides(shape.size(), 0);
   bool ok = lead >= 0;

@@ -21,14 +21,14 @@ Function = Callable[..., Any]
 
 def check_leaf(x: Any, where: str) -> Any:
     """A leaf that can be differentiated, or an error that names the argument."""
-    if isinstance(x, Array):
+    if type(x) is float:
+        return x
+    if isinstance(x, (Array, np.ndarray, np.generic)):  # before float: np.float64 is one, and stays what it is
         dtype = x.dtype
     elif isinstance(x, bool):
         raise TypeError(f"{where} is a bool, which has no derivative; pass a float, or leave it out of argnums")
     elif isinstance(x, (float, int)):
         return float(x)
-    elif isinstance(x, (np.ndarray, np.generic)):
-        dtype = x.dtype
     else:
         raise TypeError(
             f"{where} is a {type(x).__name__}; only numbers, arrays and trees (lists, tuples, dicts …) of them "
@@ -46,10 +46,10 @@ def like(result: Any, x: Any) -> Any:
     """The result in the family of the argument it belongs to."""
     if isinstance(x, Array) or _core.is_traced(result):
         return result
-    if isinstance(x, (float, int)):
-        return float(result)
     if isinstance(x, np.generic):
         return x.dtype.type(result.item())
+    if isinstance(x, (float, int)):
+        return float(result)
     return _core.to_numpy(result)
 
 
@@ -62,13 +62,16 @@ def like_all(result: Any, leaves: Sequence[Any]) -> Any:
     if any(isinstance(x, np.ndarray) for x in leaves):
         return _core.to_numpy(result) if result.ndim else np.dtype(result.dtype).type(result.item())
     if result.ndim == 0 and leaves and all(isinstance(x, (float, int, np.generic)) for x in leaves):
-        return result.item()
+        plain = all(not isinstance(x, np.generic) for x in leaves)
+        return result.item() if plain else np.dtype(result.dtype).type(result.item())
     return result
 
 
 def zeros_like(x: Any) -> Any:
     if isinstance(x, Array):
         return _core.array(np.zeros(x.shape, x.dtype))
+    if isinstance(x, np.generic):
+        return x.dtype.type(0)
     return 0.0 if isinstance(x, (float, int)) else np.zeros_like(x)
 
 
