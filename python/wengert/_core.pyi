@@ -305,6 +305,9 @@ class ops:
     def cumsum(x: ArrayLike, axis: int | None, reverse: bool = ...) -> Array:
         """The running sum along an axis; reverse=True runs from the end."""
     @staticmethod
+    def digamma(x: ArrayLike, /) -> Array:
+        """The derivative of lgamma."""
+    @staticmethod
     def divide(a: ArrayLike, b: ArrayLike, /) -> Array:
         """The quotient a / b."""
     @staticmethod
@@ -380,6 +383,9 @@ class ops:
     def less_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a <= b, elementwise."""
     @staticmethod
+    def lgamma(x: ArrayLike, /) -> Array:
+        """The logarithm of the absolute value of the gamma function."""
+    @staticmethod
     def log(x: ArrayLike, /) -> Array:
         """The natural logarithm."""
     @staticmethod
@@ -448,6 +454,9 @@ class ops:
     @staticmethod
     def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a != b, elementwise."""
+    @staticmethod
+    def polygamma(x: ArrayLike, n: int) -> Array:
+        """The n-th derivative of digamma (n >= 1), elementwise; x above -10**5."""
     @staticmethod
     def power(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a to the power b; x**0 has derivative 0, 0**y slope 0 in y."""
