@@ -18,7 +18,9 @@ import wengert as wg
 import wengert.reference as wr
 
 REGISTRY = {p.name: p for p in wg.primitives()}
-ELEMENTWISE = [p for p in REGISTRY.values() if p.kind == "elementwise" and p.arity in (1, 2) and not p.params]  # the rest: where
+ELEMENTWISE = [
+    p for p in REGISTRY.values() if p.kind == "elementwise" and p.arity in (1, 2) and not p.params
+]  # the rest: where
 
 # ---- values: what NumPy or SciPy says -------------------------------------------------------------------------------
 
@@ -31,7 +33,7 @@ def _lgamma(x):  # C's: SciPy's overflows for subnormal numbers and has another 
     def one(v):
         try:
             return math.lgamma(v)
-        except ValueError:
+        except (ValueError, OverflowError):
             return math.inf
 
     return np.vectorize(one, otypes=[x.dtype])(x)
