@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,7 +58,7 @@ def _jacobian_function(f: Function, argnums: Any, has_aux: bool, name: str, expl
     @named_after(name, f)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         inputs = Inputs(name, args, argnums)
-        n_in = sum(int(np.prod(shape_of(x), dtype=int)) for x in inputs.leaves)
+        n_in = sum(math.prod(shape_of(x)) for x in inputs.leaves)
         reason, aux = "", None
         if name == "jacfwd" or (name == "jacobian" and n_in <= 1):
             columns, aux = _forward_columns(f, inputs, kwargs, has_aux, name)
@@ -83,13 +84,16 @@ def _check_output(v: Any, name: str) -> None:
         )
 
 
+# The run that tells the output's size has been recorded: so few sweeps of it are cheaper than another run.
+_FEW_ROWS = 8
+
 # Elements of one tangent batch: wider batches leave the second-level cache and gain nothing (64 … 256 columns for
 # arguments of up to a few thousand elements).
 _BATCH_ELEMENTS = 1 << 16
 
 
 def _forward_columns(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str) -> tuple[Any, Any]:
-    sizes = [int(np.prod(shape_of(x), dtype=int)) for x in inputs.leaves]
+    sizes = [math.prod(shape_of(x)) for x in inputs.leaves]
     dtypes = [np.float64 if isinstance(x, float) else x.dtype for x in inputs.leaves]
     total = sum(sizes)
     width = max(1, min(total, _BATCH_ELEMENTS // max(total, 1)))
@@ -101,12 +105,7 @@ def _forward_columns(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_au
         k = min(width, total - start)
         tangents, at = [], 0
         for x, n, dtype in zip(inputs.leaves, sizes, dtypes, strict=True):
-            seed = np.zeros((k, n), dtype)
-            for row in range(k):
-                column = start + row - at
-                if 0 <= column < n:
-                    seed[row, column] = 1
-            tangents.append(seed.reshape((k, *shape_of(x))))
+            tangents.append(np.eye(k, n, start - at, dtype).reshape((k, *shape_of(x))))
             at += n
         seeds = tangents if k else [None] * len(sizes)
         values, out, spec, aux = push_forward(f, inputs, seeds, k, kwargs, name, has_aux)
@@ -145,7 +144,7 @@ def _assemble(
 def _reverse_rows(
     f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str, forward_below: int | None
 ) -> tuple[Any, Any, int]:
-    """One sweep for each output element. Gives up (None) if forward mode is cheaper: fewer inputs than outputs."""
+    """One sweep for each output element. Gives up (None) if forward mode is cheaper: no more inputs than outputs, and not just a few."""
     level = _core.ReverseLevel()
     try:
         traced = [level.input(_core.array(x)) for x in inputs.leaves]
@@ -154,30 +153,20 @@ def _reverse_rows(
     finally:
         level.close()
     outputs, spec = tree_flatten(y)
-    n_out = sum(int(np.prod(shape_of(v), dtype=int)) for v in outputs)
-    if forward_below is not None and forward_below < n_out:
+    n_out = sum(math.prod(shape_of(v)) for v in outputs)
+    if forward_below is not None and forward_below <= n_out > _FEW_ROWS:
         return None, aux, n_out
     ops = _core.ops
     blocks = []
     for v in outputs:
         _check_output(v, name)
-        shape, n = shape_of(v), int(np.prod(shape_of(v), dtype=int))
-        rows: list[list[Any]] = [[] for _ in inputs.leaves]
-        for i in range(n if isinstance(v, Array) and level.owns(v) else 0):
-            seed = np.zeros(n, v.dtype)
-            seed[i] = 1
-            for r, ct in zip(rows, level.sweep([v], [seed.reshape(shape)], keep=True), strict=True):
-                r.append(ct)
+        shape = shape_of(v)
+        rows = level.rows(v) if isinstance(v, Array) else [None] * len(inputs.leaves)
         row = []
         for x, r in zip(inputs.leaves, rows, strict=True):
-            zero = np.zeros(shape_of(x), getattr(x, "dtype", float))
-            if all(ct is None for ct in r):
-                block = _core.array(np.zeros((*shape, *shape_of(x)), getattr(x, "dtype", float)))
-            elif n == 1:
-                block = ops.reshape(r[0], (*shape, *shape_of(x)))
-            else:
-                block = ops.reshape(ops.stack([zero if ct is None else ct for ct in r]), (*shape, *shape_of(x)))
-            row.append(like_all(block, [x]) if shape_of(x) or shape else like(block, x))
+            full = (*shape, *shape_of(x))
+            block = _core.array(np.zeros(full, getattr(x, "dtype", float))) if r is None else ops.reshape(r, full)
+            row.append(like_all(block, [x]) if full else like(block, x))
         blocks.append(inputs.gather(row))
     return tree_unflatten(spec, blocks), aux, n_out
 
