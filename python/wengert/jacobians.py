@@ -144,7 +144,8 @@ def _assemble(
 def _reverse_rows(
     f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str, forward_below: int | None
 ) -> tuple[Any, Any, int]:
-    """One sweep for each output element. Gives up (None) if forward mode is cheaper: no more inputs than outputs, and not just a few."""
+    """One sweep for each output element. Gives up (None) if forward mode is cheaper: no more
+    inputs than outputs, and not just a few of these."""
     level = _core.ReverseLevel()
     try:
         traced = [level.input(_core.array(x)) for x in inputs.leaves]
