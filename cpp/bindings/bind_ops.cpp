@@ -32,6 +32,7 @@ void refuse_keywords(OpCode op, PyObject* kwnames) {
 // Whole-number powers of whole numbers: NumPy refuses negative exponents.
 void check_integer_power(const Value& a, const Value& b) {
   if (!core::is_int(a.dtype()) || !core::is_int(b.dtype())) return;
+  ad::observe(b, ad::Asked::elements);
   const ArrayRef e = core::contiguous(b.array);
   for (int64_t i = 0; i < e->size; ++i)
     if (core::item_int(*e, i) < 0)
@@ -185,8 +186,12 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
       p.number = static_cast<int64_t>(to_dtype(o));
       break;
     case ParamKind::indices:
-      p.array = core::cast(require_value(o, name.c_str()).array, DType::i64);
+    {
+      const Value v = require_value(o, name.c_str());
+      ad::observe(v, ad::Asked::elements);
+      p.array = core::cast(v.array, DType::i64);
       break;
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 #include "bindings/array_type.h"
 #include "bindings/bind_ad.h"
 #include "bindings/bind_ops.h"
+#include "bindings/bind_program.h"
 #include "core/unlocked.h"
 
 PYBIND11_MODULE(_core, m) {
@@ -20,4 +21,5 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_array_type(m);
   wengert::bindings::bind_ops(m);
   wengert::bindings::bind_ad(m);
+  wengert::bindings::bind_program(m);
 }

@@ -42,6 +42,8 @@ Function = Callable[..., Any]
 def _check_leaf(x: Any, where: str) -> Any:
     """A leaf that can be differentiated, or an error that names the argument."""
     if isinstance(x, Array):
+        if x.dtype.kind == "i" and _core.is_weak(x):  # a Python int among the arguments of a compiled function
+            return x.astype(float)
         dtype = x.dtype
     elif isinstance(x, bool):
         raise TypeError(f"{where} is a bool, which has no derivative; pass a float, or leave it out of argnums")
