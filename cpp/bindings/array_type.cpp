@@ -184,11 +184,34 @@ int truth(PyObject* a) {
     return core::item(*v.array) != 0;
   });
 }
+
+// float(x) of a differentiated value is allowed (`if float(x) > 0:`), but NumPy also calls it for `out[i] = x`, where
+// the derivative would be lost without a word. The two differ in the instruction of the calling frame.
+void refuse_store(PyObject* a) {
+  if (!as_array(a)->value.trace) return;
+  PyFrameObject* f = PyEval_GetFrame();
+  if (!f) return;
+  static const int store = py::module_::import("opcode").attr("opmap")["STORE_SUBSCR"].cast<int>();
+  const py::handle frame(reinterpret_cast<PyObject*>(f));
+  const py::bytes code(frame.attr("f_code").attr("co_code"));
+  const auto at = frame.attr("f_lasti").cast<Py_ssize_t>();
+  if (at < 0 || at >= PyBytes_GET_SIZE(code.ptr()) ||
+      static_cast<unsigned char>(PyBytes_AS_STRING(code.ptr())[at]) != store)
+    return;
+  type_error(
+      "wengert.setitem: storing a value that is being differentiated in an array of another library would silently lose "
+      "the derivative; make the array with wengert.numpy (zeros, empty …), or store float(x) if no derivative is wanted");
+}
+
 PyObject* to_float(PyObject* a) {
-  return guarded([&] { return PyFloat_FromDouble(core::item(only_element(a, "float()"))); });
+  return guarded([&] {
+    refuse_store(a);
+    return PyFloat_FromDouble(core::item(only_element(a, "float()")));
+  });
 }
 PyObject* to_integer(PyObject* a) {
   return guarded([&]() -> PyObject* {
+    refuse_store(a);
     const core::Array& x = only_element(a, "int()");
     if (core::is_float(x.dtype)) return PyLong_FromDouble(core::item(x));
     return PyLong_FromLongLong(core::item_int(x));
