@@ -54,7 +54,7 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
 
 size_t operations(const Graph& g) {
   size_t n = 0;
-  for (const Node& v : g.nodes) n += v.op >= 0;
+  for (const Node& v : g.nodes) n += !v.leaf();
   return n;
 }
 
@@ -139,7 +139,7 @@ std::string listing(const Graph& g) {
     if (n.op == kConstant) {
       names[i] = n.value->size == 1 ? number_text(core::item(*core::contiguous(n.value))) : "c" + std::to_string(i);
       if (n.value->size == 1) continue;
-    } else if (n.op >= 0) {
+    } else if (!n.leaf()) {
       names[i] = "v" + std::to_string(next++);
     }
     s += names[i] + ": " + std::string(core::dtype_name(n.dtype)) + n.shape.str() + " = ";
@@ -148,13 +148,13 @@ std::string listing(const Graph& g) {
     } else if (n.op == kConstant) {
       s += "constant";
     } else {
-      s += std::string(ops::info(static_cast<OpCode>(n.op)).name) + "(";
+      s += (n.op == kPositions ? std::string("positions") : std::string(ops::info(static_cast<OpCode>(n.op)).name)) + "(";
       bool first = true;
       for (uint32_t a : g.operands(i)) {
         s += (first ? "" : ", ") + names[a];
         first = false;
       }
-      s += params_text(n) + ")";
+      s += (n.op == kPositions ? ", sizes=" + n.params->dims[0].str() : params_text(n)) + ")";
     }
     s += "\n";
     for (size_t k : checks[i]) {

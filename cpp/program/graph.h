@@ -17,11 +17,12 @@ using ops::code_of;
 using ops::OpCode;
 using ops::ParamsRef;
 
-inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant;
+inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
+                     kPositions = ad::Recorder::kPositions;
 inline constexpr uint32_t kNone = 0xffffffff;
 
 struct Node {
-  int op;  // opcode, kInput or kConstant
+  int op;  // opcode, kInput, kConstant or kPositions
   DType dtype;
   uint32_t first, count;  // operands, in Graph::args
   Dims shape;
@@ -29,6 +30,9 @@ struct Node {
   ArrayRef value;  // of constants
   int64_t size() const { return shape.product(); }
   bool is(OpCode code) const { return op == static_cast<int>(code); }
+  bool leaf() const { return op == kInput || op == kConstant; }
+  // Reads its positions from a last, additional operand.
+  bool looks_up() const { return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 && static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity; }
 };
 
 // What Python asked during the recording; a replay with another answer is not this program.
