@@ -14,6 +14,9 @@ from rich.table import Table
 
 from bench.timing import Timing
 
+# What other programs do: measured when nothing of ours has run yet.
+LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
 
 def duration(seconds: float) -> str:
     """Three digits and a unit: 12.3 µs."""
@@ -61,9 +64,16 @@ class Report:
             text += f" ({ratio:.2f}x)" if ratio < 100 else f" ({ratio:.0f}x)"
         return text
 
+    def caption(self) -> str:
+        """How to read the table, and whether to trust it."""
+        text = f"median; in brackets the ratio to {self.baseline}: less is faster"
+        if LOAD > 0.5:
+            text += f"\nother programs kept {LOAD:.1f} cores busy when this began: the times are upper bounds"
+        return text
+
     def render(self) -> Table:
         """The table: medians, and in brackets the ratio to the baseline."""
-        table = Table(title=self.title, caption=f"median; in brackets the ratio to {self.baseline}: less is faster")
+        table = Table(title=self.title, caption=self.caption())
         table.add_column("", no_wrap=True)
         for who in self.contestants:
             table.add_column(who, justify="right", no_wrap=True)
@@ -88,7 +98,13 @@ def machine() -> dict[str, Any]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return {"cpu": _cpu(), "cores": os.cpu_count(), "python": platform.python_version(), "versions": versions}
+    return {
+        "cpu": _cpu(),
+        "cores": os.cpu_count(),
+        "load": LOAD,
+        "python": platform.python_version(),
+        "versions": versions,
+    }
 
 
 def _cpu() -> str:

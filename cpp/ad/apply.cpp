@@ -16,13 +16,15 @@ __attribute__((tls_model("initial-exec"))) thread_local bool recording = true;
 
 constexpr int kFew = 4;  // operands kept on the stack
 
-Value record_step(Recorder* t, OpCode op, const Value* args, int n, const ParamsRef& params);
+using Operands = const Value* const*;
+
+Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params);
 __attribute__((tls_model("initial-exec"))) thread_local Recorder* following = nullptr;  // the innermost with positions
 
-Value computed(OpCode op, const Value* args, int n, const ParamsRef& params);
+Value computed(OpCode op, Operands args, int n, const ParamsRef& params);
 
 // Also operations on plain arrays belong to a recording if the positions they use are computed in it.
-Value evaluate(OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
   if (following && params && params->array) [[unlikely]] {
     uint32_t node;
     if (Recorder* t = Recorder::of_positions(params, &node)) return record_step(t, op, args, n, params);
@@ -30,16 +32,16 @@ Value evaluate(OpCode op, const Value* args, int n, const ParamsRef& params) {
   return computed(op, args, n, params);
 }
 
-Value computed(OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   const ops::Info& f = info(op);
-  if (f.elementwise) return Value(n == 1 ? ops::unary(op, args[0].array) : ops::binary(op, args[0].array, args[1].array));
+  if (f.elementwise) return Value(n == 1 ? ops::unary(op, args[0]->array) : ops::binary(op, args[0]->array, args[1]->array));
   if (n <= kFew) {
     ArrayRef a[kFew];
-    for (int i = 0; i < n; ++i) a[i] = args[i].array;
+    for (int i = 0; i < n; ++i) a[i] = args[i]->array;
     return Value(ops::evaluate(op, {a, static_cast<size_t>(n)}, params.get()));
   }
   std::vector<ArrayRef> a(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) a[static_cast<size_t>(i)] = args[i].array;
+  for (int i = 0; i < n; ++i) a[static_cast<size_t>(i)] = args[i]->array;
   return Value(ops::evaluate(op, a, params.get()));
 }
 
@@ -64,12 +66,12 @@ Value traced(const Value& primal, TraceRef t, uint32_t node) {
 }
 
 // The value of the operation one level down.
-Value evaluate_below(OpCode op, const Value* args, int n, const ParamsRef& params, const Trace* level) {
+Value evaluate_below(OpCode op, Operands args, int n, const ParamsRef& params, const Trace* level) {
   bool flat = true;
-  for (int i = 0; i < n; ++i) flat &= args[i].trace.get() == level ? !args[i].box : !args[i].trace;
+  for (int i = 0; i < n; ++i) flat &= args[i]->trace.get() == level ? !args[i]->box : !args[i]->trace;
   if (flat) return evaluate(op, args, n, params);
   std::vector<Value> lower(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) lower[static_cast<size_t>(i)] = below(args[i], level);
+  for (int i = 0; i < n; ++i) lower[static_cast<size_t>(i)] = below(*args[i], level);
   return apply(op, lower.data(), n, params);
 }
 
@@ -85,13 +87,13 @@ OpCode recorded_code(OpCode op, bool both_active) {
   return op;
 }
 
-uint32_t append(Tape& tape, OpCode op, uint32_t* nodes, const Value* args, int n, const Trace* level, const Value& out,
+uint32_t append(Tape& tape, OpCode op, uint32_t* nodes, Operands args, int n, const Trace* level, const Value& out,
                 const ParamsRef& params) {
   if (n == 2) op = recorded_code(op, nodes[0] != kNoNode && nodes[1] != kNoNode);
   return tape.append(op, nodes, args, n, level, out, params);
 }
 
-Value record(ReverseTrace* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value record(ReverseTrace* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   Value out = evaluate_below(op, args, n, params, t);
   if (!carries_derivative(op, out)) return out;
   uint32_t few[kFew];
@@ -101,7 +103,7 @@ Value record(ReverseTrace* t, OpCode op, const Value* args, int n, const ParamsR
     many.resize(static_cast<size_t>(n));
     nodes = many.data();
   }
-  for (int i = 0; i < n; ++i) nodes[i] = args[i].trace.get() == t ? args[i].node : kNoNode;
+  for (int i = 0; i < n; ++i) nodes[i] = args[i]->trace.get() == t ? args[i]->node : kNoNode;
   const uint32_t node = append(t->tape, op, nodes, args, n, t, out, params);
   return traced(out, TraceRef(t), node);
 }
@@ -140,12 +142,12 @@ uint32_t leaf_node(ReverseTrace* t, Leaf* leaf, const Value& v) {
 }
 
 // The tape all operands are on, after merging; a new one if none is on any.
-ReverseRef common_tape(const Value* args, int n) {
+ReverseRef common_tape(Operands args, int n) {
   ReverseRef tape;
   for (int i = 0; i < n; ++i) {
-    if (!args[i].trace || args[i].trace->kind != Trace::Kind::reverse) continue;
+    if (!args[i]->trace || args[i]->trace->kind != Trace::Kind::reverse) continue;
     uint32_t node = 0;
-    ReverseRef t(resolve(args[i].trace.get(), node));
+    ReverseRef t(resolve(args[i]->trace.get(), node));
     if (!tape) tape = t;
     if (tape == t) continue;
     if (t->tape.size() > tape->tape.size()) std::swap(t, tape);
@@ -162,28 +164,26 @@ uint32_t node_in(ReverseTrace* tape, const Value& v) {
   return node;
 }
 
-Value record_ambient(OpCode op, const Value* args, int n, const ParamsRef& params) {
-  std::vector<Value> plain(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) plain[static_cast<size_t>(i)] = Value(args[i].array);
-  Value out = evaluate(op, plain.data(), n, params);
+Value record_ambient(OpCode op, Operands args, int n, const ParamsRef& params) {
+  Value out = evaluate(op, args, n, params);
   if (!recording || !carries_derivative(op, out)) return out;
   const ReverseRef tape = common_tape(args, n);
   std::vector<uint32_t> nodes(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) nodes[static_cast<size_t>(i)] = node_in(tape.get(), args[i]);
+  for (int i = 0; i < n; ++i) nodes[static_cast<size_t>(i)] = node_in(tape.get(), *args[i]);
   const uint32_t node = append(tape->tape, op, nodes.data(), args, n, tape.get(), out, params);
   return traced(out, TraceRef(tape.get()), node);
 }
 
 // ---- forward mode -------------------------------------------------------------------------------------------------
 
-Value push_forward(DualTrace* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value push_forward(DualTrace* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   std::vector<Value> primals(static_cast<size_t>(n)), tangents(static_cast<size_t>(n));
   int active = 0;
   for (int i = 0; i < n; ++i) {
     const auto k = static_cast<size_t>(i);
-    primals[k] = below(args[i], t);
-    if (args[i].trace.get() != t) continue;
-    tangents[k] = args[i].box->tangent;
+    primals[k] = below(*args[i], t);
+    if (args[i]->trace.get() != t) continue;
+    tangents[k] = args[i]->box->tangent;
     ++active;
   }
   Value out = apply(op, primals.data(), n, params);
@@ -201,17 +201,17 @@ Value push_forward(DualTrace* t, OpCode op, const Value* args, int n, const Para
 
 // ---- listings -----------------------------------------------------------------------------------------------------
 
-Value list(Listing* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   Value out = evaluate_below(op, args, n, params, t);
   Listing::Entry e;
   e.op = op;
   e.params = params;
   for (int i = 0; i < n; ++i) {
-    if (args[i].trace.get() == t) {
-      e.args.push_back(args[i].node);
+    if (args[i]->trace.get() == t) {
+      e.args.push_back(args[i]->node);
     } else {
       e.args.push_back(static_cast<uint32_t>(t->entries.size()));
-      t->entries.push_back({-2, {}, {}, args[i].array, {}, {}});
+      t->entries.push_back({-2, {}, {}, args[i]->array, {}, {}});
     }
   }
   e.value = out.array;
@@ -222,9 +222,9 @@ Value list(Listing* t, OpCode op, const Value* args, int n, const ParamsRef& par
 
 // ---- programs -----------------------------------------------------------------------------------------------------
 
-Value record_step(Recorder* t, OpCode op, const Value* args, int n, const ParamsRef& params) {
+Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   bool plain = true;
-  for (int i = 0; i < n; ++i) plain &= args[i].trace.get() == t ? !args[i].box : !args[i].trace;
+  for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
   Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
   uint32_t few[kFew + 1];
   std::vector<uint32_t> many;
@@ -234,7 +234,7 @@ Value record_step(Recorder* t, OpCode op, const Value* args, int n, const Params
     nodes = many.data();
   }
   for (int i = 0; i < n; ++i) {
-    const Value& v = args[i];
+    const Value& v = *args[i];
     if (v.trace.get() == t) {
       nodes[i] = v.node;
       continue;
@@ -356,21 +356,42 @@ Value without_derivatives(const Value& v) {
   return r;
 }
 
-Trace* highest(const Value* args, int n) {
-  Trace* top = nullptr;
-  for (int i = 0; i < n; ++i) {
-    Trace* t = args[i].trace.get();
-    if (t && t != top) top = higher(top, t);
-  }
-  if (top && !top->alive)
-    runtime_error(
+namespace {
+
+[[noreturn]] void use_after_end() {
+  runtime_error(
         "wengert: a value is used after the transform it belongs to has ended; return it from the function (has_aux=True), "
         "or take its number with float() or numpy()");
+}
+
+Trace* highest_of(Operands args, int n) {
+  Trace* top = nullptr;
+  for (int i = 0; i < n; ++i) {
+    Trace* t = args[i]->trace.get();
+    if (t && t != top) top = higher(top, t);
+  }
+  if (top && !top->alive) use_after_end();
   return top;
 }
 
-Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
-  Trace* top = highest(args, n);
+// Pointers to the operands of a call.
+class Pointers {
+ public:
+  Pointers(const Value* args, int n) {
+    if (n > kFew) many_.resize(static_cast<size_t>(n));
+    p_ = n > kFew ? many_.data() : few_;
+    for (int i = 0; i < n; ++i) p_[i] = args + i;
+  }
+  operator Operands() const { return p_; }  // NOLINT: stands for the list
+
+ private:
+  const Value* few_[kFew];
+  std::vector<const Value*> many_;
+  const Value** p_;
+};
+
+Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
+  Trace* top = highest_of(args, n);
   if (!top) return evaluate(op, args, n, params);
   if (top->depth == 0) return record_ambient(op, args, n, params);
   switch (top->kind) {
@@ -385,10 +406,57 @@ Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
   }
 }
 
+// The level of a value that is a plain array below it: what eager code records nearly always.
+ReverseTrace* plain_level(const Value& v) {
+  Trace* t = v.trace.get();
+  if (!t || t->kind != Trace::Kind::reverse || t->depth == 0 || !t->alive || v.box) return nullptr;
+  return static_cast<ReverseTrace*>(t);
+}
+
+Value recorded(ReverseTrace* t, OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b, ArrayRef out) {
+  if (b) op = recorded_code(op, node0 != kNoNode && node1 != kNoNode);
+  Value v;
+  v.node = t->tape.append_plain(op, node0, node1, a, b, out);
+  v.array = std::move(out);
+  v.trace = TraceRef(t);
+  return v;
+}
+
+}  // namespace
+
+Trace* highest(const Value* args, int n) { return highest_of(Pointers(args, n), n); }
+
+Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
+  return apply_to(op, Pointers(args, n), n, params);
+}
+
+Value apply1(OpCode op, const Value& x) {
+  if (!x.trace) return Value(ops::unary(op, x.array));
+  ReverseTrace* t = plain_level(x);
+  if (t && info(op).differentiable) {
+    ArrayRef out = ops::unary(op, x.array);
+    return core::is_float(out->dtype) ? recorded(t, op, x.node, kNoNode, x, nullptr, std::move(out)) : Value(std::move(out));
+  }
+  const Value* one[] = {&x};
+  return apply_to(op, one, 1, {});
+}
+
+Value apply2(OpCode op, const Value& a, const Value& b) {
+  if (!a.trace && !b.trace) return Value(ops::binary(op, a.array, b.array));
+  ReverseTrace* t = plain_level(a.trace ? a : b);
+  if (t && info(op).differentiable && (!b.trace || (b.trace.get() == t && !b.box))) {
+    ArrayRef out = ops::binary(op, a.array, b.array);
+    if (!core::is_float(out->dtype)) return Value(std::move(out));
+    return recorded(t, op, a.trace ? a.node : kNoNode, b.trace ? b.node : kNoNode, a, &b, std::move(out));
+  }
+  const Value* pair[] = {&a, &b};
+  return apply_to(op, pair, 2, {});
+}
+
 std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call) {
   if (level->depth == 0 && !recording) return call->results;
   const int n = static_cast<int>(args.size());
-  const ReverseRef t = level->depth == 0 ? common_tape(args.data(), n) : ReverseRef(static_cast<ReverseTrace*>(level));
+  const ReverseRef t = level->depth == 0 ? common_tape(Pointers(args.data(), n), n) : ReverseRef(static_cast<ReverseTrace*>(level));
   std::vector<uint32_t> nodes;
   for (const Value& v : args)
     nodes.push_back(level->depth == 0 ? node_in(t.get(), v) : v.trace.get() == level ? v.node : kNoNode);
@@ -435,7 +503,7 @@ void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
   uint32_t nodes[2];
   for (int i = 0; i < 2; ++i) nodes[i] = args[i].trace.get() == t ? args[i].node : kNoNode;
   const Value out(std::move(a));
-  const uint32_t node = t->tape.append(op, nodes, args, 2, t, out, params);
+  const uint32_t node = t->tape.append(op, nodes, Pointers(args, 2), 2, t, out, params);
   x = traced(out, TraceRef(t), node);
 }
 
@@ -489,24 +557,18 @@ DType computing_type(OpCode op, DType common) {
 
 Value apply_unary(OpCode op, const Value& x) {
   const DType t = computing_type(op, x.dtype());
-  Value r = t == x.dtype() ? apply(op, &x, 1, {}) : [&] {
-    const Value y = astype(x, t);
-    return apply(op, &y, 1, {});
-  }();
+  Value r = t == x.dtype() ? apply1(op, x) : apply1(op, astype(x, t));
   r.weak = x.weak;
   return r;
 }
 
 Value apply_binary(OpCode op, const Value& a, const Value& b) {
-  const Value pair[2] = {a, b};
-  const DType common = a.dtype() == b.dtype() ? a.dtype() : common_type(pair, 2), t = computing_type(op, common);
-  Value r;
-  if (a.dtype() == t && b.dtype() == t) {
-    r = apply(op, pair, 2, {});
-  } else {
-    const Value cast[2] = {astype(a, t), astype(b, t)};
-    r = apply(op, cast, 2, {});
-  }
+  auto common = [&] {
+    const Value pair[2] = {a, b};
+    return common_type(pair, 2);
+  };
+  const DType t = computing_type(op, a.dtype() == b.dtype() ? a.dtype() : common());
+  Value r = a.dtype() == t && b.dtype() == t ? apply2(op, a, b) : apply2(op, astype(a, t), astype(b, t));
   r.weak = a.weak && b.weak;
   return r;
 }

@@ -11,6 +11,9 @@ enum class Asked : uint8_t;
 
 // Operands share their element type; their number and shapes are the operation's.
 Value apply(OpCode op, const Value* args, int n, const ParamsRef& params);
+// The same for elementwise operations, without copies of the operands.
+Value apply1(OpCode op, const Value& x);
+Value apply2(OpCode op, const Value& a, const Value& b);
 
 // With promotion of the operands to a common type first (NEP 50; literals are weak).
 Value apply_unary(OpCode op, const Value& x);

@@ -170,30 +170,29 @@ ArrayRef reduced_to(ArrayRef g, const Dims& shape) {
 // First-order sweep of an elementwise node over plain arrays: one fused kernel for each operand. False if something is
 // not plain.
 bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct) {
-  const Node n = tape.node(i);
+  const Node& n = tape.node(i);
   const ops::Info& f = info(n.op);
   if (!f.elementwise || !ct.cell(i).is_array()) return false;
-  ArrayRef saved[3];
+  core::Array* saved[3] = {};
   for (int k = 0; k < 3; ++k) {
     const auto bit = static_cast<uint8_t>(k == 2 ? ops::kResult : 1 << k);
     if (!(n.saved & bit)) continue;
     const Cell& c = tape.saved(i, bit);
     if (!c.is_array()) return false;
-    saved[k] = c.array_ref();
+    saved[k] = c.array();
   }
   ArrayRef g = ct.cell(i).take_array();
   if (f.arity == 1) {
     ct.add(tape.arg(i, 0), ops::sweep_unary(n.op, std::move(g), saved[0], saved[2]));
     return true;
   }
-  const uint32_t first = tape.arg(i, 0), second = tape.arg(i, 1);
+  const uint32_t target[2] = {tape.arg(i, 0), tape.arg(i, 1)};
   for (int k = 0; k < 2; ++k) {
-    const uint32_t target = k == 0 ? first : second;
-    if (target == kNoNode) continue;
-    const bool last = k == 1 || second == kNoNode;
+    if (target[k] == kNoNode) continue;
+    const bool last = k == 1 || target[1] == kNoNode;
     ArrayRef gk = last ? std::move(g) : g;
     if (!f.unit_slope[k]) gk = ops::sweep_binary(n.op, k, std::move(gk), saved[0], saved[1], saved[2]);
-    ct.add(target, reduced_to(std::move(gk), tape.shape(target)));
+    ct.add(target[k], reduced_to(std::move(gk), tape.shape(target[k])));
   }
   return true;
 }

@@ -82,6 +82,11 @@ Tape::~Tape() {
 }
 
 uint32_t Tape::shape_id(const Dims& s) {
+  if (last_shape_ < shapes_.size() && shapes_[last_shape_] == s) return last_shape_;
+  return last_shape_ = find_shape(s);
+}
+
+uint32_t Tape::find_shape(const Dims& s) {
   uint32_t h = static_cast<uint32_t>(s.size());
   for (int64_t d : s) h = h * 31 + static_cast<uint32_t>(d);
   uint32_t& slot = recent_shapes_[h & 7];
@@ -97,7 +102,7 @@ uint32_t Tape::leaf(const core::Array& a, OpCode op) {
   return size() - 1;
 }
 
-uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* args, int n, const Trace* level,
+uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
                       const Value& result, const ParamsRef& params) {
   if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
   const ops::Info& f = info(op);
@@ -106,7 +111,7 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* args, i
   if (variadic) {  // the rule needs the shapes of constant operands too
     constants.assign(arg_nodes, arg_nodes + n);
     for (int i = 0; i < n; ++i)
-      if (constants[static_cast<size_t>(i)] == kNoNode) constants[static_cast<size_t>(i)] = leaf(*args[i].array, kConstant);
+      if (constants[static_cast<size_t>(i)] == kNoNode) constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kConstant);
     arg_nodes = constants.data();
   }
   uint8_t saves = params ? kSavesParams : 0;
@@ -123,9 +128,24 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* args, i
       cells_.push_back(Cell(v));
   };
   for (int i = 0; i < 3; ++i)
-    if (saves & (1 << i)) save(args[i]);
+    if (saves & (1 << i)) save(*args[i]);
   if (saves & ops::kResult) cells_.push_back(Cell(result));
   if (saves & kSavesParams) cells_.push_back(Cell(params));
+  return size() - 1;
+}
+
+uint32_t Tape::append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
+                            const ArrayRef& result) {
+  if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
+  const ops::Info& f = info(op);
+  const auto saves = static_cast<uint8_t>((node0 != kNoNode ? f.saves[0] : 0) | (b && node1 != kNoNode ? f.saves[1] : 0));
+  nodes_.push_back({op, saves, result->dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
+                    shape_id(result->shape)});
+  args_.push_back(node0);
+  if (b) args_.push_back(node1);
+  if (saves & ops::kArg0) cells_.push_back(Cell(a.array));
+  if (saves & ops::kArg1) cells_.push_back(Cell(b->array));
+  if (saves & ops::kResult) cells_.push_back(Cell(result));
   return size() - 1;
 }
 

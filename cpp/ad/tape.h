@@ -74,8 +74,10 @@ class Tape {
 
   uint32_t leaf(const core::Array& a, OpCode op = kLeaf);
   // Operands as node numbers (kNoNode: constant) and as values of `level`; the result as seen from below it.
-  uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* args, int n, const Trace* level, const Value& result,
-                  const ParamsRef& params);
+  uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
+                  const Value& result, const ParamsRef& params);
+  // The same for an elementwise operation over plain arrays, straight: the hot path of eager recording.
+  uint32_t append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b, const ArrayRef& result);
   // A call node over the operands, then one node for each of its results; returns the first of those.
   uint32_t append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call);
   // All nodes of another tape behind those of this one; returns by how much their numbers grow.
@@ -98,11 +100,12 @@ class Tape {
 
  private:
   uint32_t shape_id(const Dims& s);
+  uint32_t find_shape(const Dims& s);
   std::vector<Node> nodes_;
   std::vector<uint32_t> args_;
   std::vector<Cell> cells_;
   std::vector<Dims> shapes_;
-  uint32_t recent_shapes_[8] = {};
+  uint32_t recent_shapes_[8] = {}, last_shape_ = 0;
 };
 
 struct ReverseTrace : Trace {

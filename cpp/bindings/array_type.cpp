@@ -519,7 +519,7 @@ PyMethodDef methods[] = {
     {"__copy__", copy_method, METH_NOARGS, "A copy."},
     {"detach", detach, METH_NOARGS, "The same numbers without derivative."},
     {"backward", as_method(backward), kFast,
-     "backward(cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the arrays it "
+     "backward($self, cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the arrays it "
      "depends on."},
     {"__array__", as_method(array_protocol), kAny, "A read-only NumPy view of the numbers."},
     {"__array_ufunc__", as_method(array_ufunc), kAny, "NumPy ufuncs on this array."},

@@ -71,10 +71,7 @@ Value promoted(OpCode op, std::vector<Value>& v, const ParamsRef& params) {
 
 Value call_binary(OpCode op, const Value& a, const Value& b) {
   // Both of one floating type: the common case, without the vector below.
-  if (a.dtype() == b.dtype() && core::is_float(a.dtype())) {
-    const Value pair[2] = {a, b};
-    return ad::apply(op, pair, 2, {});
-  }
+  if (a.dtype() == b.dtype() && core::is_float(a.dtype())) return ad::apply2(op, a, b);
   std::vector<Value> v{a, b};
   return promoted(op, v, {});
 }
@@ -90,7 +87,7 @@ PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObjec
     if (kwnames) refuse_keywords(Op, kwnames);
     if (is_array(args[0])) {
       const Value& x = read(as_array(args[0]));
-      if (core::is_float(x.dtype())) return wrap(ad::apply(Op, &x, 1, {}));
+      if (core::is_float(x.dtype())) return wrap(ad::apply1(Op, x));
     }
     std::vector<Value> v{require_value(args[0], info(Op).name.data())};
     return wrap(promoted(Op, v, {}));
@@ -102,6 +99,8 @@ PyObject* binary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObje
   return guarded([&]() -> PyObject* {
     if (n != 2) wrong_count(Op, n);
     if (kwnames) refuse_keywords(Op, kwnames);
+    if (is_array(args[0]) && is_array(args[1]))
+      return wrap(call_binary(Op, read(as_array(args[0])), read(as_array(args[1]))));
     const Value a = require_value(args[0], info(Op).name.data()), b = require_value(args[1], info(Op).name.data());
     return wrap(call_binary(Op, a, b));
   });
@@ -185,11 +184,12 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
     case ParamKind::dtype:
       p.number = static_cast<int64_t>(to_dtype(o));
       break;
-    case ParamKind::indices:
-    {
-      const Value v = require_value(o, name.c_str());
-      ad::observe(v, ad::Asked::elements);
-      p.array = core::cast(v.array, DType::i64);
+    case ParamKind::indices: {
+      const Value at = require_value(o, name.c_str());
+      if (!core::is_int(at.dtype()) && at.array->size)
+        type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
+      ad::observe(at, ad::Asked::elements);
+      p.array = core::cast(at.array, DType::i64);
       break;
     }
   }

@@ -2,6 +2,7 @@
 
 #include "bindings/array_type.h"
 #include "bindings/bind_ad.h"
+#include "bindings/bind_gradient.h"
 #include "bindings/bind_ops.h"
 #include "bindings/bind_program.h"
 #include "core/unlocked.h"
@@ -21,5 +22,6 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_array_type(m);
   wengert::bindings::bind_ops(m);
   wengert::bindings::bind_ad(m);
+  wengert::bindings::bind_gradient(m);
   wengert::bindings::bind_program(m);
 }

@@ -49,6 +49,23 @@ ArrayRef make(DType dtype, const Dims& shape) {
   return r;
 }
 
+ArrayRef make_like(const Array& like, DType dtype) {
+  if (!like.contiguous) return make(dtype, like.shape);
+  Array* a = blank(dtype);
+  ArrayRef r(a);
+  a->shape = like.shape;
+  a->strides = like.strides;
+  a->size = like.size;
+  const int64_t bytes = a->size * item_size(dtype);
+  if (bytes <= static_cast<int64_t>(sizeof a->payload)) {
+    a->data = a->payload;
+  } else {
+    a->buffer = Ref<Buffer>(new_buffer(bytes));
+    a->data = a->buffer->data;
+  }
+  return r;
+}
+
 ArrayRef scalar(double v, DType dtype) {
   ArrayRef a = make_scalar(dtype);
   dispatch(dtype, [&](auto tag) {
@@ -216,6 +233,7 @@ Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {
 
 ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape) {
   if (a->shape == shape) return a;
+  check_size(shape, a->dtype);
   const int lead = shape.size() - a->ndim();
   Dims strides(shape.size(), 0);
   bool ok = lead >= 0;

@@ -40,6 +40,7 @@ struct Array {
 };
 
 ArrayRef make(DType dtype, const Dims& shape);  // contents undefined
+ArrayRef make_like(const Array& a, DType dtype);  // of the shape of a; contents undefined
 ArrayRef make_scalar(DType dtype);              // 0-d, contents undefined
 ArrayRef scalar(double v, DType dtype);
 ArrayRef scalar_int(int64_t v, DType dtype);

@@ -132,7 +132,7 @@ class Dims {
   }
 
   union {
-    int64_t inline_[kInline] = {};
+    int64_t inline_[kInline];  // left unset: clearing 64 bytes an array cost 2 ns of 50
     int64_t* heap_;
   };
   int n_ = 0;

@@ -91,7 +91,7 @@ Buffer* new_buffer(int64_t bytes) {
     b->updated = false;
     return b;
   }
-  const int64_t size = class_bytes(c);
+  const int64_t size = (class_bytes(c) + 63) / 64 * 64;  // aligned_alloc wants a multiple of the alignment
   void* raw = std::aligned_alloc(64, static_cast<std::size_t>(size + kHeader));
   if (!raw) throw std::bad_alloc();
   auto* b = new (raw) Buffer;

@@ -30,7 +30,7 @@ struct Sign : UnaryBase {
   static constexpr std::string_view name = "sign", doc = "The sign: -1, 0 or 1 (NaN for NaN).";
   static constexpr Types types = Types::numeric;
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), x)); }
+  template <class V> WG_OP V value(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), select(x == V(0), V(0), x))); }
   template <class T> WG_OP T integer(T x) { return static_cast<T>((x > 0) - (x < 0)); }
 };
 
@@ -269,7 +269,7 @@ struct Relu : UnaryBase {
   static constexpr std::string_view name = "relu", doc = "max(x, 0); its derivative at 0 is 0.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves = kResult;
-  template <class V> WG_OP V value(V x) { return select(x < V(0), V(0), x); }  // NaN stays NaN
+  template <class V> WG_OP V value(V x) { return select(x <= V(0), V(0), x); }  // NaN stays NaN, as in maximum(x, 0)
   template <class T> WG_OP T integer(T x) { return x < 0 ? T(0) : x; }
   template <class X> WG_OP X slope(X, X y) { return select(y > X(0), X(1), X(0)); }
 };
@@ -298,6 +298,24 @@ struct Gelu : UnaryBase {
   template <class X> WG_OP X slope(X x, X) {
     return X(0.5) * erfc(X(-0.70710678118654752440) * x) + X(0.39894228040143267794) * x * exp(X(-0.5) * (x * x));
   }
+};
+
+struct Lgamma : UnaryBase {
+  static constexpr std::string_view name = "lgamma", doc = "The logarithm of the absolute value of the gamma function.";
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 4;
+  static constexpr Interval domain[] = {kPositive};
+  template <class V> WG_OP V value(V x) { return lgamma(x); }
+  template <class X> WG_OP X slope(X x, X) { return digamma(x); }
+};
+
+struct Digamma : UnaryBase {
+  static constexpr std::string_view name = "digamma", doc = "The derivative of lgamma.";
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 4;
+  static constexpr Interval domain[] = {kPositive};
+  template <class V> WG_OP V value(V x) { return digamma(x); }
+  template <class X> WG_OP X slope(X x, X) { return trigamma(x); }
 };
 
 struct Floor : UnaryBase {

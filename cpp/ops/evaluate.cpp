@@ -165,9 +165,8 @@ void in_pieces(int64_t n, F&& run) {
   simd::parallel_for((n + kPiece - 1) / kPiece, [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
 }
 
-const char* at(const ArrayRef& a, int64_t i, int inc) {
-  return a ? a->data + i * inc * item_size(a->dtype) : nullptr;
-}
+const char* at(const Array* a, int64_t i, int inc) { return a ? a->data + i * inc * item_size(a->dtype) : nullptr; }
+const char* at(const ArrayRef& a, int64_t i, int inc) { return at(a.get(), i, inc); }
 
 }  // namespace
 
@@ -178,7 +177,7 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
     const ArrayRef from = core::contiguous(x);
-    ArrayRef y = make(x->dtype, x->shape);
+    ArrayRef y = core::make_like(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
     in_pieces(y->size, [&](int64_t i, int64_t n) { if (n) kernel(from->data + i * item, y->data + i * item, n); });
     return y;
@@ -195,8 +194,8 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
   const Info& f = info(op);
   const bool logical = f.types == Types::logical;
   const DType in = a->dtype, out = logical ? DType::b1 : in;
-  const bool same = a->shape == b->shape;
-  ArrayRef y = make(out, same ? a->shape : core::broadcast_shapes(a->shape, b->shape, f.name.data()));
+  ArrayRef y = a->shape == b->shape ? core::make_like(*a, out)
+                                    : make(out, core::broadcast_shapes(a->shape, b->shape, f.name.data()));
   if (y->size == 0) return y;
   if (!logical && core::is_float(in)) {
     const auto kernel = element_kernels().value2[op][type_index(in)];
@@ -222,36 +221,58 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
   return y;
 }
 
-ArrayRef sweep_unary(OpCode op, ArrayRef g, const ArrayRef& x, const ArrayRef& y) {
+namespace {
+
+// All elements are one number: what broadcast_to makes of a scalar.
+bool is_uniform(const Array& g) {
+  if (g.size <= 1 || g.contiguous) return false;
+  for (int64_t s : g.strides)
+    if (s != 0) return false;
+  return true;
+}
+
+// Where the cotangent is not needed afterwards the product takes its place.
+ArrayRef room_for(const ArrayRef& g) { return g->sole_owner() ? g : core::make_like(*g, g->dtype); }
+
+// Fits the kernels as it is, beside a cotangent of that shape.
+bool direct(const Array* v, const Array& g) {
+  return !v || v->size == 1 || (v->contiguous && v->size == g.size && v->shape == g.shape);
+}
+
+ArrayRef spread(const Array* v, const Dims& shape) {
+  if (!v) return nullptr;
+  const ArrayRef held(const_cast<Array*>(v));
+  return v->size == 1 ? held : core::contiguous(core::broadcast_to(held, shape));
+}
+
+}  // namespace
+
+ArrayRef sweep_unary(OpCode op, ArrayRef g, const Array* x, const Array* y) {
+  const bool uniform = is_uniform(*g);
+  if ((!uniform && !g->contiguous) || !direct(x, *g) || !direct(y, *g)) {
+    const ArrayRef sx = spread(x, g->shape), sy = spread(y, g->shape);
+    return sweep_unary(op, uniform ? core::copy(g) : core::contiguous(g), sx.get(), sy.get());
+  }
   const auto kernel = element_kernels().sweep1[op][type_index(g->dtype)];
-  const Dims shape = g->shape;
-  ArrayRef cx = x ? core::contiguous(x) : x, cy = y ? core::contiguous(y) : y;
-  const bool uniform = g->size > 1 && !g->contiguous && g->strides == Dims(g->ndim(), 0);
-  if (!uniform) g = core::contiguous(g);
-  ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);  // in place: the cotangent is not needed afterwards
+  const ArrayRef out = room_for(g);
   const int ig = uniform ? 0 : 1;
   in_pieces(out->size, [&](int64_t i, int64_t n) {
-    if (n) kernel(at(g, i, ig), at(cx, i, 1), at(cy, i, 1), out->data + i * item_size(out->dtype), n, ig);
+    if (n) kernel(at(g, i, ig), at(x, i, 1), at(y, i, 1), out->data + i * item_size(out->dtype), n, ig);
   });
   return out;
 }
 
-ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const ArrayRef& a, const ArrayRef& b, const ArrayRef& y) {
+ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const Array* a, const Array* b, const Array* y) {
+  const bool uniform = is_uniform(*g);
+  if ((!uniform && !g->contiguous) || !direct(a, *g) || !direct(b, *g) || !direct(y, *g)) {
+    const ArrayRef sa = spread(a, g->shape), sb = spread(b, g->shape), sy = spread(y, g->shape);
+    return sweep_binary(op, operand, uniform ? core::copy(g) : core::contiguous(g), sa.get(), sb.get(), sy.get());
+  }
   const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
-  const Dims shape = g->shape;
-  const bool uniform = g->size > 1 && !g->contiguous && g->strides == Dims(g->ndim(), 0);
-  if (!uniform) g = core::contiguous(g);
-  // An operand that was broadcast (and is more than one number) is spread out first.
-  auto spread = [&](const ArrayRef& v) {
-    if (!v || v->size == 1 || (v->contiguous && v->shape == shape)) return v;
-    return core::contiguous(core::broadcast_to(v, shape));
-  };
-  const ArrayRef ca = spread(a), cb = spread(b), cy = spread(y);
-  ArrayRef out = g->sole_owner() ? g : make(g->dtype, shape);
-  auto inc = [](const ArrayRef& v) { return v && v->size > 1 ? 1 : 0; };
-  const int ig = uniform ? 0 : 1, ia = inc(ca), ib = inc(cb);
+  const ArrayRef out = room_for(g);
+  const int ig = uniform ? 0 : 1, ia = a && a->size > 1, ib = b && b->size > 1;
   in_pieces(out->size, [&](int64_t i, int64_t n) {
-    if (n) kernel(at(g, i, ig), at(ca, i, ia), at(cb, i, ib), at(cy, i, 1), out->data + i * item_size(out->dtype), n, ig, ia, ib);
+    if (n) kernel(at(g, i, ig), at(a, i, ia), at(b, i, ib), at(y, i, 1), out->data + i * item_size(out->dtype), n, ig, ia, ib);
   });
   return out;
 }

@@ -22,7 +22,11 @@ MatmulShapes::MatmulShapes(const Dims& left, const Dims& right) : a(left), b(rig
   if (a.back() != b[nb - 2])
     fail("the last axis of the first must equal the " + std::string(column ? "only" : "last-but-one") +
          " axis of the second");
-  batch = core::broadcast_shapes(a.slice(0, na - 2), b.slice(0, nb - 2), "matmul");
+  try {
+    batch = core::broadcast_shapes(a.slice(0, na - 2), b.slice(0, nb - 2), "matmul");
+  } catch (const Error&) {
+    fail("the axes before the last two must be equal or 1");
+  }
   out = batch;
   if (!row) out.push_back(a[na - 2]);
   if (!column) out.push_back(b.back());

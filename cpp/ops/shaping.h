@@ -93,9 +93,10 @@ struct Where : StructuredBase {
   static constexpr uint8_t saves = kArg0;
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
-    if (!r.active(2)) return select(r.arg(0), r.aligned(1), 0.0);
-    if (!r.active(1)) return select(r.arg(0), 0.0, r.aligned(2));
-    return select(r.arg(0), r.aligned(1), r.aligned(2));
+    if (r.active(1) && r.active(2)) return select(r.arg(0), r.aligned(1), r.aligned(2));
+    // The operand that is constant may be what gives the result its shape.
+    auto t = r.active(1) ? select(r.arg(0), r.aligned(1), 0.0) : select(r.arg(0), 0.0, r.aligned(2));
+    return broadcast_to(t, led(r.k(), r.result().shape()));
   }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, sum_to(select(r.arg(0), r.g(), 0.0), r.shape(1)));

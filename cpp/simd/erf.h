@@ -6,24 +6,38 @@
 
 namespace wengert::simd::WG_TARGET {
 
-// erfc(a) = 2^n m for a >= 0, given a^2 in two parts (so that a rounded `a` costs nothing in the exponential).
+template <int N>
+WG_INLINE Vec<double, N> erf_small(Vec<double, N> a) {
+  return fma(a, poly<ErfPoly<double>>(a * a), a);
+}
+
+// (1 + 2 a) exp(a^2) erfc(a) for a >= 0.
+template <int N>
+WG_INLINE Pair<Vec<double, N>> erfc_scaled(Vec<double, N> a) {
+  const Vec<double, N> y = (a - 4) / (a + 4);
+  return fast_two_sum(Vec<double, N>(erfc_middle), fma(y, poly<ErfcPoly<double>>(y), erfc_middle_lo));
+}
+
+// erfc(a) = 2^n (m + m_lo) for a >= 0, given a and a^2 in two parts.
 template <class V>
 struct ErfcParts {
-  V m, n;
+  V m, m_lo, n;
 };
 template <int N>
-WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Vec<double, N> a, Pair<Vec<double, N>> square) {
+WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double, N>> x, Pair<Vec<double, N>> square) {
   using V = Vec<double, N>;
-  const V p = poly<ErfcPoly<double>>((a - 4) / (a + 4));
-  const auto d = two_sum(V(1), a + a);
-  const V q = p / d.hi;
+  const V a = x.hi;
+  const auto p = erfc_scaled(a), d = two_sum(V(1), a + a);
+  const V q = p.hi / d.hi;
   const auto back = two_prod(q, d.hi);
-  const V q_lo = (((p - back.hi) - back.lo) - q * d.lo) / d.hi;
+  const V q_lo = (((p.hi - back.hi) - back.lo) + (p.lo - q * (d.lo + 2 * x.lo))) / d.hi;
   const V n = rint(square.hi * -Ln2<double>::inverse);
-  const V r = fma(n, -Ln2<double>::lo, fma(n, -Ln2<double>::hi, -square.hi));
-  const V rr = r * r, ep = poly<ExpPoly<double>>(r), low = -square.lo;
+  const V t = fma(n, -Ln2<double>::hi, -square.hi), r = fma(n, -Ln2<double>::lo, t);
+  const V rr = r * r, ep = poly<ExpPoly<double>>(r), low = fma(n, -Ln2<double>::lo, t - r) - square.lo;
   const V e = r + fma(rr, ep, fma(low, fma(rr, ep, r), low));  // exp(r) - 1 + low exp(r)
-  return {q + fma(q, e, q_lo), n};
+  const auto small = a < 0.5;
+  const auto m = fast_two_sum(q, fma(q, e, q_lo));
+  return {select(small, 1 - erf_small(a), m.hi), select(small, V(0), m.lo), select(small, V(0), n)};
 }
 
 template <class T, int N>
@@ -33,7 +47,7 @@ WG_INLINE Vec<T, N> erfc(Vec<T, N> x) {
     return in_double([](auto v) { return erfc(v); }, x);
   } else {
     const V a = clamp(abs(x), V(0), V(28));
-    const auto p = erfc_parts(a, two_prod(a, a));
+    const auto p = erfc_parts(Pair<V>{a, V(0)}, two_prod(a, a));
     const V y = scale(p.m, p.n);
     return select(x < 0, 2 - y, y);
   }
@@ -46,10 +60,9 @@ WG_INLINE Vec<T, N> erf(Vec<T, N> x) {
     return in_double([](auto v) { return erf(v); }, x);
   } else {
     const V a = clamp(abs(x), V(0), V(6)), z = a * a;
-    const V small = fma(a, poly<ErfPoly<double>>(z), a);
     // 1 - erfc(a), where erfc is small and needs no last bits
-    const V e = exp(-z) * poly<ErfcPoly<double>>((a - 4) / (a + 4)) / (a + a + 1);
-    return copysign(select(a < 0.7, small, 1 - e), x);
+    const V e = exp(-z) * erfc_scaled(a).hi / (a + a + 1);
+    return copysign(select(a < 0.7, erf_small(a), 1 - e), x);
   }
 }
 
@@ -63,8 +76,13 @@ WG_INLINE Vec<T, N> gelu(Vec<T, N> x) {
     const V c = select(x < -39, V(-39), x);  // 0 from there on, without -inf times 0
     const V a = clamp(abs(c), V(0), V(39));
     const auto square = two_prod(a, a);
-    const auto p = erfc_parts(a * 0.70710678118654752440, Pair<V>{square.hi * 0.5, square.lo * 0.5});
-    const V left = scale(c * 0.5 * p.m, p.n);
+    const V root(0x1.6a09e667f3bcdp-1), root_lo(-0x1.bdd3413b26456p-55);  // of 1/2
+    auto scaled = two_prod(a, root);
+    scaled.lo = fma(a, root_lo, scaled.lo);
+    const auto p = erfc_parts(scaled, Pair<V>{square.hi * 0.5, square.lo * 0.5});
+    const V h = c * 0.5;
+    const auto product = two_prod(h, p.m);
+    const V left = select(a < 0x1p-500, h, scale(product.hi + fma(h, p.m_lo, product.lo), p.n));
     return select(x <= 0, left, select(x > 39, x, x - x * 0.5 * scale(p.m, p.n)));
   }
 }

@@ -1,6 +1,6 @@
 // lgamma (of the absolute value of gamma), digamma, trigamma.
 // Types: double, float. Range: all arguments; lgamma and trigamma are inf at the poles, digamma NaN (inf at 0, with the
-// sign of -x). Max error 4 ulp for x > 0; for x < 0, where lgamma and digamma have zeros between any two poles, 4 ulp of
+// sign of -x). Max error 4 ulp for x > 0 (trigamma 6 for x < 0); for x < 0, where lgamma and digamma have zeros between any two poles, 4 ulp of
 // the larger of the result and the terms of the reflection formula.
 #pragma once
 
@@ -24,8 +24,8 @@ WG_INLINE Vec<double, N> stirling_rest(Vec<double, N> x) {
 template <int N>
 WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
   using V = Vec<double, N>;
-  // Small and moderate x: down to t in [2, 3) by lgamma(x) = lgamma(x - 1) + log(x - 1), or up from below 0.7.
-  const auto low = x < 0.7;
+  // Small and moderate x: down to t in [2, 3) by lgamma(x) = lgamma(x - 1) + log(x - 1), or up from below 0.85.
+  const auto low = x < 0.85;
   V t = select(low, x, clamp(x, V(0), V(8))), product(1);
 #pragma GCC unroll 5
   for (int i = 0; i < 5; ++i) {
@@ -33,19 +33,19 @@ WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
     t = select(above, t - 1, t);
     product = select(above, product * t, product);
   }
-  // Below 0.7 the polynomial is taken at x + 1, with the factors (t - 1) (t - 2) = x (x - 1) of the unrounded x.
+  // Below 0.85 the polynomial is taken at x + 1, with the factors (t - 1) (t - 2) = x (x - 1) of the unrounded x.
   const V u = select(low, (x - 0.85), t - 1.85);
   const V near = select(low, x * (x - 1), (t - 1) * (t - 2)) * poly<LgammaPoly<double>>(u);
   const V small = near + select(low, -log(x), log(product));
   // Large x: (x - 1/2) log(x) - x + log(2 pi)/2 + series, the product with the logarithm in two parts.
-  const V big = clamp(x, V(8), V(1e306));
+  const V big = clamp(x, V(8), V(1e290));
   const auto l = log_pair(big);
   const V h = big - 0.5;
   const auto one_less = fast_two_sum(l.hi, V(-1));
   const auto p = two_prod(h, one_less.hi);
   const V low_part = fma(h, one_less.lo + l.lo, p.lo);
   const V large = p.hi + (low_part + (stirling_rest(big) + (0.91893853320467274178 - 0.5)));
-  return select(x < 8, small, select(x < 1e305, large, select(x < 2.556348e305, x * (log(x) - 1), V(Format<double>::inf))));
+  return select(x < 8, small, select(x < 1e290, large, x * (log(x) - 1)));
 }
 
 template <class T, int N>
@@ -109,9 +109,14 @@ WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
 template <int N>
 WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
   using V = Vec<double, N>;
-  V t = x, sum(0);
-#pragma GCC unroll 10
-  for (int i = 0; i < 10; ++i) {
+  // The terms 1/(x + i)^2 that bring the argument above 10; the first and largest, with its error, is added last.
+  const auto first_below = x < 10;
+  const V u = 1 / x;
+  const auto back = two_prod(u, x), square = two_prod(u, u);
+  const V first_lo = square.lo + 2 * u * (u * ((1 - back.hi) - back.lo));
+  V t = select(first_below, x + 1, x), sum(0);
+#pragma GCC unroll 9
+  for (int i = 0; i < 9; ++i) {
     const auto below = t < 10;
     const V w = 1 / t;
     sum = select(below, fma(w, w, sum), sum);
@@ -122,7 +127,9 @@ WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
   constexpr double c[] = {-3617.0 / 510, 7.0 / 6, -691.0 / 2730, 5.0 / 66, -1.0 / 30, 1.0 / 42, -1.0 / 30, 1.0 / 6};
 #pragma GCC unroll 8
   for (double ci : c) s = fma(s, z, V(ci));
-  return sum + (w + fma(s * z, w, z * 0.5));
+  const V rest = sum + (w + fma(s * z, w, z * 0.5));
+  return select(first_below & (square.hi < Format<double>::inf), square.hi + (first_lo + rest),
+                select(first_below, square.hi, rest));
 }
 
 template <class T, int N>

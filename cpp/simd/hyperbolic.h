@@ -10,51 +10,55 @@ namespace wengert::simd::WG_TARGET {
 // cosh and sinh of x = n ln2 + r from those of n ln2 and of r, halved so that nothing overflows early.
 template <class V>
 struct SinhCosh {
-  V a, b;       // cosh(n ln2) / 2, sinh(n ln2) / 2
-  V sinh, top;  // sinh(r), cosh(r) - 1
+  Pair<V> a, b;  // cosh(n ln2) / 2, sinh(n ln2) / 2
+  V sinh, top;   // sinh(r), cosh(r) - 1
 };
 template <class T, int N>
 WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
   using V = Vec<T, N>;
   const V x = clamp(magnitude, V(T(0)), V(sizeof(T) == 8 ? T(710.6) : T(89.6)));
   const V n = rint(x * Ln2<T>::inverse);
-  const V r = fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)), z = r * r;
+  const V t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t), lo = fma(n, -Ln2<T>::lo, t - r), z = r * r;
   const V up = pow2(n - T(2)), down = pow2(-clamp(n, V(T(0)), V(T(100))) - T(2));
-  return {up + down, up - down, fma(r * z, poly<SinhPoly<T>>(z), r), z * poly<CoshPoly<T>>(z)};
+  return {fast_two_sum(up, down), fast_two_sum(up, -down), fma(r * z, poly<SinhPoly<T>>(z), lo) + r, z * poly<CoshPoly<T>>(z)};
 }
 
 template <class T, int N>
 WG_INLINE Vec<T, N> sinh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
-  const Vec<T, N> y = p.b + fma(p.a, p.sinh, p.b * p.top);
+  const Vec<T, N> y = p.b.hi + fma(p.a.hi, p.sinh, fma(p.b.hi, p.top, p.b.lo));
   return select(abs(x) < Format<T>::tiny * T(4), x, copysign(y + y, x));
 }
 
 template <class T, int N>
 WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
-  const Vec<T, N> y = p.a + fma(p.b, p.sinh, p.a * p.top);
+  const Vec<T, N> y = p.a.hi + fma(p.b.hi, p.sinh, fma(p.a.hi, p.top, p.a.lo));
   return y + y;
 }
 
-// exp(2 |x|) = 2^n (1 + q); both (exp - 1) and (exp + 1) come from it with one rounding each. Where the result is above
-// 1/2 it is 1 - 2 / (exp + 1), whose errors shrink with the second term.
+// Above 1/2 the result is 1 - 2 / (exp(2 |x|) + 1), whose errors shrink with the second term; below a polynomial.
 template <class T, int N>
 WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   using V = Vec<T, N>;
   const V a = abs(x);
-  const auto p = exp_parts_exact(clamp(a + a, V(T(0)), V(sizeof(T) == 8 ? T(44) : T(22))));
-  const V s = pow2(p.n);
-  const auto large = a > T(0.5493);
-  const V t = select(large, V(T(2)), fma(s, p.q, s - T(1))) / fma(s, p.q, s + T(1));
-  return copysign(select(large, T(1) - t, t), x);
+  const auto p = exp_parts(clamp(a + a, V(T(0)), V(sizeof(T) == 8 ? T(44) : T(22))));
+  const V s = pow2(p.n), large = V(T(1)) - T(2) / fma(s, p.q, s + T(1));
+  const V z = a * a, small = fma(a * z, poly<TanhPoly<T>>(z), a);
+  return copysign(select(a < T(0.5493), small, large), x);
 }
 
 template <class T, int N>
 WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const V e = exp(-abs(x));
-  return select(x < 0, e, V(T(1))) / (e + T(1));
+  const auto p = exp_parts_exact(clamp(-abs(x), V(exp_min<T>), V(T(0))));
+  const auto e = fast_two_sum(V(T(1)), p.q);
+  const V s = pow2(select(p.n < T(-100), V(T(-100)), p.n)), d = fma(s, p.q, s + T(1));
+  const V n = select(x < 0, e.hi, V(T(1))), y = n / d;
+  // What the roundings of numerator, denominator and quotient left; 1 / d is y itself or 1 - s y.
+  const auto back = two_prod(y, d);
+  const V lost = ((n - back.hi) - back.lo) + (select(x < 0, e.lo, V(T(0))) - y * fma(s, p.q, (s + T(1)) - d));
+  return scale(fma(lost, select(x < 0, T(1) - s * y, y), y), select(x < 0, p.n, V(T(0))));
 }
 
 template <class T, int N>
@@ -71,8 +75,12 @@ WG_INLINE Vec<T, N> log_sigmoid(Vec<T, N> x) {
 template <class T, int N>
 WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b) {
   using V = Vec<T, N>;
-  const V d = select(a == b, V(T(0)), abs(a - b));  // equal infinities have no difference
-  return max(a, b) + log1p(exp(-d));
+  const auto d = two_sum(max(a, b), -min(a, b));
+  const auto alike = (a == b) | ~(d.hi < Format<T>::inf);  // equal infinities have no difference
+  const V hi = select(a == b, V(T(0)), d.hi), lo = select(alike, V(T(0)), d.lo);
+  const auto p = exp_parts_exact(clamp(-hi, V(exp_min<T>), V(T(0))));
+  const auto e = fast_two_sum(V(T(1)), p.q);
+  return max(a, b) + log1p_pair(scale(e.hi, p.n), scale(e.lo - lo, p.n));
 }
 
 // Where x is above 2^28, asinh and acosh are log(2 x) and the square would only overflow.

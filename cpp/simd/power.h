@@ -42,6 +42,7 @@ template <int N>
 WG_INLINE Vec<double, N> pow_positive(Vec<double, N> a, Vec<double, N> y) {
   using V = Vec<double, N>;
   constexpr double inf = Format<double>::inf;
+  y = clamp(y, V(-1e290), V(1e290));  // all the same from there on, and no intermediate result overflows
   const auto l = log_pair(a);
   const auto finite = (a > 0) & (a < inf);
   const V log_hi = select(finite, l.hi, select(a == 0, V(-inf), a));

@@ -210,9 +210,12 @@ struct Vec {
     }
   }
 
-  friend WG_INLINE Vec operator+(Vec a, Vec b) { return from_raw(a.v + b.v); }
-  friend WG_INLINE Vec operator-(Vec a, Vec b) { return from_raw(a.v - b.v); }
-  friend WG_INLINE Vec operator*(Vec a, Vec b) { return from_raw(a.v * b.v); }
+  // Whole numbers wrap around, also for the compiler.
+  static constexpr bool wraps = std::is_integral_v<T>;
+  using Bits = WG_TARGET::Raw<std::conditional_t<wraps, UnsignedOf<T>, T>, N>;
+  friend WG_INLINE Vec operator+(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) + Bits(b.v))); }
+  friend WG_INLINE Vec operator-(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) - Bits(b.v))); }
+  friend WG_INLINE Vec operator*(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) * Bits(b.v))); }
   friend WG_INLINE Vec operator/(Vec a, Vec b) { return from_raw(a.v / b.v); }
   friend WG_INLINE Vec operator-(Vec a) { return from_raw(-a.v); }
   friend WG_INLINE Vec operator+(Vec a) { return a; }
@@ -233,14 +236,14 @@ struct Vec {
   // NumPy's maximum and minimum: a NaN in either operand is the result.
   friend WG_INLINE Vec max(Vec a, Vec b) {
     if constexpr (std::is_floating_point_v<T>) {
-      return select((a > b) | (a != a), a, b);
+      return select(a != a, a, larger(a, b));
     } else {
       return select(a > b, a, b);
     }
   }
   friend WG_INLINE Vec min(Vec a, Vec b) {
     if constexpr (std::is_floating_point_v<T>) {
-      return select((a < b) | (a != a), a, b);
+      return select(a != a, a, smaller(a, b));
     } else {
       return select(a < b, a, b);
     }
@@ -385,6 +388,28 @@ WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, Vec<T, N> c) {
 template <class T, int N>
 WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, std::type_identity_t<T> c) {
   return fma(a, Vec<T, N>(b), Vec<T, N>(c));
+}
+
+// a > b ? a : b and a < b ? a : b in one instruction; b where either is NaN.
+template <class T, int N>
+WG_INLINE Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) {
+  using R = RegisterFor<T, N>;
+  if constexpr (R::exists) {
+    using M = typename R::type;
+    return Vec<T, N>::from_raw(Raw<T, N>(R::larger(M(a.v), M(b.v))));
+  } else {
+    return select(a > b, a, b);
+  }
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) {
+  using R = RegisterFor<T, N>;
+  if constexpr (R::exists) {
+    using M = typename R::type;
+    return Vec<T, N>::from_raw(Raw<T, N>(R::smaller(M(a.v), M(b.v))));
+  } else {
+    return select(a < b, a, b);
+  }
 }
 
 template <class T, int N>

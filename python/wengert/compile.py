@@ -28,16 +28,17 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     """A function that records ``f`` on its first call and replays the record afterwards, without Python.
 
     ``f`` may be any function of numbers, arrays and trees of them, transforms of functions included
-    (``compile(value_and_grad(loss))``, a whole training step). It is recorded anew for arguments of another structure,
-    shape or type. Where ``f`` asks for a number (``if x > 0``, ``float(x)``, ``range(n)``) the answer is checked on every
-    replay; if it is another one, another program is used or recorded, so every branch is right. Called with values that are
-    being differentiated, ``f`` itself runs: transforms of compiled functions work.
+    (``compile(value_and_grad(loss))``, a whole training step). It is recorded anew for arguments of another
+    structure, shape or type. Where ``f`` asks for a number (``if x > 0``, ``float(x)``, ``range(n)``) the answer is
+    checked on every replay; if it is another one, another program is used or recorded, so every branch is right.
+    Called with values that are being differentiated, ``f`` itself runs: transforms of compiled functions work.
 
     ``static_argnums`` names arguments that are part of the program: hashable values, one program for each.
     At most ``cache_size`` programs are kept, the ones used last.
 
-    ``f`` should have no side effects: what it prints or stores happens while it is recorded only. Arrays from outside that
-    are not arguments count as constants. Arguments that ``f`` changes in place (``w -= 0.1 * g``) are changed on every call.
+    ``f`` should have no side effects: what it prints or stores happens while it is recorded only. Arrays from outside
+    that are not arguments count as constants. Arguments that ``f`` changes in place (``w -= 0.1 * g``) are changed on
+    every call.
 
     The result has ``why()`` (the reason for each recording), ``stats()``, ``listing()`` (the program) and ``explain()``
     (what each pass did).
@@ -80,7 +81,8 @@ class _Reports:
         return list(_core.compiled_reasons(self._g()))
 
     def stats(self) -> dict[str, Any]:
-        """Counts of replays, recordings, checks that failed and calls that went to the function itself; memory, flops."""
+        """Counts of replays, recordings, checks that failed and calls that went to the function "
+        "itself; memory, flops."""
         s = dict(_core.compiled_stats(self._g()))
         programs = _core.compiled_programs(self._g())
         s["arena_bytes"] = sum(p["arena"] for p in programs)

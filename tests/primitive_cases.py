@@ -1,0 +1,470 @@
+"""What the tests know about primitives beyond the registry: oracles by name, and cases for the structured ones.
+
+Elementwise primitives need no entry here unless NumPy lacks a function of the same name: their operands are drawn from
+the registry's `domain`. A structured primitive needs a row in `STRUCTURED`; `test_primitives.py` fails without it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath
+import numpy as np
+import scipy.special
+import wengert as wg
+import wengert.reference as wr
+
+REGISTRY = {p.name: p for p in wg.primitives()}
+ELEMENTWISE = [
+    p for p in REGISTRY.values() if p.kind == "elementwise" and p.arity in (1, 2) and not p.params
+]  # the rest: where
+
+# ---- values: what NumPy or SciPy says -------------------------------------------------------------------------------
+
+
+def _log_sigmoid(x):
+    return -np.logaddexp(x.dtype.type(0), -x)
+
+
+def _lgamma(x):  # C's: SciPy's overflows for subnormal numbers and has another sign at -inf
+    def one(v):
+        try:
+            return math.lgamma(v)
+        except (ValueError, OverflowError):
+            return math.inf
+
+    return np.vectorize(one, otypes=[x.dtype])(x)
+
+
+def _strong_zero_product(a, b):
+    return np.where((a == 0) | (b == 0), np.zeros((), np.result_type(a, b)), a * b)
+
+
+ORACLES: dict[str, Callable[..., Any]] = {
+    "rsqrt": lambda x: 1 / np.sqrt(x),
+    "sigmoid": scipy.special.expit,
+    "log_sigmoid": _log_sigmoid,
+    "softplus": lambda x: np.logaddexp(x.dtype.type(0), x),
+    "relu": lambda x: np.maximum(x, x.dtype.type(0)),
+    "erf": scipy.special.erf,
+    "erfc": scipy.special.erfc,
+    "gelu": lambda x: x * scipy.special.ndtr(x),
+    "scale": _strong_zero_product,
+    "maximum_of_constant": np.maximum,
+    "minimum_of_constant": np.minimum,
+    "lgamma": _lgamma,
+    "digamma": scipy.special.digamma,
+}
+
+
+def oracle(name: str) -> Callable[..., Any]:
+    """NumPy's (or SciPy's) function of this name."""
+    return ORACLES.get(name) or getattr(np, name)
+
+
+# The same primitive in the reference. The rules' own primitives are compared with what they stand for.
+REFERENCE: dict[str, Callable[..., Any]] = {
+    "scale": lambda a, b: wr.apply("multiply", a, b),
+    "maximum_of_constant": lambda a, b: wr.apply("maximum", a, b),
+    "minimum_of_constant": lambda a, b: wr.apply("minimum", a, b),
+}
+
+
+def reference(name: str) -> Callable[..., Any]:
+    """The primitive of this name as wengert.reference computes it."""
+    return REFERENCE.get(name) or (lambda *xs, **params: wr.apply(name, *xs, **params))
+
+
+# ---- values: what mpmath says ---------------------------------------------------------------------------------------
+
+
+def _exact_gelu(x):
+    return x * mpmath.erfc(-x / mpmath.sqrt(2)) / 2
+
+
+def _exact_log1pexp(x):
+    return mpmath.log1p(mpmath.exp(x))
+
+
+EXACT: dict[str, Callable[..., Any]] = {
+    "sqrt": mpmath.sqrt,
+    "rsqrt": lambda x: 1 / mpmath.sqrt(x),
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.root(abs(x), 3),
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1 / x,
+    "exp": mpmath.exp,
+    "exp2": lambda x: mpmath.power(2, x),
+    "expm1": mpmath.expm1,
+    "log": mpmath.log,
+    "log2": lambda x: mpmath.log(x, 2),
+    "log10": mpmath.log10,
+    "log1p": mpmath.log1p,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
+    "tan": mpmath.tan,
+    "arcsin": mpmath.asin,
+    "arccos": mpmath.acos,
+    "arctan": mpmath.atan,
+    "sinh": mpmath.sinh,
+    "cosh": mpmath.cosh,
+    "tanh": mpmath.tanh,
+    "arcsinh": mpmath.asinh,
+    "arccosh": mpmath.acosh,
+    "arctanh": mpmath.atanh,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+    "log_sigmoid": lambda x: -_exact_log1pexp(-x),
+    "softplus": _exact_log1pexp,
+    "erf": mpmath.erf,
+    "erfc": mpmath.erfc,
+    "gelu": _exact_gelu,
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "scale": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "power": mpmath.power,
+    "arctan2": mpmath.atan2,
+    "hypot": mpmath.hypot,
+    "logaddexp": lambda a, b: max(a, b) + _exact_log1pexp(-abs(a - b)),
+    "lgamma": mpmath.loggamma,
+    "digamma": mpmath.digamma,
+}
+
+# Where the registry's interval is for derivatives only: the function itself is defined, and promised, further.
+VALUE_DOMAIN: dict[str, tuple[tuple[float, float], ...]] = {
+    "cbrt": ((-math.inf, math.inf),),
+    "reciprocal": ((-math.inf, math.inf),),
+    "tan": ((-math.inf, math.inf),),
+    "divide": ((-math.inf, math.inf), (-math.inf, math.inf)),
+    "arctan2": ((-math.inf, math.inf), (-math.inf, math.inf)),
+    "hypot": ((-math.inf, math.inf), (-math.inf, math.inf)),
+}
+
+# ---- operands -------------------------------------------------------------------------------------------------------
+
+
+def draw(rng: np.random.Generator, domain: tuple[float, float], shape: tuple[int, ...], dtype: Any = float) -> Any:
+    """Numbers inside an open interval, away from its ends and of moderate size: differences are trustworthy there."""
+    lo, hi = domain
+    if math.isinf(lo) and math.isinf(hi):
+        x = rng.uniform(0.2, 1.8, shape) * rng.choice([-1.0, 1.0], shape)
+    elif math.isinf(hi):
+        x = lo + rng.uniform(0.3, 2.3, shape)
+    else:
+        x = lo + (hi - lo) * rng.uniform(0.1, 0.9, shape)
+    return np.asarray(x, dtype)
+
+
+def spread(rng: np.random.Generator, domain: tuple[float, float], n: int, dtype: Any) -> Any:
+    """Numbers of every magnitude inside an interval, dense at its finite ends and about 0 and 1."""
+    info = np.finfo(dtype)
+    lo, hi = domain
+    top = math.log10(float(info.max))
+    magnitude = np.concatenate([10 ** rng.uniform(-top, top, n), 10 ** rng.uniform(-8, 3, n)])
+    x = [magnitude, -magnitude, rng.uniform(-30, 30, n), 1 + magnitude[n:] * 1e-3, 1 - 10 ** rng.uniform(-8, -1, n)]
+    for end, sign in ((lo, 1), (hi, -1)):
+        if not math.isinf(end):
+            x.append(end + sign * 10 ** rng.uniform(-7, 0, n))
+    with np.errstate(over="ignore"):
+        out = np.concatenate(x).astype(dtype)
+    return out[(out > lo) & (out < hi) & np.isfinite(out)]
+
+
+#: pairs of shapes: equal, both directions of broadcasting, 0-d, empty
+BINARY_SHAPES = [
+    ((5,), (5,)),
+    ((), ()),
+    ((2, 3), (3,)),
+    ((3,), (2, 3)),
+    ((2, 1), (1, 3)),
+    ((), (4,)),
+    ((4,), ()),
+    ((0,), (1,)),
+    ((2, 0), (2, 1)),
+    ((2, 1, 3), (4, 1)),
+]
+UNARY_SHAPES = [(5,), (), (2, 3), (0,), (2, 0, 3), (1,), (17,)]
+
+
+@dataclass
+class Case:
+    """One call of a primitive, and what other libraries say about it."""
+
+    name: str
+    operands: tuple[Any, ...]
+    params: dict[str, Any] = field(default_factory=dict)
+    numpy: Callable[..., Any] | None = None
+    reference: Callable[..., Any] | None = None
+    active: tuple[int, ...] | None = None  # operands that carry a derivative; by default all
+    smooth: bool = True  # differences may be taken here
+
+    def __str__(self) -> str:
+        shapes = " ".join(str(np.shape(x)).replace(" ", "") for x in self.operands)
+        params = ",".join(f"{k}={v}" for k, v in self.params.items())
+        return f"{self.name}[{shapes}]{params}"
+
+    @property
+    def varied(self) -> tuple[int, ...]:
+        return tuple(range(len(self.operands))) if self.active is None else self.active
+
+    def run(self, *xs: Any) -> Any:
+        """The primitive on these differentiated operands."""
+        return wg.apply(self.name, *self._filled(xs), **self.params)
+
+    def run_reference(self, *xs: Any) -> Any:
+        return (self.reference or reference(self.name))(*self._filled(xs), **self.params)
+
+    def run_numpy(self, *xs: Any) -> Any:
+        return (self.numpy or oracle(self.name))(*self._filled(xs), **self.params)
+
+    def point(self, dtype: Any = float) -> tuple[Any, ...]:
+        return tuple(np.asarray(self.operands[i], dtype) for i in self.varied)
+
+    def _filled(self, xs: tuple[Any, ...]) -> list[Any]:
+        operands = list(self.operands)
+        for i, x in zip(self.varied, xs, strict=True):
+            operands[i] = x
+        return operands
+
+
+def elementwise_cases(p: wg.Primitive) -> list[Case]:
+    rng = np.random.default_rng(len(p.name) * 7919 + p.arity)
+    shapes = [(s,) for s in UNARY_SHAPES] if p.arity == 1 else BINARY_SHAPES
+    return [Case(p.name, tuple(draw(rng, d, s) for d, s in zip(p.domain, t, strict=True))) for t in shapes]
+
+
+# ---- structured primitives ------------------------------------------------------------------------------------------
+
+_rng = np.random.default_rng(20)
+
+
+def _real(*shape: int) -> Any:
+    return draw(_rng, (-math.inf, math.inf), shape)
+
+
+def _distinct(*shape: int) -> Any:
+    """No two elements closer than 0.1: the largest stays the largest while differences are taken."""
+    n = int(np.prod(shape))
+    return (_rng.permutation(n) * 0.1 - 0.05 * n + 0.02).reshape(shape)
+
+
+def _slices(start, step, count, **_):
+    return tuple(slice(s, s + d * n if s + d * n >= 0 else None, d) for s, d, n in zip(start, step, count, strict=True))
+
+
+def _np_slice(x, *, shape, **where):
+    return x[_slices(**where)].reshape(shape)
+
+
+def _changed(x, index, v, add):
+    y = x.copy()
+    if add:
+        np.add.at(y, index, v)
+    else:
+        y[index] = v
+    return y
+
+
+def _lead(x, indices, lead):
+    """Positions in the flattened leading axes, as one index array for each of them."""
+    return tuple(np.unravel_index(np.asarray(indices), x.shape[:lead]))
+
+
+def _reductions(name, axes, shape=(2, 3, 4), **more):
+    numbers = _distinct if name in {"max", "min"} else _real
+    return [Case(name, (numbers(*shape),), {"axis": a, "keepdims": k}, **more) for a in axes for k in (False, True)]
+
+
+def _np_logsumexp(x, axis=None, keepdims=False):
+    return scipy.special.logsumexp(x, axis=axis, keepdims=keepdims)
+
+
+def _joined(function):
+    return lambda *xs, axis=0: function(xs, axis=axis)
+
+
+def _np_polygamma(x, n):
+    return scipy.special.polygamma(n, x)
+
+
+def _wr_polygamma(x, n):
+    return wr.apply("polygamma", x, n=n)
+
+
+def _np_cumsum(x, axis, reverse=False):
+    return np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
+
+
+def _wr_cumsum(x, axis, reverse=False):
+    n = wr.numpy
+    return n.flip(n.cumsum(n.flip(x, axis), axis), axis) if reverse else n.cumsum(x, axis)
+
+
+def _slice_cases():
+    rows = [
+        ((5, 3), (1, 0), (2, 1), (2, 3), (2, 3)),
+        ((5, 3), (4, 2), (-1, -2), (5, 2), (5, 2)),
+        ((5, 3), (2, 0), (1, 1), (1, 3), (3,)),
+        ((5, 3), (2, 1), (1, 1), (1, 1), ()),
+        ((4,), (0,), (1,), (4,), (1, 4, 1)),
+        ((4,), (2,), (1,), (0,), (0,)),
+    ]
+    for shape, start, step, count, out in rows:
+        params = {"start": start, "step": step, "count": count, "shape": out}
+        where = {"start": start, "step": step, "count": count}
+        index = _slices(**where)
+        x, v = _real(*shape), _real(*out)
+        yield Case(
+            "slice",
+            (x,),
+            params,
+            _np_slice,
+            lambda x, *, shape, index=index, **_: wr.numpy.reshape(wr.apply("getitem", x, index=index), shape),
+        )
+        for add in (False, True):
+            yield Case(
+                "slice_add" if add else "slice_update",
+                (x, v),
+                params,
+                lambda x, v, index=index, add=add, count=count, **_: _changed(x, index, v.reshape(count), add),
+                lambda x, v, index=index, add=add, count=count, **_: wr.apply(
+                    "index_add" if add else "index_update", x, wr.numpy.reshape(v, count), index=index
+                ),
+            )
+
+
+def _gather_cases():
+    rows = [
+        ((4, 3), [3, 0, 3], 1),  # repeated
+        ((4, 3), [[1, 2], [2, 0]], 1),
+        ((4, 3), [11, 0, 5, 0], 2),
+        ((4, 3), [], 1),
+        ((4,), 2, 1),
+    ]
+    for shape, indices, lead in rows:
+        indices = np.asarray(indices, np.int64)
+        x = _real(*shape)
+        index = _lead(x, indices, lead)
+        params = {"indices": indices, "lead": lead}
+        yield Case(
+            "gather",
+            (x,),
+            params,
+            lambda x, index=index, **_: x[index],
+            lambda x, index=index, **_: wr.apply("getitem", x, index=index),
+        )
+        v = _real(*indices.shape, *shape[lead:])
+        for add in (False, True):
+            yield Case(
+                "gather_add" if add else "gather_update",
+                (x, v),
+                params,
+                lambda x, v, index=index, add=add, **_: _changed(x, index, v, add),
+                lambda x, v, index=index, add=add, **_: wr.apply(
+                    "index_add" if add else "index_update", x, v, index=index
+                ),
+            )
+
+
+def _structured() -> list[Case]:
+    axes = (None, 1, (0, 2), (-1, 0, 1), ())
+    cases: list[Case] = []
+    for name in ("sum", "mean", "prod", "max", "min"):
+        cases += _reductions(name, axes)
+        cases += _reductions(name, (None,), ())
+        cases += _reductions(name, (1,), (0, 3))
+    cases += _reductions("sum", (0, None), (0, 3)) + _reductions("prod", (0, None), (0, 3))
+    cases += _reductions("logsumexp", axes, numpy=_np_logsumexp)
+    for name in ("any", "all"):
+        cases += _reductions(name, axes, active=())
+        cases.append(Case(name, (np.array([[0.0, 1.0], [np.nan, -0.0]]),), {"axis": 0}, active=()))
+    for name in ("argmax", "argmin"):
+        tied = np.array([[2.0, 2.0], [1.0, 3.0]])
+        cases += [
+            Case(name, (x,), {"axis": a, "keepdims": k}, active=())
+            for x in (_real(3, 4), tied)
+            for a in (None, 0, -1)
+            for k in (False, True)
+        ]
+    zeros = [np.array([2.0, 0.0, 3.0]), np.array([0.0, 2.0, 0.0]), np.array([[0.0, 1.5], [2.0, 3.0]])]
+    cases += [Case("prod", (x,), {"axis": a}) for x in zeros for a in (None, 0)]
+    cases += [
+        Case("polygamma", (draw(_rng, (0, math.inf), s),), {"n": n}, _np_polygamma, _wr_polygamma)
+        for s in ((), (3,), (0,), (2, 3))
+        for n in (1, 2, 4)
+    ]
+    cases += [
+        Case("cumsum", (_real(*s),), {"axis": a, "reverse": r}, _np_cumsum, _wr_cumsum)
+        for s, a in (((3, 4), 0), ((3, 4), -1), ((5,), 0), ((0, 2), 0))
+        for r in (False, True)
+    ]
+    cases += [
+        Case("softmax", (_real(*s),), {"axis": a}, scipy.special.softmax)
+        for s, a in (((3, 4), -1), ((3, 4), 0), ((5,), 0), ((2, 3, 2), 1))
+    ]
+    cases += [
+        Case("log_softmax", (_real(*s),), {"axis": a}, scipy.special.log_softmax)
+        for s, a in (((3, 4), -1), ((3, 4), 0), ((5,), 0), ((2, 3, 2), 1))
+    ]
+    ranks = [
+        ((3,), (3,)),
+        ((2, 3), (3,)),
+        ((3,), (3, 2)),
+        ((2, 3), (3, 4)),
+        ((5, 2, 3), (3, 4)),
+        ((2, 3), (5, 3, 4)),
+        ((1, 2, 3), (5, 3, 4)),
+        ((5, 2, 3), (3,)),
+        ((3,), (5, 3, 2)),
+        ((4, 1, 2, 3), (5, 3, 2)),
+        ((2, 0), (0, 3)),
+        ((0, 3), (3, 2)),
+        ((17, 33), (33, 9)),
+    ]
+    cases += [Case("matmul", (_real(*a), _real(*b))) for a, b in ranks]
+    cases += [
+        Case("reshape", (_real(*a),), {"shape": b}, lambda x, shape: x.reshape(shape))
+        for a, b in (((2, 6), (3, 4)), ((4,), (-1, 2)), ((), (1, 1)), ((0, 3), (3, 0)))
+    ]
+    cases += [
+        Case("transpose", (_real(*s),), {"axes": a})
+        for s, a in (((2, 3, 4), None), ((2, 3, 4), (2, 0, 1)), ((2, 3), (-1, 0)), ((), None))
+    ]
+    cases += [
+        Case("broadcast_to", (_real(*a),), {"shape": b})
+        for a, b in (((3, 1), (2, 3, 4)), ((), (2, 3)), ((1,), (0,)), ((3,), (3,)))
+    ]
+    cases += [Case("astype", (_real(3),), {"dtype": d}, lambda x, dtype: x.astype(dtype)) for d in (np.dtype(float),)]
+    cases += [
+        Case("astype", (_real(3),), {"dtype": np.dtype(d)}, lambda x, dtype: x.astype(dtype), active=())
+        for d in ("f4", "i4", "i8", "?")
+    ]
+    cases += [
+        Case("concatenate", tuple(_real(*s) for s in shapes), {"axis": a}, _joined(np.concatenate))
+        for shapes, a in ((((2, 3), (1, 3), (4, 3)), 0), (((2, 3), (2, 1)), -1), (((2,), (0,), (3,)), 0), (((2,),), 0))
+    ]
+    cases += [Case("stack", (_real(2, 3), _real(2, 3)), {"axis": a}, _joined(np.stack)) for a in (0, 1, -1)]
+    cases += [
+        Case("where", (c, _real(*a), _real(*b)), active=(1, 2))
+        for c, a, b in (
+            (np.array([True, False, True]), (2, 3), (3,)),
+            (np.array([[True], [False]]), (), (2, 3)),
+            (np.array(True), (2,), (2,)),
+        )
+    ]
+    cases += _slice_cases()
+    cases += _gather_cases()
+    return cases
+
+
+STRUCTURED: dict[str, list[Case]] = {}
+for _case in _structured():
+    STRUCTURED.setdefault(_case.name, []).append(_case)
+
+
+def cases(p: wg.Primitive) -> list[Case]:
+    """Every case of a primitive; empty if it is structured and has no row."""
+    return elementwise_cases(p) if p in ELEMENTWISE else STRUCTURED.get(p.name, [])
