@@ -444,7 +444,10 @@ def test_reports():
     f(np.ones(3))
     f(np.ones(3))
     assert "cos" in str(f)
-    assert "dead code" in f.explain()
+    assert "scalar code" in f.explain()
+    h = wg.compile(wg.grad(lambda x: np.sum(np.sin(x))))
+    h(np.ones(1000))
+    assert "dead code" in h.explain() and "fusion" in h.explain()
     s = f.stats()
     assert s["replays"] == 1
     assert s["programs"] == 1

@@ -262,7 +262,7 @@ std::string (*location_hook)() = nullptr;
 
 uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
   if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
-  steps.push_back({op, static_cast<uint32_t>(args.size()), n, like->dtype, like->shape, params, {}});
+  steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
   args.insert(args.end(), nodes, nodes + n);
   return static_cast<uint32_t>(steps.size() - 1);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ad/value.h"
+#include "ops/info.h"
 
 namespace wengert::ad {
 
@@ -158,12 +159,20 @@ struct Recorder : Trace {
   // kPositions: flat positions in an array of sizes params->dims[0], from one array of whole numbers for each axis.
   static constexpr int kInput = -1, kConstant = -2, kPositions = -3;
   struct Step {
-    int op;  // opcode, kInput or kConstant
-    uint32_t first_arg, nargs;
+    int op;  // opcode, kInput, kConstant or kPositions
     DType dtype;
+    uint32_t first, count;  // operands, in `args`
     Dims shape;
     ParamsRef params;
-    ArrayRef value;  // of inputs and constants
+    ArrayRef value;  // of constants
+    int64_t size() const { return shape.product(); }
+    bool is(OpCode code) const { return op == static_cast<int>(code); }
+    bool leaf() const { return op == kInput || op == kConstant; }
+    // Reads its positions from a last, additional operand.
+    bool looks_up() const {
+      return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 &&
+             static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity;
+    }
   };
   struct Question {
     uint32_t node;

@@ -15,12 +15,10 @@ uint32_t Graph::add_constant(const ArrayRef& value) {
   return i;
 }
 
-Graph graph_of(const ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
+Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
-  g.nodes.reserve(run.steps.size());
-  for (const ad::Recorder::Step& s : run.steps)
-    g.nodes.push_back({s.op, s.dtype, s.first_arg, s.nargs, s.shape, s.params, s.op == kConstant ? s.value : ArrayRef()});
-  g.args = run.args;
+  g.nodes = std::move(run.steps);
+  g.args = std::move(run.args);
   g.inputs = inputs;
   g.outputs = outputs;
   for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
@@ -69,11 +67,13 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
   note("dead code", r);
   static constexpr Rule algebra[] = {fold_constants, simplify};
   for (int round = 0; round < 2; ++round) {
+    const size_t at_start = operations(r);
     r = rewritten(r, algebra);
     r = without_dead_code(r);
     note("constants and algebra", r);
     r = without_repeats(r);
     note("common subexpressions", r);
+    if (operations(r) == at_start) break;
   }
   return without_dead_code(r);
 }
