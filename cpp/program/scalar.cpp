@@ -48,6 +48,24 @@ class Expansion {
     if (static_cast<double>(made) > kMostExpansion * static_cast<double>(arrays) + 64) throw GiveUp{};
   }
 
+  // Is it worth it? Nanoseconds, roughly: of the instructions, and of the same program over arrays.
+  bool pays(const ScalarCode& code) const {
+    constexpr double kInstruction = 1.1, kCall = 4, kFusedOp = 7, kElement = 0.25, kStep = 35, kReplay = 150;
+    double own = 0, arrays = kReplay;
+    for (const ScalarInstruction& i : code.code) {
+      const auto op = i.op_and_target & 0xff;
+      own += op == op_call1 || op == op_call2 ? kCall + kInstruction : kInstruction;
+    }
+    for (const Node& n : g_.nodes) {
+      if (n.leaf() || n.is(code_of<ops::Reshape>) || n.is(code_of<ops::Transpose>) || n.is(code_of<ops::Slice>) ||
+          n.is(code_of<ops::BroadcastTo>))
+        continue;
+      const bool fused = ops::info(static_cast<OpCode>(n.op)).elementwise || n.is(code_of<ops::Where>);
+      arrays += (fused ? kFusedOp : kStep) + kElement * static_cast<double>(n.size());
+    }
+    return own < arrays;
+  }
+
   ScalarCode finish();
 
  private:
@@ -600,7 +618,9 @@ std::optional<ScalarCode> scalar_code(const Graph& g) {
   try {
     Expansion e(g);
     e.run();
-    return e.finish();
+    ScalarCode code = e.finish();
+    if (!e.pays(code)) return {};
+    return code;
   } catch (const GiveUp&) {
     return {};
   }
