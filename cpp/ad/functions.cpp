@@ -32,6 +32,12 @@ Value select(const Value& c, double a, double b, const Value& like) {
   return apply_where(c, Value(core::scalar(a, like.dtype())), Value(core::scalar(b, like.dtype())));
 }
 
+Value polygamma(int64_t n, const Value& x) {
+  ParamsRef p(new Params);
+  p->number = n;
+  return call(code_of<ops::Polygamma>, x, p);
+}
+
 Value sum(const Value& x, const Dims& axes, bool keepdims) { return call(code_of<ops::Sum>, x, params_of(axes, keepdims)); }
 Value mean(const Value& x, const Dims& axes, bool keepdims) {
   return call(code_of<ops::Mean>, x, params_of(axes, keepdims));

@@ -18,6 +18,7 @@ WG_UNARY(sinh, Sinh)
 WG_UNARY(cosh, Cosh)
 WG_UNARY(sigmoid, Sigmoid)
 WG_UNARY(erfc, Erfc)
+WG_UNARY(digamma, Digamma)
 WG_UNARY(floor, Floor)
 WG_UNARY(operator-, Negative)
 #undef WG_UNARY
@@ -40,6 +41,8 @@ inline Value select(const Value& c, const Value& a, const Value& b) { return app
 // Two constants of the element type of `like`.
 Value select(const Value& c, double a, double b, const Value& like);
 
+Value polygamma(int64_t n, const Value& x);
+inline Value trigamma(const Value& x) { return polygamma(1, x); }
 Value sum(const Value& x, const Dims& axes, bool keepdims);
 Value mean(const Value& x, const Dims& axes, bool keepdims);
 Value prod(const Value& x, const Dims& axes, bool keepdims);

@@ -80,10 +80,47 @@ class ReverseLevel : public Level {
     for (const Value& v : cts) r.append(v ? wrapped(v) : py::object(py::none()));
     return r;
   }
+  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None where
+  // there is no dependence.
+  py::list rows(const py::object& y) {
+    const Value v = require_value(y.ptr(), "jacrev");
+    const int64_t n = owns(v) ? v.array->size : 0;
+    std::vector<std::vector<Value>> of_input(inputs_.size());
+    for (int64_t i = 0; i < n; ++i) {
+      ArrayRef seed = core::zeros(v.dtype(), v.shape());
+      core::dispatch(v.dtype(), [&](auto tag) { seed->template as<typename decltype(tag)::type>()[i] = 1; });
+      std::vector<Value> cts = ad::sweep(reverse().tape, {{v.node, Value(std::move(seed))}}, inputs_, true);
+      for (size_t k = 0; k < cts.size(); ++k) of_input[k].push_back(std::move(cts[k]));
+    }
+    py::list r;
+    for (size_t k = 0; k < inputs_.size(); ++k) r.append(stacked(of_input[k], inputs_[k]));
+    return r;
+  }
   int64_t nodes() const { return reverse().tape.size(); }
   int64_t bytes() const { return reverse().tape.bytes(); }
 
  private:
+  py::object stacked(std::vector<Value>& rows, uint32_t input) const {
+    bool none = true, plain = true;
+    for (const Value& v : rows) {
+      none &= !v;
+      plain &= !v || v.plain();
+    }
+    if (none) return py::none();
+    const Dims& shape = reverse().tape.shape(input);
+    const DType t = reverse().tape.node(input).dtype;
+    const auto n = static_cast<int64_t>(rows.size());
+    if (!plain) {
+      for (Value& v : rows)
+        if (!v) v = ad::zeros(shape, t);
+      return wrapped(ad::stack(rows, Dims{-shape.size() - 1}));
+    }
+    ArrayRef block = core::zeros(t, core::concat(Dims{n}, shape));
+    const int64_t bytes = n ? block->bytes() / n : 0;
+    for (int64_t i = 0; i < n; ++i)
+      if (rows[static_cast<size_t>(i)]) core::copy_into(*rows[static_cast<size_t>(i)].array, block->data + i * bytes);
+    return wrapped(Value(std::move(block)));
+  }
   std::vector<uint32_t> inputs_;
 };
 
@@ -220,7 +257,7 @@ class TopLevel {
     return wrapped(v);
   }
   // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
-  py::list record(const py::sequence& operands, const py::sequence& results, const py::function& backward) const {
+  py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
     std::vector<Value> args;
     for (const auto& x : operands) args.push_back(require_value(x.ptr(), "custom_vjp"));
     core::Ref<ad::CustomCall> call(new ad::CustomCall);
@@ -302,6 +339,7 @@ void bind_ad(py::module_& m) {
       .def(py::init<>())
       .def("input", &ReverseLevel::input)
       .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
+      .def("rows", &ReverseLevel::rows)
       .def_property_readonly("nodes", &ReverseLevel::nodes)
       .def_property_readonly("bytes", &ReverseLevel::bytes);
   py::class_<DualLevel, Level>(m, "DualLevel")

@@ -300,6 +300,24 @@ struct Gelu : UnaryBase {
   }
 };
 
+struct Lgamma : UnaryBase {
+  static constexpr std::string_view name = "lgamma", doc = "The logarithm of the absolute value of the gamma function.";
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 4;
+  static constexpr Interval domain[] = {kPositive};
+  template <class V> WG_OP V value(V x) { return lgamma(x); }
+  template <class X> WG_OP X slope(X x, X) { return digamma(x); }
+};
+
+struct Digamma : UnaryBase {
+  static constexpr std::string_view name = "digamma", doc = "The derivative of lgamma.";
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 4;
+  static constexpr Interval domain[] = {kPositive};
+  template <class V> WG_OP V value(V x) { return digamma(x); }
+  template <class X> WG_OP X slope(X x, X) { return trigamma(x); }
+};
+
 struct Floor : UnaryBase {
   static constexpr std::string_view name = "floor", doc = "The largest integer not above x, as a float.";
   static constexpr bool differentiable = false;

@@ -6,6 +6,7 @@
 #include "ops/nn.h"
 #include "ops/reduce.h"
 #include "ops/shaping.h"
+#include "ops/special.h"
 
 namespace wengert::ops {
 
@@ -28,13 +29,13 @@ using Primitives = List<
     // elementwise, one operand
     Negative, Absolute, Sign, Sqrt, Rsqrt, Cbrt, Square, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos,
     Tan, Arcsin, Arccos, Arctan, Sinh, Cosh, Tanh, Arcsinh, Arccosh, Arctanh, Sigmoid, LogSigmoid, Softplus, Relu, Erf,
-    Erfc, Gelu, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
+    Erfc, Gelu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
     // elementwise, two operands
     Add, Subtract, Multiply, Scale, Divide, Power, Maximum, Minimum, MaximumOfConstant, MinimumOfConstant, Arctan2, Hypot,
     Logaddexp, FloorDivide, Remainder, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd, LogicalOr,
     LogicalXor,
     // structured
-    Where, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax, Matmul, Reshape,
+    Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax, Matmul, Reshape,
     Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather, GatherUpdate, GatherAdd>;
 
 using OpCode = uint16_t;

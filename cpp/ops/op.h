@@ -67,9 +67,9 @@ concept Described = requires {
 };
 
 template <class Op>
-concept Unary = Described<Op> && Op::kind == Kind::elementwise && Op::arity == 1;
+concept Unary = Described<Op> && Op::arity == 1 && requires { Op::lanes; };
 template <class Op>
-concept Binary = Described<Op> && Op::kind == Kind::elementwise && Op::arity == 2;
+concept Binary = Described<Op> && Op::arity == 2 && requires { Op::lanes; };
 template <class Op>
 concept Structured = Described<Op> && !Unary<Op> && !Binary<Op>;
 
@@ -79,6 +79,7 @@ concept FusedSweep = requires(const ArrayRef& a, const Params& p) { Op::sweep(a,
 
 // Defaults; a struct overrides what differs.
 struct UnaryBase {
+  static constexpr bool lanes = true;  // value runs on SIMD lanes
   static constexpr Kind kind = Kind::elementwise;
   static constexpr int arity = 1;
   static constexpr Types types = Types::floats;
@@ -88,6 +89,7 @@ struct UnaryBase {
   static constexpr Interval domain[] = {kAllReals};
 };
 struct BinaryBase {
+  static constexpr bool lanes = true;
   static constexpr Kind kind = Kind::elementwise;
   static constexpr int arity = 2;
   static constexpr Types types = Types::floats;

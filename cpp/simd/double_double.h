@@ -104,8 +104,7 @@ WG_INLINE Vec<T, N> scale(Vec<T, N> x, Vec<T, N> n) {
 // x between lo and hi; a NaN stays.
 template <class V>
 WG_INLINE V clamp(V x, V lo, V hi) {
-  x = select(x < lo, lo, x);
-  return select(x > hi, hi, x);
+  return smaller(hi, larger(lo, x));
 }
 
 // f computed in double for lanes of float, each half at a time: exact to half an ulp and a little.

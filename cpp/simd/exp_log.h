@@ -104,7 +104,7 @@ WG_INLINE LogParts<Vec<T, N>> log_parts_any(Vec<T, N> x) {
 template <class T, int N>
 WG_INLINE Pair<Vec<T, N>> log_rest(Vec<T, N> f) {
   const Vec<T, N> s = f / (f + T(2)), z = s * s;
-  return {s * (f - z * poly<LogPoly<T>>(z)), s};
+  return {s * fma(-z, poly<LogPoly<T>>(z), f), s};
 }
 // k ln2 + log(1 + f + tail), |tail| at most an ulp of 1 + f.
 template <class T, int N>
@@ -125,10 +125,13 @@ WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N> y) {
 template <class T, int N>
 WG_INLINE Vec<T, N> log(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const auto p = log_parts_any(x);
-  const V f = p.m - T(1);
-  const V y = p.k * Ln2<T>::hi - ((log_rest(f).hi - p.k * Ln2<T>::lo) - f);
-  return log_special(x, y);
+  const auto of = [](LogParts<V> p) __attribute__((always_inline)) {
+    const V f = p.m - T(1);
+    return fma(p.k, V(Ln2<T>::hi), f - fma(p.k, V(-Ln2<T>::lo), log_rest(f).hi));
+  };
+  const auto plain = (x >= Format<T>::tiny) & (x < Format<T>::inf);
+  if (__builtin_expect(all(plain), 1)) return of(log_parts(x));
+  return log_special(x, of(log_parts_any(x)));
 }
 
 // log(1 + h + l).

@@ -12,13 +12,15 @@ struct Register {
   static constexpr bool exists = false;
 };
 
-#define WG_X86_REGISTER(T, BYTES, R, SQRT, FMA, ROUND)                                       \
+#define WG_X86_REGISTER(T, BYTES, R, SQRT, FMA, ROUND, MAX, MIN)                             \
   template <>                                                                                \
   struct Register<T, BYTES> {                                                                \
     static constexpr bool exists = true;                                                     \
     using type = R;                                                                          \
     static WG_INLINE R sqrt(R a) { return SQRT(a); }                                         \
     static WG_INLINE R fma(R a, R b, R c) { return FMA(a, b, c); }                           \
+    static WG_INLINE R larger(R a, R b) { return MAX(a, b); }                                \
+    static WG_INLINE R smaller(R a, R b) { return MIN(a, b); }                               \
     template <int Mode>                                                                      \
     static WG_INLINE R round(R a) {                                                          \
       return ROUND(a, Mode | 8); /* 8: raise no inexact exception */                         \
@@ -26,18 +28,22 @@ struct Register {
   };
 
 #if defined(__AVX512F__)
-WG_X86_REGISTER(double, 64, __m512d, _mm512_sqrt_pd, _mm512_fmadd_pd, _mm512_roundscale_pd)
-WG_X86_REGISTER(float, 64, __m512, _mm512_sqrt_ps, _mm512_fmadd_ps, _mm512_roundscale_ps)
+WG_X86_REGISTER(double, 64, __m512d, _mm512_sqrt_pd, _mm512_fmadd_pd, _mm512_roundscale_pd,
+                _mm512_max_pd, _mm512_min_pd)
+WG_X86_REGISTER(float, 64, __m512, _mm512_sqrt_ps, _mm512_fmadd_ps, _mm512_roundscale_ps,
+                _mm512_max_ps, _mm512_min_ps)
 #endif
 #if defined(__AVX2__) && defined(__FMA__)
-WG_X86_REGISTER(double, 32, __m256d, _mm256_sqrt_pd, _mm256_fmadd_pd, _mm256_round_pd)
-WG_X86_REGISTER(float, 32, __m256, _mm256_sqrt_ps, _mm256_fmadd_ps, _mm256_round_ps)
-WG_X86_REGISTER(double, 16, __m128d, _mm_sqrt_pd, _mm_fmadd_pd, _mm_round_pd)
-WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, _mm_fmadd_ps, _mm_round_ps)
+WG_X86_REGISTER(double, 32, __m256d, _mm256_sqrt_pd, _mm256_fmadd_pd, _mm256_round_pd, _mm256_max_pd,
+                _mm256_min_pd)
+WG_X86_REGISTER(float, 32, __m256, _mm256_sqrt_ps, _mm256_fmadd_ps, _mm256_round_ps, _mm256_max_ps,
+                _mm256_min_ps)
+WG_X86_REGISTER(double, 16, __m128d, _mm_sqrt_pd, _mm_fmadd_pd, _mm_round_pd, _mm_max_pd, _mm_min_pd)
+WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, _mm_fmadd_ps, _mm_round_ps, _mm_max_ps, _mm_min_ps)
 #elif defined(__SSE4_1__)
 #define WG_MUL_ADD(a, b, c) ((a) * (b) + (c))
-WG_X86_REGISTER(double, 16, __m128d, _mm_sqrt_pd, WG_MUL_ADD, _mm_round_pd)
-WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, WG_MUL_ADD, _mm_round_ps)
+WG_X86_REGISTER(double, 16, __m128d, _mm_sqrt_pd, WG_MUL_ADD, _mm_round_pd, _mm_max_pd, _mm_min_pd)
+WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, WG_MUL_ADD, _mm_round_ps, _mm_max_ps, _mm_min_ps)
 #undef WG_MUL_ADD
 #endif
 #undef WG_X86_REGISTER
@@ -50,6 +56,8 @@ WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, WG_MUL_ADD, _mm_round_ps)
     using type = R;                                                                          \
     static WG_INLINE R sqrt(R a) { return vsqrtq_##SUFFIX(a); }                              \
     static WG_INLINE R fma(R a, R b, R c) { return vfmaq_##SUFFIX(c, a, b); }                \
+    static WG_INLINE R larger(R a, R b) { return vbslq_##SUFFIX(vcgtq_##SUFFIX(a, b), a, b); } \
+    static WG_INLINE R smaller(R a, R b) { return vbslq_##SUFFIX(vcltq_##SUFFIX(a, b), a, b); } \
     template <int Mode>                                                                      \
     static WG_INLINE R round(R a) {                                                          \
       if constexpr (Mode == nearest) return vrndnq_##SUFFIX(a);                              \

@@ -66,63 +66,82 @@ struct Reduced {
   V k, r, lo;
 };
 
-// The lanes above angle_limit, if any, reduced one by one; the others stay as they are.
+// The lanes above angle_limit, if any, reduced one by one; the others stay as they are. `parity` 0 or 1 asks for an even
+// or odd k and |r| <= pi/2, -1 for any k and |r| <= pi/4.
 template <int N>
-WG_INLINE void replace_huge(Vec<double, N> x, Vec<double, N>& k, Vec<double, N>& r, Vec<double, N>* lo = nullptr) {
+WG_INLINE void replace_huge(Vec<double, N> x, Reduced<Vec<double, N>>& out, int parity) {
   using V = Vec<double, N>;
   const auto huge = abs(x) > angle_limit;
   if (__builtin_expect(!any(huge), 1)) return;
   double xs[N], ks[N], rs[N], ls[N];
   x.store(xs);
-  k.store(ks);
-  r.store(rs);
-  if (lo) lo->store(ls);
+  out.k.store(ks);
+  out.r.store(rs);
+  out.lo.store(ls);
   for (int i = 0; i < N; ++i) {
     if (!(__builtin_fabs(xs[i]) > angle_limit)) continue;
-    const ReducedAngle s = reduce_huge(xs[i]);
+    ReducedAngle s = reduce_huge(xs[i]);
+    if (parity >= 0 && (int(s.k) & 1) != parity) {
+      const double side = s.r < 0 ? -1 : 1;
+      using V1 = Vec<double, 1>;
+      const auto r = two_sum(V1(s.r), V1(-side * half_pi_hi));
+      s = {s.k + side, r.hi.v, r.lo.v + (s.lo - side * half_pi_lo)};
+    }
     ks[i] = s.k;
     rs[i] = s.r;
     ls[i] = s.lo;
   }
-  k = V::load(ks);
-  r = V::load(rs);
-  if (lo) *lo = V::load(ls);
+  out = {V::load(ks), V::load(rs), V::load(ls)};
 }
 
+// x = k pi/2 + r for the given integral k.
 template <int N>
-WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
-  using V = Vec<double, N>;
-  const V k = rint(x * 0.63661977236758134308);
-  const V a = x - k * half_pi_1;
-  const auto b = two_sum(a, -(k * half_pi_2));
+WG_INLINE Reduced<Vec<double, N>> subtract_half_turns(Vec<double, N> x, Vec<double, N> k) {
+  const auto b = two_sum(x - k * half_pi_1, -(k * half_pi_2));
   const auto c = two_sum(b.hi, -(k * half_pi_3));
   const auto r = two_sum(c.hi, (c.lo + b.lo) - k * half_pi_4);
-  Reduced<V> out{k, r.hi, r.lo};
-  replace_huge(x, out.k, out.r, &out.lo);
+  return {k, r.hi, r.lo};
+}
+template <int N>
+WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
+  auto out = subtract_half_turns(x, rint(x * 0.63661977236758134308));
+  replace_huge(x, out, -1);
   return out;
 }
 
-// float: the reduction in double leaves r exact to half an ulp.
-template <int N>
-WG_INLINE Reduced<Vec<float, N>> reduce_angle(Vec<float, N> x) {
+// float: with an even (Odd 0) or odd k, |r| <= pi/2; then sin alone, or cos alone, is the sine of r up to its sign. The
+// subtraction in double leaves r exact to half an ulp.
+template <int Odd, int N>
+WG_INLINE Reduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
   using V = Vec<float, N>;
   if constexpr (N > lanes<double> && N > 1) {
-    const auto a = reduce_angle(half<0>(x)), b = reduce_angle(half<1>(x));
+    const auto a = reduce_to_sine<Odd>(half<0>(x)), b = reduce_to_sine<Odd>(half<1>(x));
     return {join(a.k, b.k), join(a.r, b.r), V(0)};
   } else {
     using D = Vec<double, N>;
-    const D d = convert<double>(x);
-    D k = rint(d * 0.63661977236758134308);
-    D r = (d - k * half_pi_1) - k * (half_pi_2 + half_pi_3);
-    replace_huge(d, k, r);
-    return {convert<float>(k), convert<float>(r), V(0)};
+    const D d = convert<double>(x), turns = d * 0.31830988618379067154;
+    const D k = Odd ? 2 * rint(turns - 0.5) + 1 : 2 * rint(turns);
+    Reduced<D> out{k, fma(k, D(-(half_pi_2 + half_pi_3)), fma(k, D(-half_pi_1), d)), D(0)};
+    replace_huge(d, out, Odd);
+    return {convert<float>(out.k), convert<float>(out.r), V(0)};
   }
+}
+
+// The sine of r, |r| <= pi/2, with the sign of sin(k pi/2 + r), k even.
+template <int N>
+WG_INLINE Vec<float, N> sine_of_even(Vec<float, N> k, Vec<float, N> r) {
+  using V = Vec<float, N>;
+  using I = IntVec<float, N>;
+  const auto z = two_prod(r, r);
+  const V p = fma(z.hi, poly<WideSinPoly<float>>(z.hi), V(-0.16666667163372039794921875f));
+  const V y = fma(r, fma(z.hi, p, z.lo * p), r);
+  const I q = to_bits(k + Format<float>::shifter);
+  return from_bits<float, N>(to_bits(y) ^ ((q & I(2)) << 30));
 }
 
 template <class T, int N>
 WG_INLINE Vec<T, N> sin_kernel(Vec<T, N> r, Vec<T, N> lo) {
   const Vec<T, N> z = r * r;
-  if constexpr (sizeof(T) == 4) return fma(r * z, poly<SinPoly<T>>(z), r);
   return r + fma(r * z, poly<SinPoly<T>>(z), lo * (1 - z * T(0.5)));
 }
 template <class T, int N>
@@ -144,13 +163,23 @@ WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, Vec<T, N> lo) {
 
 template <class T, int N>
 WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
-  const auto a = reduce_angle(x);
-  return select(abs(x) < T(sizeof(T) == 8 ? 0x1p-28 : 0x1p-13), x, sin_of(a.k, a.r, a.lo));
+  if constexpr (sizeof(T) == 4) {
+    const auto a = reduce_to_sine<0>(x);
+    return select(abs(x) < 0x1p-13f, x, sine_of_even(a.k, a.r));
+  } else {
+    const auto a = reduce_angle(x);
+    return select(abs(x) < 0x1p-28, x, sin_of(a.k, a.r, a.lo));
+  }
 }
 template <class T, int N>
 WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
-  const auto a = reduce_angle(x);
-  return sin_of(a.k + T(1), a.r, a.lo);
+  if constexpr (sizeof(T) == 4) {
+    const auto a = reduce_to_sine<1>(x);
+    return sine_of_even(a.k + 1, a.r);
+  } else {
+    const auto a = reduce_angle(x);
+    return sin_of(a.k + 1, a.r, a.lo);
+  }
 }
 template <class T, int N>
 WG_INLINE Vec<T, N> tan(Vec<T, N> x) {

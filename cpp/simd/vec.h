@@ -233,14 +233,14 @@ struct Vec {
   // NumPy's maximum and minimum: a NaN in either operand is the result.
   friend WG_INLINE Vec max(Vec a, Vec b) {
     if constexpr (std::is_floating_point_v<T>) {
-      return select((a > b) | (a != a), a, b);
+      return select(a != a, a, larger(a, b));
     } else {
       return select(a > b, a, b);
     }
   }
   friend WG_INLINE Vec min(Vec a, Vec b) {
     if constexpr (std::is_floating_point_v<T>) {
-      return select((a < b) | (a != a), a, b);
+      return select(a != a, a, smaller(a, b));
     } else {
       return select(a < b, a, b);
     }
@@ -385,6 +385,28 @@ WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, Vec<T, N> c) {
 template <class T, int N>
 WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, std::type_identity_t<T> c) {
   return fma(a, Vec<T, N>(b), Vec<T, N>(c));
+}
+
+// a > b ? a : b and a < b ? a : b in one instruction; b where either is NaN.
+template <class T, int N>
+WG_INLINE Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) {
+  using R = RegisterFor<T, N>;
+  if constexpr (R::exists) {
+    using M = typename R::type;
+    return Vec<T, N>::from_raw(Raw<T, N>(R::larger(M(a.v), M(b.v))));
+  } else {
+    return select(a > b, a, b);
+  }
+}
+template <class T, int N>
+WG_INLINE Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) {
+  using R = RegisterFor<T, N>;
+  if constexpr (R::exists) {
+    using M = typename R::type;
+    return Vec<T, N>::from_raw(Raw<T, N>(R::smaller(M(a.v), M(b.v))));
+  } else {
+    return select(a < b, a, b);
+  }
 }
 
 template <class T, int N>

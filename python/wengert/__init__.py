@@ -10,24 +10,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import _array, _core
+from . import _array
 from ._array import no_grad
 from ._core import Array, array, asarray
+from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
 from .registry import Primitive, apply, primitives
-from .transforms import (
-    elementwise_grad,
-    grad,
-    hessian,
-    hvp,
-    jacfwd,
-    jacobian,
-    jacrev,
-    jvp,
-    linearize,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-)
+from .transforms import elementwise_grad, grad, jvp, linearize, stop_gradient, value_and_grad, vjp
 
 __version__ = "0.1.0"
 

@@ -38,10 +38,27 @@ def _namespace(_array: Any, *, api_version: str | None = None) -> Any:
 
 
 # Methods of ndarray that are functions of the mirror under the same name.
-_METHODS = (
-    "argsort clip cumprod cumsum diagonal dot nonzero ptp ravel repeat round searchsorted sort squeeze std swapaxes "
-    "take trace var"
-).split()
+_METHODS = [
+    "argsort",
+    "clip",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "nonzero",
+    "ptp",
+    "ravel",
+    "repeat",
+    "round",
+    "searchsorted",
+    "sort",
+    "squeeze",
+    "std",
+    "swapaxes",
+    "take",
+    "trace",
+    "var",
+]
 
 
 def _method(name: str) -> Any:

@@ -220,6 +220,7 @@ class ReverseLevel(Level):
     def input(self, arg0: Any) -> Any: ...
     @property
     def nodes(self) -> Any: ...
+    def rows(self, arg0: Any) -> list[Any]: ...
     def sweep(self, outputs: collections.abc.Sequence[Any], cotangents: collections.abc.Sequence[Any], keep: bool = False) -> list[Any]: ...
 
 class TopLevel:
@@ -227,7 +228,7 @@ class TopLevel:
     def kind(self) -> str: ...
     def lift(self, arg0: Any, arg1: Any) -> Any: ...
     def primal(self, arg0: Any) -> Any: ...
-    def record(self, arg0: collections.abc.Sequence[Any], arg1: collections.abc.Sequence[Any], arg2: collections.abc.Callable[Any]) -> list[Any]: ...
+    def record(self, arg0: collections.abc.Sequence[Any], arg1: collections.abc.Sequence[Any], arg2: Any) -> list[Any]: ...
     def tangent(self, arg0: Any) -> Any: ...
     @property
     def tangents(self) -> Any: ...
@@ -310,6 +311,9 @@ class ops:
     def cumsum(x: ArrayLike, axis: int | None, reverse: bool = ...) -> Array:
         """The running sum along an axis; reverse=True runs from the end."""
     @staticmethod
+    def digamma(x: ArrayLike, /) -> Array:
+        """The derivative of lgamma."""
+    @staticmethod
     def divide(a: ArrayLike, b: ArrayLike, /) -> Array:
         """The quotient a / b."""
     @staticmethod
@@ -385,6 +389,9 @@ class ops:
     def less_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a <= b, elementwise."""
     @staticmethod
+    def lgamma(x: ArrayLike, /) -> Array:
+        """The logarithm of the absolute value of the gamma function."""
+    @staticmethod
     def log(x: ArrayLike, /) -> Array:
         """The natural logarithm."""
     @staticmethod
@@ -453,6 +460,9 @@ class ops:
     @staticmethod
     def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a != b, elementwise."""
+    @staticmethod
+    def polygamma(x: ArrayLike, n: int) -> Array:
+        """The n-th derivative of digamma (n >= 1), elementwise; x above -10**5."""
     @staticmethod
     def power(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a to the power b; x**0 has derivative 0, 0**y slope 0 in y."""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from . import _core
 from ._core import Array
-from .transforms import _zeros_like, vjp
+from .arguments import zeros_like
+from .transforms import vjp
 from .tree import is_leaf, tree_flatten, tree_unflatten
 
 Function = Callable[..., Any]
@@ -85,7 +86,7 @@ def _transposed(linear: Function, zeros: Sequence[Any], cotangents: Sequence[Any
         level.close()
     pairs = [(y, c) for y, c in zip(out, cotangents, strict=True) if isinstance(y, Array) and c is not None]
     results = level.sweep([y for y, _ in pairs], [c for _, c in pairs])
-    return [_zeros_like(z) if r is None else r for r, z in zip(results, zeros, strict=True)]
+    return [zeros_like(z) if r is None else r for r, z in zip(results, zeros, strict=True)]
 
 
 def _each_tangent(level: Any, push: Function, tangents: list[Any]) -> list[Any]:
@@ -118,9 +119,14 @@ def _flat_cotangents(grads: Any, layout: _Layout, name: str) -> list[Any]:
 
 
 class _Custom:
+    __name__: str
+
     def __init__(self, f: Function):
         self.f = f
-        functools.update_wrapper(self, f)
+        functools.update_wrapper(cast("Function", self), f)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
@@ -138,9 +144,9 @@ class _Custom:
 class custom_vjp(_Custom):
     """Decorator: a function with its own reverse rule, as in JAX.
 
-    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple with
-    one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear in the
-    cotangent.
+    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple
+    with one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear
+    in the cotangent.
 
     >>> import wengert as wg
     >>> @wg.custom_vjp
@@ -236,8 +242,8 @@ class custom_jvp(_Custom):
 def checkpoint(f: Function) -> Function:
     """``f`` with recomputation: reverse mode keeps only the arguments and runs ``f`` again during the sweep.
 
-    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not changed:
-    it stores nothing anyway.
+    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not
+    changed: it stores nothing anyway.
 
     >>> import wengert as wg
     >>> wg.grad(wg.checkpoint(lambda x: wg.numpy.sin(x) ** 2))(0.0)

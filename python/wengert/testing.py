@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .transforms import _Inputs, _like, jvp, vjp
+from .arguments import Inputs, like
+from .transforms import jvp, vjp
 from .tree import tree_flatten, tree_unflatten
 
 Function = Callable[..., Any]
@@ -38,7 +39,7 @@ def numerical_gradient(f: Function, argnums: int | Sequence[int] = 0, step: floa
     """
 
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        inputs = _Inputs("numerical_gradient", args, argnums)
+        inputs = Inputs("numerical_gradient", args, argnums)
         leaves = [np.array(_real(x)) for x in inputs.leaves]
         out = []
         for k, x in enumerate(leaves):
@@ -52,7 +53,7 @@ def numerical_gradient(f: Function, argnums: int | Sequence[int] = 0, step: floa
                     moved[k][i] += sign * h
                     value.append((float(inputs.call(f, [_core.array(v) for v in moved], kwargs)), float(moved[k][i])))
                 g[i] = (value[0][0] - value[1][0]) / (value[0][1] - value[1][1])
-            out.append(_like(_core.array(g), inputs.leaves[k]))
+            out.append(like(_core.array(g), inputs.leaves[k]))
         return inputs.gather(out)
 
     return gradient
@@ -70,11 +71,11 @@ def check_grads(
     """Raises AssertionError unless the derivatives of ``f`` at ``args`` are right, up to ``order``.
 
     Forward mode is compared with central differences along a random direction, reverse mode with forward mode through
-    ``<w, J v> == <J' w, v>`` (with the differences, if ``modes`` is only ``("rev",)``); both are applied to themselves
-    for higher orders. NaN counts as wrong. ``args`` are trees of floating point arrays. The differences are
-    extrapolated and estimate their own error, which by default is what may be missing (and 1e-9 of the largest element,
-    1e-4 in float32): enough to tell a float64 derivative from one computed in float32. With ``atol`` or ``rtol`` given,
-    those are allowed instead.
+    ``<w, J v> == <J' w, v>`` (with the differences, if ``modes`` is only ``("rev",)``); both are applied to
+    themselves for higher orders. NaN counts as wrong. ``args`` are trees of floating point arrays. The differences
+    are extrapolated and estimate their own error, which by default is what may be missing (and 1e-9 of the largest
+    element, 1e-4 in float32): enough to tell a float64 derivative from one computed in float32. With ``atol`` or
+    ``rtol`` given, those are allowed instead.
 
     >>> import numpy as np, wengert as wg
     >>> wg.check_grads(lambda x: np.sum(np.sin(x)), (np.array([0.5, 1.0]),))

@@ -1,0 +1,24 @@
+// Special functions beyond the elementwise kernels.
+#pragma once
+#include "ops/op.h"
+
+namespace wengert::ops {
+
+inline constexpr Param kPolygammaParams[] = {{"n", ParamKind::integer}};
+
+// The derivatives of digamma, of every order: what makes lgamma differentiable as often as one likes.
+struct Polygamma : StructuredBase {
+  static constexpr std::string_view name = "polygamma",
+                                    doc = "The n-th derivative of digamma (n >= 1), elementwise; x above -10**5.";
+  static constexpr Kind kind = Kind::elementwise;
+  static constexpr Types types = Types::floats;
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 64;  // the sum over shifts adds up rounding errors
+  static constexpr Interval domain[] = {kPositive};
+  static constexpr std::span<const Param> params = kPolygammaParams;
+  static ArrayRef value(Args a, const Params& p);
+  template <class R> static auto jvp(R& r) { return scale(r.t(0), polygamma(r.p().number + 1, r.arg(0))); }
+  template <class R> static void vjp(R& r) { r.give(0, scale(r.g(), polygamma(r.p().number + 1, r.arg(0)))); }
+};
+
+}  // namespace wengert::ops

@@ -1,0 +1,179 @@
+"""Arguments and results of transforms: which leaves are differentiated, and in what form derivatives go back.
+
+What goes in comes out: derivatives of a Python float are floats, of an ``ndarray`` ndarrays, of an ``Array`` Arrays,
+of a tree the same tree.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from ._core import Array
+from .tree import is_leaf, tree_flatten, tree_unflatten
+
+Function = Callable[..., Any]
+
+
+def check_leaf(x: Any, where: str) -> Any:
+    """A leaf that can be differentiated, or an error that names the argument."""
+    if type(x) is float:
+        return x
+    if isinstance(x, (Array, np.ndarray, np.generic)):  # before float: np.float64 is one, and stays what it is
+        dtype = x.dtype
+    elif isinstance(x, bool):
+        raise TypeError(f"{where} is a bool, which has no derivative; pass a float, or leave it out of argnums")
+    elif isinstance(x, (float, int)):
+        return float(x)
+    else:
+        raise TypeError(
+            f"{where} is a {type(x).__name__}; only numbers, arrays and trees (lists, tuples, dicts …) of them "
+            "can be differentiated"
+        )
+    if dtype.kind != "f":
+        raise TypeError(
+            f"{where} is an array of dtype {dtype}; integer and bool arrays have no derivative: convert it with "
+            "astype(float), or leave it out of argnums"
+        )
+    return x
+
+
+def like(result: Any, x: Any) -> Any:
+    """The result in the family of the argument it belongs to."""
+    if isinstance(x, Array) or _core.is_traced(result):
+        return result
+    if isinstance(x, np.generic):
+        return x.dtype.type(result.item())
+    if isinstance(x, (float, int)):
+        return float(result)
+    return _core.to_numpy(result)
+
+
+def like_all(result: Any, leaves: Sequence[Any]) -> Any:
+    """A function's value in the family of its arguments: NumPy in, NumPy out."""
+    if not isinstance(result, Array) or _core.is_traced(result):
+        return result
+    if any(isinstance(x, Array) for x in leaves):
+        return result
+    if any(isinstance(x, np.ndarray) for x in leaves):
+        return _core.to_numpy(result) if result.ndim else np.dtype(result.dtype).type(result.item())
+    if result.ndim == 0 and leaves and all(isinstance(x, (float, int, np.generic)) for x in leaves):
+        plain = all(not isinstance(x, np.generic) for x in leaves)
+        return result.item() if plain else np.dtype(result.dtype).type(result.item())
+    return result
+
+
+def zeros_like(x: Any) -> Any:
+    if isinstance(x, Array):
+        return _core.array(np.zeros(x.shape, x.dtype))
+    if isinstance(x, np.generic):
+        return x.dtype.type(0)
+    return 0.0 if isinstance(x, (float, int)) else np.zeros_like(x)
+
+
+def argnum_tuple(argnums: int | Sequence[int], n: int, name: str) -> tuple[int, ...]:
+    nums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    for i in nums:
+        if not -n <= i < n:
+            raise ValueError(
+                f"{name}: argnums {argnums} names argument {i}, but the function was called with {n} "
+                "positional argument(s)"
+            )
+    return tuple(i % n for i in nums)
+
+
+class Inputs:
+    """The differentiated arguments of one call: their leaves, and how to put the results back."""
+
+    __slots__ = ("args", "leaves", "nums", "single", "specs")
+
+    def __init__(self, name: str, args: tuple[Any, ...], argnums: int | Sequence[int]):
+        self.nums = argnum_tuple(argnums, len(args), name)
+        self.single = isinstance(argnums, int)
+        self.args = args
+        self.leaves: list[Any] = []
+        self.specs: list[tuple[Any, int]] = []
+        for i in self.nums:
+            x = args[i]
+            if is_leaf(x):
+                self.leaves.append(check_leaf(x, f"{name}: argument {i}"))
+                self.specs.append((None, 1))
+                continue
+            flat, spec = tree_flatten(x)
+            self.leaves.extend(check_leaf(v, f"{name}: a leaf of argument {i}") for v in flat)
+            self.specs.append((spec, len(flat)))
+
+    def call(self, f: Function, traced: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        args = list(self.args)
+        for i, part in zip(self.nums, self.split(traced), strict=True):
+            args[i] = part
+        return f(*args, **kwargs)
+
+    def split(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """One tree for each differentiated argument."""
+        out, at = [], 0
+        for spec, n in self.specs:
+            part = values[at : at + n]
+            out.append(part[0] if spec is None else tree_unflatten(spec, part))
+            at += n
+        return tuple(out)
+
+    def gather(self, values: Sequence[Any]) -> Any:
+        parts = self.split(values)
+        return parts[0] if self.single else parts
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    return x.shape if isinstance(x, (Array, np.ndarray, np.generic)) else ()
+
+
+def check_scalar(y: Any, name: str) -> None:
+    if isinstance(y, (float, int, np.generic)) or (isinstance(y, (Array, np.ndarray)) and y.shape == ()):
+        if isinstance(y, (Array, np.ndarray, np.generic)) and np.dtype(y.dtype).kind != "f":
+            raise TypeError(
+                f"{name}: the function returned a {y.dtype} scalar, which has no derivative; return a float"
+            )
+        return
+    if isinstance(y, (Array, np.ndarray)):
+        raise TypeError(
+            f"{name}: the function must return a scalar, got an array of shape {y.shape}; reduce it "
+            "(sum, mean), or use "
+            "jacobian for its full derivative, vjp for a weighted one"
+        )
+    raise TypeError(
+        f"{name}: the function must return a scalar, got {type(y).__name__}"
+        + ("; with has_aux=True it may return (value, auxiliary)" if isinstance(y, tuple) else "")
+    )
+
+
+def named_after(name: str, f: Function) -> Callable[[Function], Function]:
+    def decorate(g: Function) -> Function:
+        g = functools.wraps(f)(g) if hasattr(f, "__name__") else g
+        g.__name__ = f"{name}({getattr(f, '__name__', 'f')})"
+        return g
+
+    return decorate
+
+
+def leave_level(level: Any, tree: Any) -> Any:
+    """Auxiliary results without this level's derivative."""
+    if isinstance(tree, Array):
+        return level.primal(tree)
+    if is_leaf(tree):
+        return tree
+    leaves, spec = tree_flatten(tree)
+    return tree_unflatten(spec, [level.primal(x) if isinstance(x, Array) else x for x in leaves])
+
+
+def split_aux(y: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
+    if not has_aux:
+        return y, None
+    if not (isinstance(y, tuple) and len(y) == 2):
+        raise TypeError(
+            f"{name}: with has_aux=True the function must return a pair (value, auxiliary), got {type(y).__name__}"
+        )
+    return y

@@ -1,0 +1,198 @@
+"""Measure the largest error of every elementwise kernel against mpmath, in units of the last place.
+
+    python tests/cpp/measure_ulp.py build/cpp/evaluate            # the table, to standard output
+    python tests/cpp/measure_ulp.py build/cpp/evaluate --write docs/ulp.md
+
+Exit status 1 if a function breaks its contract (2 ulp; 4 for pow, lgamma, digamma; 6 for trigamma).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+
+mp.mp.prec = 160
+mp.mp.dps = 60
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 3.0, 10.0, 0.55, 0.66, 0.85, 1.4616, 8.0, 700.0, -700.0]
+CONTRACT = {"pow": 4.0, "lgamma": 4.0, "digamma": 4.0, "trigamma": 6.0}
+
+
+def sigmoid(x: mp.mpf) -> mp.mpf:
+    return 1 / (1 + mp.exp(-x))
+
+
+def softplus(x: mp.mpf) -> mp.mpf:
+    return mp.log1p(mp.exp(-abs(x))) + max(x, 0)
+
+
+REFERENCE: dict[str, Callable] = {
+    "exp": mp.exp,
+    "exp2": lambda x: mp.power(2, x),
+    "expm1": mp.expm1,
+    "log": mp.log,
+    "log2": lambda x: mp.log(x, 2),
+    "log10": mp.log10,
+    "log1p": mp.log1p,
+    "sqrt": mp.sqrt,
+    "rsqrt": lambda x: 1 / mp.sqrt(x),
+    "cbrt": lambda x: mp.sign(x) * mp.cbrt(abs(x)),
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "tanh": mp.tanh,
+    "asinh": mp.asinh,
+    "acosh": mp.acosh,
+    "atanh": mp.atanh,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "log_sigmoid": lambda x: -softplus(-x),
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "sinpi": mp.sinpi,
+    "cospi": mp.cospi,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 150 else mp.re(mp.loggamma(x)),
+    "digamma": mp.digamma,
+    "trigamma": lambda x: mp.polygamma(1, x),
+    "atan2": mp.atan2,
+    "pow": mp.power,
+    "hypot": mp.hypot,
+    "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
+}
+# Where the sample is taken; elsewhere the result is NaN or another row of the function's special values.
+DOMAIN = {
+    "log": (0, np.inf),
+    "log2": (0, np.inf),
+    "log10": (0, np.inf),
+    "sqrt": (0, np.inf),
+    "rsqrt": (0, np.inf),
+    "log1p": (-1, np.inf),
+    "acosh": (1, np.inf),
+    "atanh": (-1, 1),
+    "asin": (-1, 1),
+    "acos": (-1, 1),
+    "lgamma": (0, np.inf),
+    "digamma": (0, 1e15),
+    "trigamma": (0, 1e15),
+}
+# Functions that only huge arguments make slow in mpmath.
+MODEST = {"exp", "exp2", "expm1", "sinh", "cosh", "tanh", "sigmoid", "erf", "erfc", "gelu", "softplus", "log_sigmoid"}
+
+
+def sample(name: str, dtype: type, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Arguments of every size the type has, dense where functions bend, and special ones."""
+    info = np.finfo(dtype)
+    bits = rng.integers(0, 2**info.bits, n // 4, dtype=np.uint64).astype(f"u{info.bits // 8}").view(dtype)
+    sign = rng.choice([-1.0, 1.0], n)
+    u = rng.random(n)
+    parts = [
+        bits,
+        2 * (sign * u),
+        40 * (sign * u),
+        750 * (sign * u),
+        sign * np.exp(-40 * u),
+        1 + sign * np.exp(-36 * u),
+    ]
+    with np.errstate(invalid="ignore", over="ignore"):
+        x = np.concatenate([p[: n // 4].astype(dtype) for p in parts] + [np.array(SPECIAL, dtype)])
+    lo, hi = DOMAIN.get(name, (-np.inf, np.inf))
+    x = x[np.isfinite(x)]
+    if name == "atan2":  # mpmath has no signed zero
+        x = x[x != 0]
+    if name in MODEST:
+        x = x[np.abs(x) < 1e5]
+    if name in ("pow", "logaddexp"):
+        x = x[(np.abs(x) < 1e3) & (np.abs(x) > 1e-30)]
+    if name == "pow":
+        x = np.abs(x)
+    inside = (x > lo) & (x < hi)
+    return x[inside | ((x == lo) & (name not in ("lgamma", "digamma", "trigamma", "log", "log2", "log10", "rsqrt")))]
+
+
+def evaluate(program: str, isa: str, name: str, dtype: type, arguments: list[np.ndarray]) -> np.ndarray:
+    kind = "f64" if dtype is np.float64 else "f32"
+    data = b"".join(a.astype(dtype).tobytes() for a in arguments)
+    out = subprocess.run([program, isa, name, kind], input=data, stdout=subprocess.PIPE, check=True).stdout
+    return np.frombuffer(out, dtype)
+
+
+def error_in_ulp(expected: mp.mpf, got: float, dtype: type, scale: mp.mpf) -> float:
+    info = np.finfo(dtype)
+    largest = mp.mpf(float(info.max))
+    if abs(expected) > largest:
+        beyond = abs(expected) >= largest * (1 + mp.mpf(float(info.eps)) / 4)
+        return 0.0 if (np.isinf(got) and mp.sign(expected) == np.sign(got)) or not beyond else np.inf
+    if not np.isfinite(got):
+        return np.inf
+    exponent = int(mp.floor(mp.log(scale, 2))) if scale != 0 else info.minexp
+    unit = mp.mpf(2) ** (max(exponent, info.minexp) - info.nmant)
+    return float(abs(mp.mpf(got) - expected) / unit)
+
+
+def worst(name: str, arguments: list[np.ndarray], results: np.ndarray, dtype: type, expected: list[mp.mpf]) -> float:
+    largest = 0.0
+    for i, (e, r) in enumerate(zip(expected, results, strict=True)):
+        scale = abs(e)
+        if name == "logaddexp":  # may cancel: its contract counts in ulp of the largest of operands and result
+            scale = max(scale, *(abs(mp.mpf(float(a[i]))) for a in arguments))
+        largest = max(largest, error_in_ulp(e, float(r), dtype, scale))
+    return largest
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("evaluate", help="the program built from evaluate.cpp")
+    parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--write", type=Path, help="write the table to this file")
+    options = parser.parse_args()
+    listing = subprocess.run([options.evaluate], stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
+    isas, functions = listing[0].split(","), [line.split() for line in listing[1:]]
+    rows, failures = [], 0
+    for name, arity in functions:
+        row = []
+        for dtype in (np.float64, np.float32):
+            rng = np.random.default_rng(5)
+            arguments = [sample(name, dtype, options.samples, rng) for _ in range(int(arity))]
+            n = min(map(len, arguments))
+            arguments = [a[:n] for a in arguments]
+            if name == "pow":
+                arguments[1] = arguments[1] * rng.choice([-1, 1], n).astype(dtype)
+            expected = [mp.mpf(REFERENCE[name](*(mp.mpf(float(a)) for a in at))) for at in zip(*arguments, strict=True)]
+            for isa in isas:
+                results = evaluate(options.evaluate, isa, name, dtype, arguments)
+                error = worst(name, arguments, results, dtype, expected)
+                failures += error > CONTRACT.get(name, 2.0)
+                row.append(f"{error:.2f}")
+        half = len(isas)
+        rows.append((name, [x for pair in zip(row[:half], row[half:], strict=True) for x in pair]))
+        print(name, *row, file=sys.stderr, flush=True)
+    columns = [f"{isa} f64 | f32" for isa in isas]
+    text = "# Accuracy of the elementwise kernels\n\n"
+    text += "Largest error found against mpmath, in units of the last place (0.5: correctly rounded), for each\n"
+    text += f"instruction set. {options.samples} samples a region and special arguments; written by\n"
+    text += "`python tests/cpp/measure_ulp.py`. The contract is 2 ulp; 4 for pow, lgamma and digamma (for x > 0),\n"
+    text += "6 for trigamma. logaddexp counts in ulp of the largest of its operands and its result.\n\n"
+    text += "| function | " + " | ".join(columns) + " |\n" + "|---" * (1 + 2 * half) + "|\n"
+    for name, values in rows:
+        text += f"| {name} | " + " | ".join(values) + " |\n"
+    if options.write:
+        options.write.write_text(text)
+    else:
+        print(text)
+    return int(failures > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
