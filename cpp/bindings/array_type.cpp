@@ -60,10 +60,7 @@ PyObject* in_place_slot(PyObject* a, PyObject* b) {
     const Value& x = read(as_array(a));
     const char* name = ops::info(Op).name.data();
     const ad::TraceRef leaf = x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
-    if (leaf && ad::recording_enabled())
-      runtime_error("wengert." + std::string(name) +
-                    ": in-place change of an array that requires gradients; use `with wengert.no_grad():` (an optimiser "
-                    "step) or make a new value: x = x + v");
+    refuse_leaf_write(as_array(a), name);
     Value r = leaf ? call_binary(Op, Value(x.array), Value(other)) : call_binary(Op, x, other);
     if (r.shape() != x.shape())
       value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
@@ -84,9 +81,16 @@ PyObject* unary_slot(PyObject* a) {
   return guarded([&] { return wrap(ad::apply_unary(Op, read(as_array(a)))); });
 }
 
+// A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
+Value copied(const Value& x) {
+  if (!x.trace || x.trace->kind != ad::Trace::Kind::leaf) return x;
+  ad::ParamsRef p(new ops::Params);
+  p->dims[0] = x.shape();
+  return ad::apply(code_of<ops::Reshape>, &x, 1, p);
+}
+
 PyObject* positive_slot(PyObject* a) {
-  Py_INCREF(a);
-  return a;
+  return guarded([&] { return wrap(copied(read(as_array(a)))); });
 }
 
 PyObject* invert_slot(PyObject* a) {
@@ -408,7 +412,7 @@ PyObject* detach(PyObject* self, PyObject*) {
 }
 
 PyObject* copy_method(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(read(as_array(self))); });  // values are immutable: a new handle is a copy
+  return guarded([&] { return wrap(copied(read(as_array(self)))); });
 }
 
 PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
@@ -617,6 +621,7 @@ void bind_array_type(py::module_& m) {
         if (!to_value(o.ptr(), v))
           type_error("wengert.array: expected numbers or arrays (possibly nested in lists), got " +
                      std::string(Py_TYPE(o.ptr())->tp_name));
+        v = copied(v);
         v.weak = false;
         if (!dtype.is_none()) v = ad::astype(v, to_dtype(dtype.ptr()));
         if (requires_grad) {
