@@ -33,8 +33,12 @@ SMOOTH = {p.name: p for p in ELEMENTWISE if p.differentiable and not p.hidden}
 KINKED = {"absolute", "relu", "maximum", "minimum", "remainder"}
 #: parameters that the reference or the range of the values do not allow here
 LEFT_OUT = {"polygamma"}
-UNARY = sorted(n for n, p in SMOOTH.items() if p.arity == 1 and n not in KINKED | LEFT_OUT and n in dict(wr.primitives()))
-BINARY = sorted(n for n, p in SMOOTH.items() if p.arity == 2 and n not in KINKED | LEFT_OUT and n in dict(wr.primitives()))
+UNARY = sorted(
+    n for n, p in SMOOTH.items() if p.arity == 1 and n not in KINKED | LEFT_OUT and n in dict(wr.primitives())
+)
+BINARY = sorted(
+    n for n, p in SMOOTH.items() if p.arity == 2 and n not in KINKED | LEFT_OUT and n in dict(wr.primitives())
+)
 REDUCTIONS = ["sum", "mean", "prod", "logsumexp"]
 
 INPUT_SHAPES = [(), (3,), (2, 3), (2, 1), (1, 3), (3, 2), (1,), (2, 2, 3)]
@@ -210,7 +214,7 @@ shapes = st.lists(st.sampled_from(INPUT_SHAPES), min_size=1, max_size=3)
 def run(engine, program, inputs, limit=64):
     """The sum of all values, weighted: nothing that was computed is left out."""
     n = engine.numpy
-    values = [x if hasattr(x, "shape") else n.array(x) for x in inputs]
+    values = [n.asarray(x) for x in inputs]
     for s in program:
         y = STEPS[s.kind](engine, values, s)
         if y.size <= limit:
@@ -246,7 +250,7 @@ def bound(engine, program):
     return lambda *xs: run(engine, program, xs)
 
 
-@hypothesis.settings(max_examples=400)
+@hypothesis.settings(max_examples=1500)
 @hypothesis.given(programs, shapes)
 def test_first_order(program, shapes):
     xs = inputs_of(shapes)
@@ -269,14 +273,14 @@ def test_first_order(program, shapes):
     assert _core.depth() == 0
 
 
-@hypothesis.settings(max_examples=120)
+@hypothesis.settings(max_examples=500)
 @hypothesis.given(programs, shapes)
 def test_differences(program, shapes):
     xs = inputs_of(shapes)
     wg.check_grads(bound(wg, program), xs, order=2 if len(program) <= 4 else 1)
 
 
-@hypothesis.settings(max_examples=100)
+@hypothesis.settings(max_examples=2000)
 @hypothesis.given(programs, shapes)
 def test_float32(program, shapes):
     """The same program in float32: every result float32, as accurate as its conditioning allows."""
@@ -298,8 +302,10 @@ def test_float32(program, shapes):
     close(g, want, 2e-3, 2e-4)
 
 
-@hypothesis.settings(max_examples=80)
-@hypothesis.given(st.lists(steps, min_size=1, max_size=5), st.lists(st.sampled_from([(), (2,), (2, 2)]), min_size=1, max_size=2))
+@hypothesis.settings(max_examples=2000)
+@hypothesis.given(
+    st.lists(steps, min_size=1, max_size=5), st.lists(st.sampled_from([(), (2,), (2, 2)]), min_size=1, max_size=2)
+)
 def test_second_order_by_every_pair_of_modes(program, shapes):
     xs = inputs_of(shapes)
     vs = tangents_of(xs)
@@ -328,7 +334,7 @@ def test_second_order_by_every_pair_of_modes(program, shapes):
     assert _core.depth() == 0
 
 
-@hypothesis.settings(max_examples=40)
+@hypothesis.settings(max_examples=200)
 @hypothesis.given(st.lists(steps, min_size=1, max_size=4), st.lists(st.sampled_from([0, 1]), min_size=3, max_size=3))
 def test_third_order_by_random_modes(program, modes):
     def derivative(engine, f, mode):
@@ -347,7 +353,7 @@ def test_third_order_by_random_modes(program, modes):
     assert third(wg, (1, 1, 1)) == pytest.approx(want, rel=1e-7, abs=1e-8)
 
 
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=300)
 @hypothesis.given(programs, shapes)
 def test_backward_and_checkpoint_and_pullbacks_agree_with_grad(program, shapes):
     xs = inputs_of(shapes)
@@ -357,11 +363,17 @@ def test_backward_and_checkpoint_and_pullbacks_agree_with_grad(program, shapes):
     leaves = [wg.array(x, requires_grad=True) for x in xs]
     loss = f(*leaves)
     loss.backward(retain_graph=True)
-    grads = [np.zeros(x.shape) if leaf.grad is None else np.asarray(leaf.grad) for x, leaf in zip(xs, leaves, strict=True)]
+    grads = [
+        np.zeros(x.shape) if leaf.grad is None else np.asarray(leaf.grad) for x, leaf in zip(xs, leaves, strict=True)
+    ]
     close(grads, want, 1e-12, 1e-13)
     loss.backward()
-    close([np.zeros(x.shape) if l.grad is None else np.asarray(l.grad) for x, l in zip(xs, leaves, strict=True)],
-          [2 * np.asarray(g) for g in want], 1e-12, 1e-13)
+    close(
+        [np.zeros(x.shape) if l.grad is None else np.asarray(l.grad) for x, l in zip(xs, leaves, strict=True)],
+        [2 * np.asarray(g) for g in want],
+        1e-12,
+        1e-13,
+    )
     close(wg.grad(wg.checkpoint(f), nums)(*xs), want, 1e-12, 1e-13)
     held = tuple(x.copy() for x in xs)
     _, pullback = wg.vjp(f, *held)
@@ -375,7 +387,7 @@ def test_backward_and_checkpoint_and_pullbacks_agree_with_grad(program, shapes):
     assert float(push(*vs)) == pytest.approx(dot(want, vs), rel=1e-9, abs=1e-10 * scale)
 
 
-@hypothesis.settings(max_examples=60)
+@hypothesis.settings(max_examples=300)
 @hypothesis.given(programs, shapes)
 def test_recordings_replay_to_the_same_value(program, shapes):
     """Every recorded operation, run again by name on the recorded operands, gives the recorded value."""
