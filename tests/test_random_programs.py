@@ -91,7 +91,7 @@ def step_matmul(engine, values, s):
     if s.flag and b.ndim > 1:
         b = engine.numpy.swapaxes(b, -1, -2)
     try:
-        np.matmul(np.empty(a.shape), np.empty(b.shape))
+        np.matmul(np.zeros(a.shape), np.zeros(b.shape))
     except ValueError:
         return engine.numpy.sum(a) * b
     return engine.numpy.tanh(a @ b)
@@ -163,8 +163,8 @@ def step_constant(engine, values, s):
     x = values[s.a % len(values)]
     c = np.linspace(-1.0, 1.5, max(1, x.size)).reshape(x.shape)
     if s.flag:
-        c = np.float32(s.pick) if s.pick % 2 else s.pick
-    return [x + c, c - x, x * c, c * x * x][s.b % 4]
+        c = np.float32(s.pick / 8) if s.pick % 2 else s.pick // 4 - 1
+    return [x + c, c - x, x * c, c * engine.numpy.square(engine.numpy.tanh(x))][s.b % 4]  # never large: see squash
 
 
 def step_kink(engine, values, s):
@@ -280,7 +280,7 @@ def test_differences(program, shapes):
     wg.check_grads(bound(wg, program), xs, order=2 if len(program) <= 4 else 1)
 
 
-@hypothesis.settings(max_examples=2000)
+@hypothesis.settings(max_examples=400)
 @hypothesis.given(programs, shapes)
 def test_float32(program, shapes):
     """The same program in float32: every result float32, as accurate as its conditioning allows."""
@@ -302,7 +302,7 @@ def test_float32(program, shapes):
     close(g, want, 2e-3, 2e-4)
 
 
-@hypothesis.settings(max_examples=2000)
+@hypothesis.settings(max_examples=150)
 @hypothesis.given(
     st.lists(steps, min_size=1, max_size=5), st.lists(st.sampled_from([(), (2,), (2, 2)]), min_size=1, max_size=2)
 )
