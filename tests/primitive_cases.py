@@ -132,6 +132,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
     "gelu": _exact_gelu,
+    "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,

@@ -127,6 +127,60 @@ def test_augmented_assignment_keeps_shape_and_type():
     np.testing.assert_array_equal(n, [0, 7, 2])
 
 
+def test_copies_of_leaves_may_be_written():
+    for copy in (lambda w: w.copy(), lambda w: +w, lambda w: w.astype(float), lambda w: wg.array(w)):
+        w = wg.array([1.0, 2.0, 3.0], requires_grad=True)
+        y = copy(w)
+        y[0] = 5.0
+        y += 1.0
+        (y * y).sum().backward()
+        np.testing.assert_array_equal(w.grad, [0.0, 6.0, 8.0])
+        np.testing.assert_array_equal(w.detach(), [1.0, 2.0, 3.0])
+
+
+def views_of(w):
+    return [w[1:], w.reshape(3, 1), w.T, w[::-1][1:], w.reshape(1, 3).T[1:]]
+
+
+def test_views_of_leaves_are_not_written_while_recording():
+    for i in range(5):
+        w = wg.array([1.0, 2.0, 3.0], requires_grad=True)
+        view = views_of(w)[i]
+        before = np.asarray(view.detach())
+        with pytest.raises(RuntimeError, match=r"view.*no_grad"):
+            view[0] = 5.0
+        with pytest.raises(RuntimeError, match=r"view.*no_grad"):
+            view += 1.0
+        np.testing.assert_array_equal(view.detach(), before)
+        np.testing.assert_array_equal(w.detach(), [1.0, 2.0, 3.0])
+        (w * w).sum().backward()
+        np.testing.assert_array_equal(w.grad, [2.0, 4.0, 6.0])
+
+
+def test_leaves_stay_leaves_when_written_through_views_without_recording():
+    for i in range(5):
+        w = wg.array([1.0, 2.0, 3.0], requires_grad=True)
+        plain = np.array([1.0, 2.0, 3.0])
+        with wg.no_grad():
+            for x in (w, plain):
+                view = views_of(x)[i]
+                view += 1.0
+                view[0] = 7.0
+                x[1:2] *= 2.0
+        np.testing.assert_array_equal(w.detach(), plain)
+        assert w.requires_grad
+        (w * w).sum().backward()
+        np.testing.assert_array_equal(w.grad, 2 * plain)
+
+
+def test_plus_makes_a_copy(engine):
+    a = engine.array(X)
+    b = +a
+    b[0] = 9.0
+    b += 1.0
+    np.testing.assert_array_equal(np.asarray(a), X)
+
+
 # ---- views ----------------------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,16 @@ def test_rejects_a_thousandth_in_float32_too():
     rejected(with_slope(wnp.sin, lambda x: 1.001 * wnp.cos(x)), X.astype(np.float32), order=1)
 
 
+@pytest.mark.parametrize("x", [0.4, np.float32(0.4), np.array(0.4), np.array([0.4]), X])
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e6])
+def test_rejects_a_thousandth_of_numbers_of_any_size_and_rank(x, size):
+    right = with_slope(lambda x: size * wnp.sin(x), lambda x: size * wnp.cos(x))
+    wrong = with_slope(lambda x: size * wnp.sin(x), lambda x: 1.001 * size * wnp.cos(x))
+    wg.check_grads(right, (x,))
+    rejected(wrong, x, order=1)
+    rejected(wrong, x, order=1, modes=("rev",))
+
+
 def test_rejects_one_wrong_element_among_many():
     x = np.linspace(0.1, 1.0, 1000)
     one = np.where(np.arange(1000) == 123, 1.001, 1.0)

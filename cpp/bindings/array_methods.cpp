@@ -21,6 +21,14 @@ const core::Array& only_element(PyObject* a, const char* what) {
   return *v.array;
 }
 
+// A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
+Value copied(const Value& x) {
+  if (!x.trace || x.trace->kind != ad::Trace::Kind::leaf) return x;
+  ad::ParamsRef p(new ops::Params);
+  p->dims[0] = x.shape();
+  return ad::apply(code_of<ops::Reshape>, &x, 1, p);
+}
+
 namespace {
 
 // Python-level hooks, set once at import: __array_ufunc__, __array_function__, namespace, repr.
@@ -141,7 +149,7 @@ PyObject* detach(PyObject* self, PyObject*) {
 }
 
 PyObject* copy_method(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(read(as_array(self))); });  // values are immutable: a new handle is a copy
+  return guarded([&] { return wrap(copied(read(as_array(self)))); });
 }
 
 }  // namespace

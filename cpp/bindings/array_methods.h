@@ -13,4 +13,7 @@ void set_array_hooks(const py::dict& d);
 // The one element of an array, or TypeError.
 const core::Array& only_element(PyObject* a, const char* what);
 
+// A value of its own, for copies.
+Value copied(const Value& x);
+
 }  // namespace wengert::bindings

@@ -59,10 +59,7 @@ PyObject* in_place_slot(PyObject* a, PyObject* b) {
     const Value& x = read(as_array(a));
     const char* name = ops::info(Op).name.data();
     const ad::TraceRef leaf = x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
-    if (leaf && ad::recording_enabled())
-      runtime_error("wengert." + std::string(name) +
-                    ": in-place change of an array that requires gradients; use `with wengert.no_grad():` (an optimiser "
-                    "step) or make a new value: x = x + v");
+    refuse_leaf_write(as_array(a), name);
     Value r = leaf ? call_binary(Op, Value(x.array), Value(other)) : call_binary(Op, x, other);
     if (r.shape() != x.shape())
       value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
@@ -84,8 +81,7 @@ PyObject* unary_slot(PyObject* a) {
 }
 
 PyObject* positive_slot(PyObject* a) {
-  Py_INCREF(a);
-  return a;
+  return guarded([&] { return wrap(copied(read(as_array(a)))); });
 }
 
 PyObject* invert_slot(PyObject* a) {
@@ -308,6 +304,7 @@ void bind_array_type(py::module_& m) {
         if (!to_value(o.ptr(), v))
           type_error("wengert.array: expected numbers or arrays (possibly nested in lists), got " +
                      std::string(Py_TYPE(o.ptr())->tp_name));
+        v = copied(v);
         v.weak = false;
         if (!dtype.is_none()) v = ad::astype(v, to_dtype(dtype.ptr()));
         if (requires_grad) {

@@ -62,6 +62,16 @@ void refresh(PyArray* a) {
   ++a->version;
 }
 
+void refuse_leaf_write(PyArray* a, const char* name) {
+  if (!ad::recording_enabled()) return;
+  bool view = false;
+  for (; a->link && !a->link->gradient; a = a->link->base) view = true;
+  if (!a->value.trace || a->value.trace->kind != ad::Trace::Kind::leaf) return;
+  runtime_error("wengert." + std::string(name) + ": " + (view ? "this is a view of an array" : "this array") +
+                " that requires gradients; changing it in place would change what was recorded. Use `with "
+                "wengert.no_grad():` (an optimiser step), or work on a copy");
+}
+
 void write(PyArray* a, Value v) {
   v.weak = false;
   a->value = std::move(v);
@@ -74,10 +84,17 @@ void write(PyArray* a, Value v) {
   }
   read(l.base);
   Value inverse;
+  ad::TraceRef leaf;  // an array that requires gradients stays one
+  if (l.base->value.trace && l.base->value.trace->kind == ad::Trace::Kind::leaf) leaf = std::move(l.base->value.trace);
   if (l.op == ops::code_of<ops::Slice>) {
     Value base = std::move(l.base->value);
     l.base->value = Value();
-    ad::update(ops::code_of<ops::SliceUpdate>, base, a->value, l.params);
+    try {
+      ad::update(ops::code_of<ops::SliceUpdate>, base, a->value, l.params);
+    } catch (...) {
+      l.base->value = std::move(base);
+      throw;
+    }
     inverse = std::move(base);
   } else if (l.op == ops::code_of<ops::Reshape>) {
     ad::ParamsRef p(new ops::Params);
@@ -90,6 +107,7 @@ void write(PyArray* a, Value v) {
     for (int i = 0; i < perm.size(); ++i) p->dims[0][static_cast<int>(perm[i])] = i;
     inverse = ad::apply(l.op, &a->value, 1, p);
   }
+  if (leaf) inverse.trace = std::move(leaf);
   write(l.base, std::move(inverse));
   l.seen = l.base->version;
 }

@@ -57,6 +57,8 @@ inline const Value& read(PyArray* a) {
 }
 // Gives an array a new value, through to what it is a view of.
 void write(PyArray* a, Value v);
+// An error if writing into this array would change, while recording, an array that requires gradients.
+void refuse_leaf_write(PyArray* a, const char* name);
 
 PyObject* wrap(Value v);  // a new reference; never weak
 PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, Value v);

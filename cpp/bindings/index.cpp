@@ -324,11 +324,8 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
     return parse(o, held->shape);
   }();
   read(self);
+  refuse_leaf_write(self, "setitem");
   if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {
-    if (ad::recording_enabled())
-      runtime_error(
-          "wengert.setitem: this array requires gradients and is a leaf; changing it in place would change what was "
-          "recorded. Use `with wengert.no_grad():` or work on a copy");
     const auto leaf = self->value.trace;
     Value changed(self->value.array);
     change_at(changed, index, Value(v.array), false);

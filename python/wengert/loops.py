@@ -1,7 +1,7 @@
 """Loops and branches as functions: the names of JAX, with plain Python behind them.
 
-Python loops and `if` work everywhere, in derivatives and under :func:`wengert.compile` too; these functions are there for
-code that is written with them. They run step by step, so every transform sees the operations of each step.
+Python loops and `if` work everywhere, in derivatives and under :func:`wengert.compile` too; these functions are there
+for code that is written with them. They run step by step, so every transform sees the operations of each step.
 """
 
 from __future__ import annotations
@@ -22,14 +22,21 @@ __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 Function = Callable[..., Any]
 
 
-def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bool = False, checkpoint: str | int | None = None) -> tuple[Any, Any]:
+def scan(
+    f: Function,
+    init: Any,
+    xs: Any,
+    length: int | None = None,
+    reverse: bool = False,
+    checkpoint: str | int | None = None,
+) -> tuple[Any, Any]:
     """``carry, y = f(carry, x)`` over the leading axis of ``xs``: the last carry, and the ``y`` stacked.
 
-    ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it runs
-    from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps' values and
-    computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated values that ``f`` uses
-    must then be part of the carry or of ``xs``. Raises ValueError if leading
-    lengths differ, TypeError if the carry changes its structure.
+    ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
+    runs from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps'
+    values and computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated
+    values that ``f`` uses must then be part of the carry or of ``xs``. Raises ValueError if leading lengths differ,
+    TypeError if the carry changes its structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))
@@ -41,7 +48,9 @@ def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bo
     if length is not None:
         lengths.add(length)
     if len(lengths) != 1:
-        raise ValueError(f"scan: the arrays must have one leading length, got {sorted(lengths) or 'no arrays and no length'}")
+        raise ValueError(
+            f"scan: the arrays must have one leading length, got {sorted(lengths) or 'no arrays and no length'}"
+        )
     n = lengths.pop()
 
     order = list(range(n - 1, -1, -1) if reverse else range(n))
@@ -55,12 +64,15 @@ def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bo
                 raise TypeError(f"scan: the function must return a pair (carry, y), got {type(pair).__name__}")
             carry, y = pair
             if _structure(carry) != structure:
-                raise TypeError(f"scan: the carry changed its structure from {structure} to {_structure(carry)} at step {t}")
+                raise TypeError(
+                    f"scan: the carry changed its structure from {structure} to {_structure(carry)} at step {t}"
+                )
             out.append(y)
         return carry, out
 
     size = _piece(checkpoint, n)
-    carry, ys = init, []
+    carry = init
+    ys: list[Any] = []
     if size is None:
         carry, ys = steps(carry, leaves, order)
     else:
@@ -130,5 +142,7 @@ def cond(predicate: Any, if_true: Function, if_false: Function, *operands: Any) 
     3.0
     """
     if isinstance(predicate, (Array, np.ndarray)) and predicate.size != 1:
-        raise TypeError(f"cond: the predicate must be one truth value, got shape {predicate.shape}; use where for arrays")
+        raise TypeError(
+            f"cond: the predicate must be one truth value, got shape {predicate.shape}; use where for arrays"
+        )
     return if_true(*operands) if predicate else if_false(*operands)

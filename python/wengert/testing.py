@@ -105,12 +105,13 @@ def _dot(a: Any, b: Any) -> float:
 def _compare(got: Any, want: Any, allowed: Sequence[Any] | float, what: str) -> None:
     """``allowed``: the largest error, as a multiple of max(1, largest element), or one array of it for each leaf."""
     pairs = list(zip(tree_flatten(got)[0], tree_flatten(want)[0], strict=True))
+    relative = isinstance(allowed, float)
     limits = [allowed] * len(pairs) if isinstance(allowed, float) else allowed
     for (g, w), limit in zip(pairs, limits, strict=True):
         a, b = np.asarray(_real(g), float), np.asarray(_real(w), float)
         if a.shape != b.shape:
             raise AssertionError(f"check_grads: {what}: shape {a.shape}, expected {b.shape}")
-        most = limit if isinstance(limit, np.ndarray) else limit * max(1.0, float(np.max(np.abs(b), initial=0.0)))
+        most = limit * max(1.0, float(np.max(np.abs(b), initial=0.0))) if relative else limit
         error = np.abs(a - b)
         if not np.all(error <= most):  # also false for NaN
             worst = int(np.argmax(np.where(error <= most, 0.0, 1.0)))
