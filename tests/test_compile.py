@@ -146,7 +146,9 @@ def test_numbers_taken_out():
 
 def test_positions_are_no_reason_to_record_again():
     f = lambda x, i, j: np.sum(np.sin(x[i, j]) * x[0, j] * x[i].sum(axis=1))  # noqa: E731
-    calls = [(RNG.normal(size=(5, 4)), RNG.integers(-5, 5, 6), RNG.integers(-4, 4, 6).astype(np.int32)) for _ in range(3)]
+    calls = [
+        (RNG.normal(size=(5, 4)), RNG.integers(-5, 5, 6), RNG.integers(-4, 4, 6).astype(np.int32)) for _ in range(3)
+    ]
     for h in (f, wg.value_and_grad(f), wg.hessian(f)):
         g = same(h, *calls, tol=1e-11)
         assert g.stats()["recordings"] == 1
@@ -156,7 +158,11 @@ def test_positions_are_no_reason_to_record_again():
     update = lambda x, i: _set(x * 1.0, i)  # noqa: E731
     same(update, (np.arange(3.0), np.array([0, 0])), (np.arange(3.0), np.array([1, 0])))
     add = lambda x, i: wg._core.ops.index_add(x, i, x[:2] * 2.0)  # noqa: E731
-    same(wg.grad(lambda x, i: np.sum(add(x, i) ** 2)), (np.arange(3.0), np.array([0, 0])), (np.arange(3.0), np.array([1, 0])))
+    same(
+        wg.grad(lambda x, i: np.sum(add(x, i) ** 2)),
+        (np.arange(3.0), np.array([0, 0])),
+        (np.arange(3.0), np.array([1, 0])),
+    )
 
 
 def _set(x, i):
@@ -476,3 +482,15 @@ def test_products_over_time_are_gathered():
     assert g.listing().count("matmul(") < 7 + 7 + 6  # the recurrence both ways, and one each for the others
     same(wg.value_and_grad(loss, argnums=(0, 1, 2)), tuple(a.astype(np.float32) for a in args))
     same(lambda *a: wg.jvp(loss, a, a), args, tol=1e-11)
+
+
+def _module_function(x):
+    return wnp.sin(x) * 2.0
+
+
+def test_pickling():
+    import pickle
+
+    g = wg.compile(_module_function, cache_size=3)
+    g(1.0)
+    assert pickle.loads(pickle.dumps(g))(1.0) == _module_function(1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 import wengert as wg
 
 RNG = np.random.default_rng(2)
@@ -38,7 +37,10 @@ def test_scan(reverse, checkpoint):
     f = lambda w, x, h: rnn(w, x, h, reverse=reverse, checkpoint=checkpoint)  # noqa: E731
     g = lambda w, x, h: by_loop(w, x, h, reverse)  # noqa: E731
     for transform in (lambda f: f, wg.grad, wg.jacfwd, lambda f: wg.compile(wg.grad(f, argnums=(0, 1, 2))), wg.hessian):
-        a, b = transform(f)(*ARGS), (wg.grad(g, argnums=(0, 1, 2)) if isinstance(transform(f), wg._core.Compiled) else transform(g))(*ARGS)
+        a, b = (
+            transform(f)(*ARGS),
+            (wg.grad(g, argnums=(0, 1, 2)) if isinstance(transform(f), wg._core.Compiled) else transform(g))(*ARGS),
+        )
         for p, q in zip(a if isinstance(a, tuple) else (a,), b if isinstance(b, tuple) else (b,), strict=True):
             np.testing.assert_allclose(np.asarray(p), np.asarray(q), rtol=1e-10, atol=1e-12)
 

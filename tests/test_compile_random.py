@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
+import wengert as wg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-import wengert as wg
 
 wnp = wg.numpy
 
 UNARY = ["tanh", "sin", "exp", "square", "negative", "absolute", "sigmoid", "relu"]
 BINARY = ["add", "subtract", "multiply", "maximum"]
 STEPS = st.tuples(
-    st.sampled_from(["unary", "binary", "binary", "row", "column", "scalar", "matmul", "sum", "mean", "slice", "join", "put",
-                     "gather", "transpose", "reshape", "where", "branch", "softmax", "repeat", "divide"]),
+    st.sampled_from(
+        [
+            "unary",
+            "binary",
+            "binary",
+            "row",
+            "column",
+            "scalar",
+            "matmul",
+            "sum",
+            "mean",
+            "slice",
+            "join",
+            "put",
+            "gather",
+            "transpose",
+            "reshape",
+            "where",
+            "branch",
+            "softmax",
+            "repeat",
+            "divide",
+        ]
+    ),
     st.integers(0, 1000),
     st.integers(0, 1000),
     st.integers(0, 1000),
@@ -80,7 +101,9 @@ def program(steps, rows, cols):
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(STEPS, min_size=1, max_size=14), st.integers(1, 5), st.integers(1, 5), st.booleans(), st.integers(0, 2**31))
+@given(
+    st.lists(STEPS, min_size=1, max_size=14), st.integers(1, 5), st.integers(1, 5), st.booleans(), st.integers(0, 2**31)
+)
 def test_random_programs(steps, rows, cols, wide, seed):
     if wide:
         rows, cols = rows * 7, cols * 40
@@ -102,4 +125,6 @@ def test_random_programs(steps, rows, cols, wide, seed):
                 np.testing.assert_allclose(p, q, rtol=1e-8, atol=1e-8 * (1 + np.abs(q).max()))
         if not wide:
             q = np.asarray(product(*args))
-            np.testing.assert_allclose(np.asarray(compiled_product(*args)), q, rtol=1e-7, atol=1e-7 * (1 + np.abs(q).max()))
+            np.testing.assert_allclose(
+                np.asarray(compiled_product(*args)), q, rtol=1e-7, atol=1e-7 * (1 + np.abs(q).max())
+            )

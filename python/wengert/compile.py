@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -64,7 +65,20 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     g.why, g.stats, g.listing, g.explain = reports.why, reports.stats, reports.listing, reports.explain
     g.clear_cache = reports.clear_cache
     g._repr, g._str = reports.repr, reports.listing
+    g._options = (nums, cache_size)
     return g
+
+
+def _recompile(f: Function, static_argnums: tuple[int, ...], cache_size: int) -> Any:
+    return compile(f, static_argnums=static_argnums, cache_size=cache_size)
+
+
+# The function travels, not its programs: they hold addresses, and are recorded again in no time.
+def _reduce(g: Any) -> tuple[Any, ...]:
+    return _recompile, (g.__wrapped__, *g._options)
+
+
+copyreg.pickle(_core.Compiled, _reduce)
 
 
 class _Reports:

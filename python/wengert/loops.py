@@ -22,7 +22,14 @@ __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 Function = Callable[..., Any]
 
 
-def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bool = False, checkpoint: str | int | None = None) -> tuple[Any, Any]:
+def scan(
+    f: Function,
+    init: Any,
+    xs: Any,
+    length: int | None = None,
+    reverse: bool = False,
+    checkpoint: str | int | None = None,
+) -> tuple[Any, Any]:
     """``carry, y = f(carry, x)`` over the leading axis of ``xs``: the last carry, and the ``y`` stacked.
 
     ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it runs
@@ -41,7 +48,9 @@ def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bo
     if length is not None:
         lengths.add(length)
     if len(lengths) != 1:
-        raise ValueError(f"scan: the arrays must have one leading length, got {sorted(lengths) or 'no arrays and no length'}")
+        raise ValueError(
+            f"scan: the arrays must have one leading length, got {sorted(lengths) or 'no arrays and no length'}"
+        )
     n = lengths.pop()
 
     order = list(range(n - 1, -1, -1) if reverse else range(n))
@@ -55,12 +64,15 @@ def scan(f: Function, init: Any, xs: Any, length: int | None = None, reverse: bo
                 raise TypeError(f"scan: the function must return a pair (carry, y), got {type(pair).__name__}")
             carry, y = pair
             if _structure(carry) != structure:
-                raise TypeError(f"scan: the carry changed its structure from {structure} to {_structure(carry)} at step {t}")
+                raise TypeError(
+                    f"scan: the carry changed its structure from {structure} to {_structure(carry)} at step {t}"
+                )
             out.append(y)
         return carry, out
 
     size = _piece(checkpoint, n)
-    carry, ys = init, []
+    carry = init
+    ys: list[Any] = []
     if size is None:
         carry, ys = steps(carry, leaves, order)
     else:
@@ -130,5 +142,7 @@ def cond(predicate: Any, if_true: Function, if_false: Function, *operands: Any) 
     3.0
     """
     if isinstance(predicate, (Array, np.ndarray)) and predicate.size != 1:
-        raise TypeError(f"cond: the predicate must be one truth value, got shape {predicate.shape}; use where for arrays")
+        raise TypeError(
+            f"cond: the predicate must be one truth value, got shape {predicate.shape}; use where for arrays"
+        )
     return if_true(*operands) if predicate else if_false(*operands)
