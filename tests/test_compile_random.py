@@ -1,4 +1,4 @@
-"""Random programs: compiled equals eager, for values, gradients and Hessian products, on inputs that take other branches."""
+"""Random programs: compiled equals eager in values, gradients and Hessian products, whichever branches inputs take."""
 
 from __future__ import annotations
 

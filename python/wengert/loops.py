@@ -1,7 +1,7 @@
 """Loops and branches as functions: the names of JAX, with plain Python behind them.
 
-Python loops and `if` work everywhere, in derivatives and under :func:`wengert.compile` too; these functions are there for
-code that is written with them. They run step by step, so every transform sees the operations of each step.
+Python loops and `if` work everywhere, in derivatives and under :func:`wengert.compile` too; these functions are there
+for code that is written with them. They run step by step, so every transform sees the operations of each step.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def scan(
 ) -> tuple[Any, Any]:
     """``carry, y = f(carry, x)`` over the leading axis of ``xs``: the last carry, and the ``y`` stacked.
 
-    ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it runs
-    from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps' values and
-    computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated values that ``f`` uses
-    must then be part of the carry or of ``xs``. Raises ValueError if leading
-    lengths differ, TypeError if the carry changes its structure.
+    ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
+    runs from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps' values
+    and computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated values
+    that ``f`` uses must then be part of the carry or of ``xs``. Raises ValueError if leading lengths differ, TypeError
+    if the carry changes its structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))
