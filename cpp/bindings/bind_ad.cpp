@@ -203,6 +203,24 @@ py::object name(const py::object& x, const std::string& label) {
   return x;
 }
 
+// The body of `with no_grad():`. Entering and leaving are single calls, so an interrupt cannot fall between switching
+// recording off and the promise to switch it on again.
+class NoGrad {
+ public:
+  void enter() {
+    before_.push_back(ad::recording_enabled());
+    ad::set_recording_enabled(false);
+  }
+  void exit() {
+    if (before_.empty()) runtime_error("wengert.no_grad: left without having been entered");
+    ad::set_recording_enabled(before_.back());
+    before_.pop_back();
+  }
+
+ private:
+  std::vector<bool> before_;
+};
+
 // The level that handles an operation on some arrays, for functions with rules of their own.
 class TopLevel {
  public:
@@ -340,15 +358,14 @@ void bind_ad(py::module_& m) {
       .def("tangent", &TopLevel::tangent)
       .def("lift", &TopLevel::lift)
       .def("record", &TopLevel::record);
+  py::class_<NoGrad>(m, "NoGrad")
+      .def(py::init<>())
+      .def("__enter__", &NoGrad::enter)
+      .def("__exit__", [](NoGrad& self, const py::args&) { self.exit(); });
   m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });
   m.def("depth", ad::current_depth);
-  m.def("set_recording", [](bool on) {
-    const bool before = ad::recording_enabled();
-    ad::set_recording_enabled(on);
-    return before;
-  });
   m.def("recording", ad::recording_enabled);
   m.def("shared", [](const py::object& x) {
     if (!py::isinstance(x, py::module_::import("numpy").attr("ndarray"))) return x;

@@ -263,7 +263,7 @@ Value indexed(const Value& x, PyObject* o) {
 }
 
 PyObject* get_item(PyArray* self, PyObject* o) {
-  const Value& x = read(self);
+  const Value x = read(self);  // a copy: an index object may run code that writes into self
   Index index = parse(o, x.shape());
   if (index.advanced) return wrap(looked_up(x, plan(index, x.shape())));
   const ParamsRef p = basic_part(index, x.shape());
@@ -271,8 +271,9 @@ PyObject* get_item(PyArray* self, PyObject* o) {
   return wrap_view(self, code_of<ops::Slice>, p, std::move(v));
 }
 
-void index_change(Value& x, PyObject* o, const Value& given, bool add) {
-  Index index = parse(o, x.shape());
+namespace {
+
+void change_at(Value& x, Index& index, const Value& given, bool add) {
   const Value v = ad::astype(given, x.dtype());
   auto fit = [](const Value& value, const Dims& shape) {
     Value w = value;
@@ -309,8 +310,19 @@ void index_change(Value& x, PyObject* o, const Value& given, bool add) {
   else ad::update(code_of<ops::SliceUpdate>, x, part, r.basic);
 }
 
+}  // namespace
+
+void index_change(Value& x, PyObject* o, const Value& given, bool add) {
+  Index index = parse(o, x.shape());
+  change_at(x, index, given, add);
+}
+
 void set_item(PyArray* self, PyObject* o, PyObject* given) {
   Value v = require_value(given, "setitem");
+  Index index = [&] {  // before anything is taken out of self: an index object may run code that looks at it
+    const ArrayRef held = read(self).array;
+    return parse(o, held->shape);
+  }();
   read(self);
   if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {
     if (ad::recording_enabled())
@@ -319,7 +331,7 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
           "recorded. Use `with wengert.no_grad():` or work on a copy");
     const auto leaf = self->value.trace;
     Value changed(self->value.array);
-    index_change(changed, o, Value(v.array), false);
+    change_at(changed, index, Value(v.array), false);
     changed.trace = leaf;
     write(self, std::move(changed));
     return;
@@ -329,7 +341,7 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
                std::string(core::dtype_name(self->value.dtype())) + ": its derivative would be lost; make the array float");
   Value changed = std::move(self->value);  // moved, so that it can be changed in place
   try {
-    index_change(changed, o, v, false);
+    change_at(changed, index, v, false);
   } catch (...) {
     self->value = std::move(changed);
     throw;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -96,6 +95,11 @@ def _deepcopy(self: Any, _memo: Any) -> Any:
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:
+    if _core.is_traced(self) and not self.requires_grad:
+        raise TypeError(
+            "wengert: pickling a value that is being differentiated (or recorded) would lose the derivative; return it "
+            "from the function first, or use wengert.stop_gradient(x)"
+        )
     return _rebuild, (_core.stop_gradient(self).numpy(), bool(self.requires_grad))
 
 
@@ -129,9 +133,8 @@ def install() -> None:
         setattr(Array, name, function)
 
 
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside, operations on arrays that require gradients are not recorded.
+class no_grad(_core.NoGrad, contextlib.ContextDecorator):
+    """Inside, operations on arrays that require gradients are not recorded. Also a decorator, and may be nested.
 
     >>> import wengert as wg
     >>> w = wg.array([1.0], requires_grad=True)
@@ -140,8 +143,3 @@ def no_grad() -> Iterator[None]:
     >>> w
     Array([0.5], requires_grad=True)
     """
-    before = _core.set_recording(False)
-    try:
-        yield
-    finally:
-        _core.set_recording(before)

@@ -24,12 +24,34 @@ def _is_number(x: Any) -> bool:
     return isinstance(x, (Array, np.ndarray, float)) and (isinstance(x, float) or np.dtype(x.dtype).kind == "f")
 
 
+class _Layout:
+    """The tree of a call's arguments without the arguments: all that a recorded rule may hold of them.
+
+    A rule that held differentiated values would keep alive the tape that keeps the rule, for ever.
+    """
+
+    __slots__ = ("active", "counts", "spec")
+
+    def __init__(self, args: tuple[Any, ...], spec: Any, active: list[int]):
+        self.spec, self.active = spec, active
+        self.counts = [1 if is_leaf(x) else len(tree_flatten(x)[0]) for x in args]
+
+    def fill(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments' tree with ``values`` at the operands and None elsewhere."""
+        leaves: list[Any] = [None] * sum(self.counts)
+        for i, v in zip(self.active, values, strict=True):
+            leaves[i] = v
+        args: tuple[Any, ...] = tree_unflatten(self.spec, leaves)
+        return args
+
+
 class _Call:
     """The arguments of one call: which leaves can carry derivatives, and at which level."""
 
     def __init__(self, args: tuple[Any, ...]):
         self.leaves, self.spec = tree_flatten(args)
         self.active = [i for i, x in enumerate(self.leaves) if _is_number(x)]
+        self.layout = _Layout(args, self.spec, self.active)
         self.level = _core.top_level([self.leaves[i] for i in self.active])
 
     @property
@@ -52,14 +74,6 @@ class _Call:
                 t = _core.array(np.zeros((self.level.tangents, *shape) if self.level.tangents else shape))
             out.append(t)
         return out
-
-    def fill(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments' tree with ``values`` at the operands and zeros (None for non-numbers) elsewhere."""
-        leaves: list[Any] = [None] * len(self.leaves)
-        for i, v in zip(self.active, values, strict=True):
-            leaves[i] = v
-        args: tuple[Any, ...] = tree_unflatten(self.spec, leaves)
-        return args
 
 
 def _transposed(linear: Function, zeros: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
@@ -84,26 +98,24 @@ def _each_tangent(level: Any, push: Function, tangents: list[Any]) -> list[Any]:
     return [_core.ops.stack(list(column)) for column in zip(*runs, strict=True)]
 
 
-def _flat_cotangents(grads: Any, call: _Call, name: str) -> list[Any]:
+def _flat_cotangents(grads: Any, layout: _Layout, name: str) -> list[Any]:
     """What a vjp rule returned, one entry for each operand."""
     if not isinstance(grads, (tuple, list)):
         grads = (grads,)
-    args = tree_unflatten(call.spec, call.leaves)
-    if len(grads) != len(args):
+    if len(grads) != len(layout.counts):
         raise TypeError(
-            f"{name}: the backward rule returned {len(grads)} cotangents for {len(args)} arguments; "
-            "return a tuple with one for each (None for no derivative)"
+            f"{name}: the backward rule returned {len(grads)} cotangents for {len(layout.counts)} arguments; return a "
+            "tuple with one for each (None for no derivative)"
         )
     flat: list[Any] = []
-    for g, x in zip(grads, args, strict=True):
-        n = 1 if is_leaf(x) else len(tree_flatten(x)[0])
+    for g, n in zip(grads, layout.counts, strict=True):
         part = [None] * n if g is None else tree_flatten(g)[0]
         if len(part) != n:
             raise TypeError(
                 f"{name}: the backward rule returned a cotangent with {len(part)} leaves for an argument with {n}"
             )
         flat.extend(part)
-    return [flat[i] for i in call.active]
+    return [flat[i] for i in layout.active]
 
 
 class _Custom:
@@ -132,9 +144,9 @@ class _Custom:
 class custom_vjp(_Custom):
     """Decorator: a function with its own reverse rule, as in JAX.
 
-    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple
-    with one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear
-    in the cotangent.
+    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple with
+    one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear in the
+    cotangent.
 
     >>> import wengert as wg
     >>> @wg.custom_vjp
@@ -159,9 +171,10 @@ class custom_vjp(_Custom):
             )
         value, residuals = self.fwd(*call.lowered())
         results, spec = tree_flatten(value)
+        layout = call.layout
 
         def backward(cts: list[Any]) -> list[Any]:
-            return _flat_cotangents(self.bwd(residuals, tree_unflatten(spec, cts)), call, self.__name__)
+            return _flat_cotangents(self.bwd(residuals, tree_unflatten(spec, cts)), layout, self.__name__)
 
         if call.level.kind == "reverse":
             return tree_unflatten(spec, call.level.record(call.operands, results, backward))
@@ -202,13 +215,13 @@ class custom_jvp(_Custom):
             return self.f(*args)
         if not hasattr(self, "rule"):
             raise AttributeError(f"custom_jvp: no rule for {self.__name__}; give it with {self.__name__}.defjvp(rule)")
-        primals = call.lowered()
+        primals, layout = call.lowered(), call.layout
         if call.level.kind == "reverse":
             results, spec = tree_flatten(self.f(*primals))
             zeros = [_core.array(np.zeros(np.shape(_core.stop_gradient(x)))) for x in call.operands]
 
             def linear(*tangents: Any) -> list[Any]:
-                return tree_flatten(self.rule(primals, call.fill(tangents))[1])[0]
+                return tree_flatten(self.rule(primals, layout.fill(tangents))[1])[0]
 
             def backward(cts: list[Any]) -> list[Any]:
                 return _transposed(linear, zeros, cts)
@@ -218,7 +231,7 @@ class custom_jvp(_Custom):
 
         def push(tangents: list[Any]) -> list[Any]:
             nonlocal values
-            values, dot = self.rule(primals, call.fill(tangents))
+            values, dot = self.rule(primals, layout.fill(tangents))
             return tree_flatten(dot)[0]
 
         dots = _each_tangent(call.level, push, call.tangents())
@@ -229,8 +242,8 @@ class custom_jvp(_Custom):
 def checkpoint(f: Function) -> Function:
     """``f`` with recomputation: reverse mode keeps only the arguments and runs ``f`` again during the sweep.
 
-    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not
-    changed: it stores nothing anyway.
+    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not changed:
+    it stores nothing anyway.
 
     >>> import wengert as wg
     >>> wg.grad(wg.checkpoint(lambda x: wg.numpy.sin(x) ** 2))(0.0)
@@ -242,18 +255,18 @@ def checkpoint(f: Function) -> Function:
         call = _Call(args)
         if call.level is None or call.level.kind != "reverse":
             return f(*args, **kwargs)
-        lowered = call.lowered()
+        lowered, layout = call.lowered(), call.layout
         results, spec = tree_flatten(f(*lowered, **kwargs))
         flat = tree_flatten(lowered)[0]
 
         def of_operands(*operands: Any) -> Any:
             leaves = list(flat)
-            for i, v in zip(call.active, operands, strict=True):
+            for i, v in zip(layout.active, operands, strict=True):
                 leaves[i] = v
-            return tuple(tree_flatten(f(*tree_unflatten(call.spec, leaves), **kwargs))[0])
+            return tuple(tree_flatten(f(*tree_unflatten(layout.spec, leaves), **kwargs))[0])
 
         def backward(cts: list[Any]) -> list[Any]:
-            _, pullback = vjp(of_operands, *[flat[i] for i in call.active])
+            _, pullback = vjp(of_operands, *[flat[i] for i in layout.active])
             return list(pullback(tuple(cts)))
 
         return tree_unflatten(spec, call.level.record(call.operands, results, backward))
