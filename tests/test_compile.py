@@ -467,3 +467,31 @@ def test_second_derivatives_at_kinks():
     same(lambda x: wnp.sqrt(x * x), (0.0,), (2.0,))
     same(wg.grad(lambda x: wnp.sqrt(x * x)), (0.0,), (2.0,), (-3.0,))
     same(lambda x: (x * 0.0, 0.0 / x, x - x), (np.inf,), (2.0,), (np.nan,))
+
+
+def test_products_over_time_are_gathered():
+    def loss(w, u, v, b, x, h):
+        total = 0.0
+        for t in range(len(x)):
+            h = wnp.tanh(x[t] @ u + h @ w + b)
+            total = total + wnp.sum(wnp.sin(h @ v))
+        return total
+
+    args = (*(RNG.normal(size=s) * 0.3 for s in ((20, 20), (10, 20), (20, 9), (20,), (7, 5, 10), (5, 20))),)
+    g = same(wg.value_and_grad(loss, argnums=(0, 1, 2, 3)), args, tol=1e-11)
+    assert "gathered products" in g.explain()
+    assert g.listing().count("matmul(") < 7 + 7 + 6  # the recurrence both ways, and one each for the others
+    same(wg.value_and_grad(loss, argnums=(0, 1, 2)), tuple(a.astype(np.float32) for a in args))
+    same(lambda *a: wg.jvp(loss, a, a), args, tol=1e-11)
+
+
+def _module_function(x):
+    return wnp.sin(x) * 2.0
+
+
+def test_pickling():
+    import pickle
+
+    g = wg.compile(_module_function, cache_size=3)
+    g(1.0)
+    assert pickle.loads(pickle.dumps(g))(1.0) == _module_function(1.0)

@@ -75,6 +75,15 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
     note("common subexpressions", r);
     if (operations(r) == at_start) break;
   }
+  const size_t products = r.nodes.size();
+  Graph gathered = with_gathered_products(r);
+  if (gathered.nodes.size() != products) {
+    note("gathered products", gathered);
+    static constexpr Rule again[] = {rejoined, simplify};
+    for (int round = 0; round < 2; ++round) gathered = rewritten(gathered, again);
+    r = without_repeats(gathered);
+    note("common subexpressions", r);
+  }
   return without_dead_code(r);
 }
 

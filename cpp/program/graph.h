@@ -55,6 +55,8 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules);
 
 uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> operands);
 uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operands);
+uint32_t rejoined(Graph& to, const Node& node, std::span<const uint32_t> operands);
+Graph with_gathered_products(const Graph& g);  // products over time steps made into larger ones
 Graph without_repeats(const Graph& g);    // common subexpressions are computed once
 Graph without_dead_code(const Graph& g);  // nothing but what outputs and checks need
 

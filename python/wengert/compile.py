@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -44,9 +45,11 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     (what each pass did).
 
     >>> import numpy as np, wengert as wg
-    >>> g = wg.compile(wg.value_and_grad(lambda x: np.sum(np.sin(x) ** 2)))
-    >>> g(np.array([0.0, 1.0]))[0] == g(np.array([0.0, 1.0]))[0]
-    True
+    >>> g = wg.compile(wg.value_and_grad(lambda x: np.sum(x**2)))
+    >>> g(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    >>> g(np.array([1.0, 3.0]))
+    (np.float64(10.0), array([2., 6.]))
     >>> g.why()
     ['first call']
     """
@@ -64,7 +67,20 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     g.why, g.stats, g.listing, g.explain = reports.why, reports.stats, reports.listing, reports.explain
     g.clear_cache = reports.clear_cache
     g._repr, g._str = reports.repr, reports.listing
+    g._options = (nums, cache_size)
     return g
+
+
+def _recompile(f: Function, static_argnums: tuple[int, ...], cache_size: int) -> Any:
+    return compile(f, static_argnums=static_argnums, cache_size=cache_size)
+
+
+# The function travels, not its programs: they hold addresses, and are recorded again in no time.
+def _reduce(g: Any) -> tuple[Any, ...]:
+    return _recompile, (g.__wrapped__, *g._options)
+
+
+copyreg.pickle(_core.Compiled, _reduce)
 
 
 class _Reports:

@@ -33,10 +33,10 @@ def scan(
     """``carry, y = f(carry, x)`` over the leading axis of ``xs``: the last carry, and the ``y`` stacked.
 
     ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
-    runs from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps'
-    values and computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated
-    values that ``f`` uses must then be part of the carry or of ``xs``. Raises ValueError if leading lengths differ,
-    TypeError if the carry changes its structure.
+    runs from the end. ``checkpoint`` saves memory in reverse mode: ``"sqrt"`` keeps about 2 sqrt(T) of T steps' values
+    and computes the rest again during the sweep, ``k`` (an int) does so in pieces of k steps; differentiated values
+    that ``f`` uses must then be part of the carry or of ``xs``. Raises ValueError if leading lengths differ, TypeError
+    if the carry changes its structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))

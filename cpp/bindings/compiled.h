@@ -1,0 +1,125 @@
+// A call of a compiled function, from its arguments to its results; the parts are in compiled_*.cpp.
+#pragma once
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/convert.h"
+#include "program/program.h"
+
+namespace wengert::bindings {
+
+
+// ---- what a call consists of --------------------------------------------------------------------------------------------
+
+enum class Family : uint8_t { python, numpy, array };  // of numbers; the strongest among the arguments decides
+
+struct Leaf {
+  PyObject* object;  // borrowed
+  char kind;         // 'f' float, 'i' int, 'A' Array, 'n' ndarray, 'g' NumPy scalar
+};
+
+struct Call {
+  std::string signature;  // structure, kinds, types, shapes: calls with equal ones can share a program
+  std::vector<Leaf> leaves;
+  Family family = Family::python;
+  bool traced = false;  // some argument is being differentiated: the function itself has to run
+  bool eager = false;   // some argument has no place in a program
+  void clear() {
+    signature.clear();
+    leaves.clear();
+    family = Family::python;
+    traced = eager = false;
+  }
+};
+
+struct Interned {  // hashable objects that count by value: their numbers stand in the signature
+  py::dict ids;
+  std::vector<py::object> objects;
+  int32_t id(PyObject* o, const char* what) {
+    PyObject* found = PyDict_GetItemWithError(ids.ptr(), o);
+    if (!found && PyErr_Occurred()) {
+      PyErr_Clear();
+      type_error("wengert.compile: " + std::string(what) + " of type " + Py_TYPE(o)->tp_name +
+                 " cannot be hashed; static arguments must be hashable");
+    }
+    if (found) return static_cast<int32_t>(PyLong_AsLong(found));
+    const auto n = static_cast<int32_t>(objects.size());
+    objects.push_back(py::reinterpret_borrow<py::object>(o));
+    ids[o] = n;
+    return n;
+  }
+};
+
+// Results of a function: how to put them together again.
+struct Template {
+  enum Kind : uint8_t { value, argument, object, tuple, list, dict, other } kind;
+  uint32_t index = 0;  // value: output; argument: leaf of the call
+  py::object held;     // object: itself; dict: its keys; other: its structure
+  std::vector<Template> parts;
+};
+
+struct Specialisation {
+  std::shared_ptr<program::Program> program;
+  Template result;
+  std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
+  std::vector<uint32_t> leaf_of;                        // which leaf every program input is
+  std::vector<std::unique_ptr<program::Program::Memory>> spare;
+  uint64_t replays = 0;
+};
+
+struct Entry {
+  std::string signature;
+  Family family;
+  std::vector<std::string> description;  // of the leaves, for why()
+  std::list<std::shared_ptr<Specialisation>> programs;  // last used first
+  uint64_t recordings = 0;
+  bool given_up = false;
+};
+
+struct Compiled {
+  PyObject ob_base;
+  PyObject* dict;
+  PyObject* weakrefs;
+  vectorcallfunc vectorcall;
+  struct State* state;
+};
+
+struct State {
+  py::object function, flatten_other, unflatten_other;
+  std::vector<Py_ssize_t> static_arguments;
+  Interned statics, structures, names;
+  std::list<Entry> entries;  // last used first
+  size_t capacity = 64;      // programs kept
+  std::vector<std::string> reasons;
+  uint64_t replays = 0, recordings = 0, misses = 0, eager = 0, evictions = 0, shown = 0;
+  Call scratch;
+  bool scratch_used = false;
+};
+
+// ---- compiled_arguments.cpp -----------------------------------------------------------------------------------------
+
+void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c);
+bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
+bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
+PyTypeObject* ndarray_type();
+PyTypeObject* generic_type();   // of NumPy scalars
+int direct_type(PyObject* a);   // element type of an ndarray that can be read as it is; -1: it has to be converted first
+ArrayRef leaf_array(const Leaf& leaf);
+std::string describe_leaf(const Leaf& leaf);
+
+// ---- compiled_recording.cpp -----------------------------------------------------------------------------------------
+
+// Runs the function itself and records it; `made` stays empty where the run cannot be replayed, `refusal` says why.
+py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
+                    std::shared_ptr<Specialisation>& made, std::string& refusal);
+void store(const Leaf& leaf, const ArrayRef& v);  // into an argument that the function changes in place
+PyObject* numpy_scalar(const core::Array& a);
+
+// ---- compiled_replay.cpp --------------------------------------------------------------------------------------------
+
+// The results, or null and the check that failed.
+PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed);
+
+}  // namespace wengert::bindings

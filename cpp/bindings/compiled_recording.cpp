@@ -1,0 +1,281 @@
+// Running a function once and recording it, its results, and the arguments it changes.
+#include <pybind11/numpy.h>
+
+#include "ad/tape.h"
+#include "bindings/compiled.h"
+
+namespace wengert::bindings {
+
+PyObject* numpy_scalar(const core::Array& a) {
+  static PyObject* types[core::kDTypes] = {};
+  PyObject*& type = types[static_cast<int>(a.dtype)];
+  if (!type) {
+    const char* names[] = {"bool_", "int32", "int64", "float32", "float64"};
+    type = py::object(py::module_::import("numpy").attr(names[static_cast<int>(a.dtype)])).release().ptr();
+  }
+  const py::object v = py::reinterpret_steal<py::object>(to_python_scalar(a));
+  PyObject* r = PyObject_CallOneArg(type, v.ptr());
+  if (!r) throw PythonError{};
+  return r;
+}
+
+void store(const Leaf& leaf, const ArrayRef& v) {
+  if (leaf.kind == 'A') {
+    write(as_array(leaf.object), Value(v));
+    return;
+  }
+  py::array target = py::reinterpret_borrow<py::array>(leaf.object);
+  if (!target.writeable()) value_error("wengert.compile: the function changes an argument in place that is read-only");
+  const py::object from = py::reinterpret_steal<py::object>(to_numpy(v, false));
+  target.attr("__setitem__")(py::ellipsis(), from);
+}
+
+namespace {
+
+using program::Program;
+
+// Arguments with their numbers replaced by recorded ones, in the order of read_tree.
+class Rebuild {
+ public:
+  Rebuild(State& s, const std::vector<py::object>& leaves) : s_(s), leaves_(leaves) {}
+  py::object tree(PyObject* o) {
+    if (PyBool_Check(o) || o == Py_None) return same(o);
+    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || Py_TYPE(o) == ndarray_type() || is_array(o) ||
+        PyType_IsSubtype(Py_TYPE(o), generic_type()))
+      return leaves_[at_++];
+    if (PyTuple_CheckExact(o)) {
+      py::tuple t(static_cast<size_t>(PyTuple_GET_SIZE(o)));
+      for (size_t i = 0; i < t.size(); ++i) t[i] = tree(PyTuple_GET_ITEM(o, static_cast<Py_ssize_t>(i)));
+      return std::move(t);
+    }
+    if (PyList_CheckExact(o)) {
+      py::list t;
+      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) t.append(tree(PyList_GET_ITEM(o, i)));
+      return std::move(t);
+    }
+    if (PyDict_CheckExact(o)) {
+      py::dict t;
+      PyObject *key, *value;
+      for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) t[key] = tree(value);
+      return std::move(t);
+    }
+    if (counts_by_value(o)) return same(o);
+    const py::tuple pair = py::reinterpret_borrow<py::tuple>(s_.flatten_other(same(o)));
+    py::list parts;
+    for (const auto& x : py::reinterpret_borrow<py::list>(pair[0])) parts.append(tree(x.ptr()));
+    return s_.unflatten_other(pair[1], parts);
+  }
+
+ private:
+  static py::object same(PyObject* o) { return py::reinterpret_borrow<py::object>(o); }
+  State& s_;
+  const std::vector<py::object>& leaves_;
+  size_t at_ = 0;
+};
+
+class Recording {
+ public:
+  Recording(State& s, const Call& call) : s_(s), call_(call), run_(new ad::Recorder(ad::current_depth() + 1)) {}
+
+  // The function's results; `made` stays empty where the run cannot be replayed.
+  py::object run(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, std::shared_ptr<Specialisation>& made) {
+    ad::Recorder& r = *run_;
+    for (size_t k = 0; k < call_.leaves.size(); ++k) {
+      const Leaf& leaf = call_.leaves[k];
+      Value v(leaf_array(leaf));
+      const uint32_t node = r.append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
+      v.trace = ad::TraceRef(run_.get());
+      v.node = node;
+      v.weak = leaf.kind == 'f' || leaf.kind == 'i';
+      inputs_.push_back(node);
+      handles_.push_back(py::reinterpret_steal<py::object>(wrap(std::move(v))));
+    }
+    py::object y = call(args, n, kwnames);
+    auto spec = std::make_shared<Specialisation>();
+    spec->result = flattened(y);
+    find_changes(*spec);
+    if (r.refusal.empty()) {
+      program::Graph g = program::graph_of(r, inputs_, outputs_);
+      spec->program = std::make_shared<Program>(std::move(g));
+      made = spec;
+    }
+    refusal = r.refusal;
+    std::vector<ArrayRef> values = values_;
+    for (const auto& [leaf, k] : spec->changed) store(call_.leaves[leaf], values[k]);
+    return assembled(spec->result, values);
+  }
+  std::string refusal;
+
+  py::object assembled(const Template& t, std::vector<ArrayRef>& values) const;
+
+ private:
+  py::object call(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+    Rebuild rebuild(s_, handles_);
+    py::tuple positional(static_cast<size_t>(n));
+    for (Py_ssize_t i = 0; i < n; ++i)
+      positional[static_cast<size_t>(i)] = !s_.static_arguments.empty() && is_static(s_, i, n)
+                                               ? py::reinterpret_borrow<py::object>(args[i])
+                                               : rebuild.tree(args[i]);
+    py::dict named;
+    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
+      named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
+    struct Close {
+      ad::Recorder& r;
+      ~Close() { r.finish(); }
+    } close{*run_};
+    const ad::Depth depth;
+    PyObject* y = PyObject_Call(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
+    if (!y) throw PythonError{};
+    return py::reinterpret_steal<py::object>(y);
+  }
+
+  uint32_t output(uint32_t node, const ArrayRef& value) {
+    outputs_.push_back(node);
+    values_.push_back(value);
+    return static_cast<uint32_t>(outputs_.size() - 1);
+  }
+
+  Template flattened(const py::object& y) {
+    PyObject* o = y.ptr();
+    Template t{Template::object, 0, y, {}};
+    if (is_array(o)) {
+      for (size_t k = 0; k < handles_.size(); ++k)
+        if (handles_[k].ptr() == o) {
+          t.kind = Template::argument;
+          t.index = static_cast<uint32_t>(k);
+          t.held = py::object();
+          return t;
+        }
+      const Value v = read(as_array(o));
+      t.kind = Template::value;
+      t.held = py::object();
+      if (v.trace.get() == run_.get()) {
+        if (v.box) run_->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+        if (v.box) {
+          t.kind = Template::object;
+          t.held = py::reinterpret_steal<py::object>(wrap(ad::primal_of(v)));
+        } else {
+          t.index = output(v.node, v.array);
+        }
+      } else if (v.trace) {
+        run_->refusal = "it returns a value that is being differentiated outside";
+        t.kind = Template::object;
+        t.held = y;
+      } else {
+        t.index = output(run_->constant(v.array), v.array);
+      }
+      return t;
+    }
+    if (Py_TYPE(o) == ndarray_type()) {  // made by the function: a constant, and the caller's own on every call
+      const ArrayRef a = from_numpy(o, false);
+      t.kind = Template::value;
+      t.held = py::object();
+      t.index = output(run_->constant(a), a);
+      return t;
+    }
+    if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
+      t.kind = PyTuple_CheckExact(o) ? Template::tuple : Template::list;
+      t.held = py::object();
+      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
+        t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(o, i))));
+      return t;
+    }
+    if (PyDict_CheckExact(o)) {
+      t.kind = Template::dict;
+      py::list keys;
+      PyObject *key, *value;
+      for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) {
+        keys.append(py::reinterpret_borrow<py::object>(key));
+        t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(value)));
+      }
+      t.held = keys;
+      return t;
+    }
+    if (o == Py_None || PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
+        PyType_IsSubtype(Py_TYPE(o), generic_type()))
+      return t;
+    const py::object flat = s_.flatten_other(y);
+    if (flat.is_none()) {
+      run_->refusal = "it returns an object of type " + std::string(Py_TYPE(o)->tp_name) + ", which is no tree of arrays";
+      return t;
+    }
+    const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
+    t.kind = Template::other;
+    t.held = pair[1];
+    for (const auto& x : py::reinterpret_borrow<py::list>(pair[0]))
+      t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(x)));
+    return t;
+  }
+
+  // Arguments the function changed in place (x += 1, x[0] = 2): the caller's arrays follow.
+  void find_changes(Specialisation& spec) {
+    for (size_t k = 0; k < handles_.size(); ++k) {
+      const Value v = read(as_array(handles_[k].ptr()));
+      if (v.trace.get() == run_.get() && v.node == inputs_[k]) continue;
+      const char kind = call_.leaves[k].kind;
+      if (kind == 'f' || kind == 'i' || kind == 'g') continue;  // numbers do not change
+      if (v.trace.get() == run_.get() && !v.box) {
+        spec.changed.emplace_back(static_cast<uint32_t>(k), output(v.node, v.array));
+      } else if (!v.trace) {
+        spec.changed.emplace_back(static_cast<uint32_t>(k), output(run_->constant(v.array), v.array));
+      } else {
+        runtime_error("wengert.compile: an argument was given a value that is being differentiated outside the function");
+      }
+    }
+  }
+
+  State& s_;
+  const Call& call_;
+  core::Ref<ad::Recorder> run_;
+  std::vector<uint32_t> inputs_, outputs_;
+  std::vector<ArrayRef> values_;
+  std::vector<py::object> handles_;
+};
+
+PyObject* in_family(const ArrayRef& a, Family family) {
+  if (family == Family::array) return wrap(Value(a));
+  if (a->shape.empty()) return family == Family::python ? to_python_scalar(*a) : numpy_scalar(*a);
+  return family == Family::python ? wrap(Value(a)) : to_numpy(core::copy(a), true);
+}
+
+py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values) const {
+  switch (t.kind) {
+    case Template::value:
+      return py::reinterpret_steal<py::object>(in_family(values[t.index], call_.family));
+    case Template::argument:
+      return py::reinterpret_borrow<py::object>(call_.leaves[t.index].object);
+    case Template::object:
+      return t.held;
+    case Template::tuple: {
+      py::tuple r(t.parts.size());
+      for (size_t i = 0; i < t.parts.size(); ++i) r[i] = assembled(t.parts[i], values);
+      return std::move(r);
+    }
+    case Template::dict: {
+      py::dict r;
+      const py::list keys = py::reinterpret_borrow<py::list>(t.held);
+      for (size_t i = 0; i < t.parts.size(); ++i) r[py::object(keys[i])] = assembled(t.parts[i], values);
+      return std::move(r);
+    }
+    default: {
+      py::list r;
+      for (const Template& p : t.parts) r.append(assembled(p, values));
+      return t.kind == Template::list ? py::object(std::move(r)) : [&] {
+        const py::object unflatten = py::module_::import("wengert.compile").attr("_unflatten");
+        return py::object(unflatten(t.held, r));
+      }();
+    }
+  }
+}
+
+}  // namespace
+
+py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
+                    std::shared_ptr<Specialisation>& made, std::string& refusal) {
+  Recording r(s, call);
+  py::object y = r.run(args, n, kwnames, made);
+  refusal = r.refusal;
+  return y;
+}
+
+}  // namespace wengert::bindings
