@@ -1,4 +1,4 @@
-"""Results do not depend on the number of threads, bit for bit: every primitive, values and cotangents, both precisions."""
+"""Results do not depend on the number of threads, bit for bit: every primitive, values and derivatives."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -49,7 +49,7 @@ class _Watch:
             if hasattr(module, "register"):  # since 3.2
                 register(module)
 
-        spec.loader.exec_module = exec_module
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
