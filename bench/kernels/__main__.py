@@ -1,4 +1,4 @@
-"""`python -m bench.kernels build/cpp/bench_kernels [--threads 1 2]`: every kernel beside NumPy, in one run.
+"""`python -m bench.kernels PROGRAM [--threads 2] [--document docs]`: every kernel beside NumPy, in one run.
 
 Products as a share of the multiply-add peak measured in the same run and as the ratio of NumPy's time to ours (above 1:
 faster than NumPy); elementwise functions and softmax as the ratio of NumPy's (or SciPy's) time to ours.
@@ -12,6 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+
+from .document import Row, write
 
 
 def best_time(f: Callable[[], object]) -> float:
@@ -99,11 +102,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", help="bench_kernels, built by tests/cpp/CMakeLists.txt")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--document", type=Path, help="write kernels.md and kernels.png into this folder")
     options = parser.parse_args()
     if "OPENBLAS_NUM_THREADS" not in os.environ:  # NumPy reads it when it is imported
         os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
         return subprocess.call([sys.executable, "-m", "bench.kernels", *sys.argv[1:]])
-    peak = 0.0
+    peak, rows, before = 0.0, [], os.getloadavg()[0]
     run = subprocess.Popen([options.program, str(options.threads)], stdout=subprocess.PIPE, text=True)
     assert run.stdout is not None
     lines = run.stdout.read().splitlines()  # to its end first: the two must not share the machine
@@ -114,12 +118,17 @@ def main() -> int:
             peak = float(value)
             continue
         ours, theirs, work = float(value), numpy_time(name, dtype), flops(name)
+        share = None
         row = f"{name:32} {dtype:8} {ours * 1e6:9.3f} us"
         row += f" {theirs * 1e6:9.3f} us {theirs / ours:7.2f}" if theirs else " " * 21
         if work:
             limit = peak * options.threads * (1 if dtype == "float64" else 2)
-            row += f" {work / ours * 1e-9:8.1f} {100 * work / ours / limit:7.1f} %"
+            share = 100 * work / ours / limit
+            row += f" {work / ours * 1e-9:8.1f} {share:7.1f} %"
         print(row, flush=True)
+        rows.append(Row(name, dtype, options.threads, ours, theirs, share))
+    if options.document:
+        write(options.document, rows, lines[0].lstrip("# "), peak, options.threads, before)
     return run.wait()
 
 

@@ -50,25 +50,41 @@ struct Tables {
 };
 const Tables tables;
 
-// Integer and logical operations: plain loops, one instance for each element type.
-using Loop1 = void (*)(const char* x, char* y, int64_t n, int64_t sx);
-using Loop2 = void (*)(const char* a, const char* b, char* y, int64_t n, int64_t sa, int64_t sb);
+// Integer and logical operations: plain loops, one instance for each element type. They vectorise only with constant
+// increments and results that cannot overlap the operands (results are always fresh): 4 times faster.
+using Loop1 = void (*)(const char* x, char* y, int64_t n);
+using Loop2 = void (*)(const char* a, const char* b, char* y, int64_t n, int ia, int ib);
 
 template <class Op, class T>
-void plain1(const char* x, char* y, int64_t n, int64_t sx) {
+using PlainResult = std::conditional_t<Op::types == Types::logical, uint8_t, T>;
+
+template <class Op, class T>
+void plain1(const char* x, char* y, int64_t n) {
   const T* p = reinterpret_cast<const T*>(x);
+  auto* __restrict out = reinterpret_cast<PlainResult<Op, T>*>(y);
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::types == Types::logical) reinterpret_cast<uint8_t*>(y)[i] = Op::test(p[i * sx]);
-    else reinterpret_cast<T*>(y)[i] = Op::integer(p[i * sx]);
+    if constexpr (Op::types == Types::logical) out[i] = Op::test(p[i]);
+    else out[i] = Op::integer(p[i]);
+  }
+}
+template <int IA, int IB, class Op, class T>
+void plain2_with(const T* p, const T* q, PlainResult<Op, T>* __restrict out, int64_t n) {
+  const T a0 = *p, b0 = *q;
+  for (int64_t i = 0; i < n; ++i) {
+    const T a = IA ? p[i] : a0, b = IB ? q[i] : b0;
+    if constexpr (Op::types == Types::logical) out[i] = Op::test(a, b);
+    else out[i] = Op::integer(a, b);
   }
 }
 template <class Op, class T>
-void plain2(const char* a, const char* b, char* y, int64_t n, int64_t sa, int64_t sb) {
+void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
+  if (n == 0) return;
   const T *p = reinterpret_cast<const T*>(a), *q = reinterpret_cast<const T*>(b);
-  for (int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::types == Types::logical) reinterpret_cast<uint8_t*>(y)[i] = Op::test(p[i * sa], q[i * sb]);
-    else reinterpret_cast<T*>(y)[i] = Op::integer(p[i * sa], q[i * sb]);
-  }
+  auto* out = reinterpret_cast<PlainResult<Op, T>*>(y);
+  if (ia && ib) plain2_with<1, 1, Op, T>(p, q, out, n);
+  else if (ia) plain2_with<1, 0, Op, T>(p, q, out, n);
+  else plain2_with<0, 1, Op, T>(p, q, out, ib ? n : 1);
+  if (!ia && !ib) std::fill(out + 1, out + n, *out);
 }
 
 struct PlainTable {
@@ -165,6 +181,19 @@ void in_pieces(int64_t n, F&& run) {
   simd::parallel_for((n + kPiece - 1) / kPiece, [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
 }
 
+// A permutation of the axes of an array without gaps: what transposition makes of it.
+bool permuted(const Array& a) {
+  if (a.contiguous || a.size <= 1) return false;
+  int64_t step = 1;
+  for (bool found = true; found && step < a.size;) {
+    found = false;
+    for (int i = 0; i < a.ndim() && !found; ++i)
+      if (a.shape[i] > 1 && a.strides[i] == step) step *= a.shape[i], found = true;
+  }
+  return step == a.size;
+}
+bool same_layout(const Array& a, const Array& b) { return a.shape == b.shape && a.strides == b.strides; }
+
 const char* at(const Array* a, int64_t i, int inc) { return a ? a->data + i * inc * item_size(a->dtype) : nullptr; }
 const char* at(const ArrayRef& a, int64_t i, int inc) { return at(a.get(), i, inc); }
 
@@ -176,17 +205,20 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
-    const ArrayRef from = core::contiguous(x);
+    const bool as_it_lies = permuted(*x);  // and the result takes the same layout, as in NumPy
+    const ArrayRef from = as_it_lies ? x : core::contiguous(x);
     ArrayRef y = core::make_like(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
     in_pieces(y->size, [&](int64_t i, int64_t n) { if (n) kernel(from->data + i * item, y->data + i * item, n); });
+    if (as_it_lies) return core::view(y, x->shape, x->strides);
     return y;
   }
   const Loop1 loop = plain.one[op][static_cast<int>(x->dtype)];
   if (!loop) no_kernel(op, x->dtype);
   const ArrayRef from = core::contiguous(x);
   ArrayRef y = make(f.types == Types::logical ? DType::b1 : x->dtype, x->shape);
-  loop(from->data, y->data, y->size, 1);
+  const int64_t item = item_size(x->dtype), out = item_size(y->dtype);
+  in_pieces(y->size, [&](int64_t i, int64_t n) { loop(from->data + i * item, y->data + i * out, n); });
   return y;
 }
 
@@ -199,10 +231,12 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
   if (y->size == 0) return y;
   if (!logical && core::is_float(in)) {
     const auto kernel = element_kernels().value2[op][type_index(in)];
-    const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
+    const bool as_it_lies = permuted(*a) && same_layout(*a, *b);
+    const int ia = as_it_lies ? 1 : increment(*a, y->shape), ib = as_it_lies ? 1 : increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
       const int64_t item = item_size(in);
       in_pieces(y->size, [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
+      if (as_it_lies) return core::view(y, a->shape, a->strides);
     } else if (in == DType::f64) {
       run_pair<double>(*a, *b, *y, kernel);
     } else {
@@ -212,11 +246,15 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
   }
   const Loop2 loop = plain.two[op][static_cast<int>(in)];
   if (!loop) no_kernel(op, in);
+  const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
+  if (ia >= 0 && ib >= 0) {
+    const int64_t item = item_size(out);
+    in_pieces(y->size, [&](int64_t i, int64_t n) { loop(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
+    return y;
+  }
   core::dispatch(in, [&](auto tag) {
     using T = typename decltype(tag)::type;
-    run_pair<T>(*a, *b, *y, [&](const char* pa, const char* pb, char* py, int64_t n, int ia, int ib) {
-      loop(pa, pb, py, n, ia, ib);
-    });
+    run_pair<T>(*a, *b, *y, loop);
   });
   return y;
 }
@@ -234,6 +272,18 @@ bool is_uniform(const Array& g) {
 // Where the cotangent is not needed afterwards the product takes its place.
 ArrayRef room_for(const ArrayRef& g) { return g->sole_owner() ? g : core::make_like(*g, g->dtype); }
 
+// The one layout of everything a sweep reads where that is a transposed one; null otherwise. A uniform cotangent fits
+// any layout.
+const Array* transposed_layout(const Array& g, bool uniform, std::initializer_list<const Array*> read) {
+  const Array* first = uniform ? nullptr : &g;
+  for (const Array* v : read) {
+    if (!v || v->size == 1) continue;
+    if (!first) first = v;
+    if (!same_layout(*v, *first)) return nullptr;
+  }
+  return first && first->shape == g.shape && permuted(*first) ? first : nullptr;
+}
+
 // Fits the kernels as it is, beside a cotangent of that shape.
 bool direct(const Array* v, const Array& g) {
   return !v || v->size == 1 || (v->contiguous && v->size == g.size && v->shape == g.shape);
@@ -245,35 +295,52 @@ ArrayRef spread(const Array* v, const Dims& shape) {
   return v->size == 1 ? held : core::contiguous(core::broadcast_to(held, shape));
 }
 
+void run_sweep1(OpCode op, const ArrayRef& g, const Array* x, const Array* y, Array& out, int ig) {
+  const auto kernel = element_kernels().sweep1[op][type_index(g->dtype)];
+  in_pieces(out.size, [&](int64_t i, int64_t n) {
+    if (n) kernel(at(g, i, ig), at(x, i, 1), at(y, i, 1), out.data + i * item_size(out.dtype), n, ig);
+  });
+}
+void run_sweep2(OpCode op, int operand, const ArrayRef& g, const Array* a, const Array* b, const Array* y, Array& out,
+                int ig) {
+  const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
+  const int ia = a && a->size > 1, ib = b && b->size > 1;
+  in_pieces(out.size, [&](int64_t i, int64_t n) {
+    if (n) kernel(at(g, i, ig), at(a, i, ia), at(b, i, ib), at(y, i, 1), out.data + i * item_size(out.dtype), n, ig, ia, ib);
+  });
+}
+
 }  // namespace
 
 ArrayRef sweep_unary(OpCode op, ArrayRef g, const Array* x, const Array* y) {
   const bool uniform = is_uniform(*g);
   if ((!uniform && !g->contiguous) || !direct(x, *g) || !direct(y, *g)) {
+    if (const Array* layout = transposed_layout(*g, uniform, {x, y})) {
+      const ArrayRef out = core::make_like(*g, g->dtype);
+      run_sweep1(op, g, x, y, *out, !uniform);
+      return core::view(out, layout->shape, layout->strides);
+    }
     const ArrayRef sx = spread(x, g->shape), sy = spread(y, g->shape);
     return sweep_unary(op, uniform ? core::copy(g) : core::contiguous(g), sx.get(), sy.get());
   }
-  const auto kernel = element_kernels().sweep1[op][type_index(g->dtype)];
   const ArrayRef out = room_for(g);
-  const int ig = uniform ? 0 : 1;
-  in_pieces(out->size, [&](int64_t i, int64_t n) {
-    if (n) kernel(at(g, i, ig), at(x, i, 1), at(y, i, 1), out->data + i * item_size(out->dtype), n, ig);
-  });
+  run_sweep1(op, g, x, y, *out, !uniform);
   return out;
 }
 
 ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const Array* a, const Array* b, const Array* y) {
   const bool uniform = is_uniform(*g);
   if ((!uniform && !g->contiguous) || !direct(a, *g) || !direct(b, *g) || !direct(y, *g)) {
+    if (const Array* layout = transposed_layout(*g, uniform, {a, b, y})) {
+      const ArrayRef out = core::make_like(*g, g->dtype);
+      run_sweep2(op, operand, g, a, b, y, *out, !uniform);
+      return core::view(out, layout->shape, layout->strides);
+    }
     const ArrayRef sa = spread(a, g->shape), sb = spread(b, g->shape), sy = spread(y, g->shape);
     return sweep_binary(op, operand, uniform ? core::copy(g) : core::contiguous(g), sa.get(), sb.get(), sy.get());
   }
-  const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
   const ArrayRef out = room_for(g);
-  const int ig = uniform ? 0 : 1, ia = a && a->size > 1, ib = b && b->size > 1;
-  in_pieces(out->size, [&](int64_t i, int64_t n) {
-    if (n) kernel(at(g, i, ig), at(a, i, ia), at(b, i, ib), at(y, i, 1), out->data + i * item_size(out->dtype), n, ig, ia, ib);
-  });
+  run_sweep2(op, operand, g, a, b, y, *out, !uniform);
   return out;
 }
 

@@ -1,8 +1,11 @@
 #include "ops/reduce.h"
 
+#include <algorithm>
+
 #include "core/unlocked.h"
 #include "simd/reduce.h"
 #include "simd/softmax.h"
+#include "simd/threads.h"
 
 namespace wengert::ops {
 namespace {
@@ -42,11 +45,49 @@ T sum_row(const S* x, int64_t n) {  // whole numbers, wrapping as NumPy does
   return static_cast<T>(s);
 }
 
-bool leading_axes(const ArrayRef& x, const Dims& axes) {  // exactly the first ones, in a contiguous array
-  if (!x->contiguous) return false;
-  for (int i = 0; i < axes.size(); ++i)
-    if (axes[i] != i - x->ndim()) return false;
-  return axes.size() < x->ndim();
+// Blocks of columns, one behind the other in memory: block[i, j, k] at (i * down + j) * across + k is reduced over j
+// without bringing the axis to the end. The leading axes, middle axes, the last axes of a transposed matrix.
+struct Columns {
+  int64_t blocks = 0, down = 0, across = 0;  // all 0: it does not lie like that
+};
+Columns as_columns(const Array& x, const Dims& axes) {
+  Dims kept, kept_strides, cut, cut_strides;
+  for (int i = 0; i < x.ndim(); ++i) {
+    const bool reduced = axes.contains(i - x.ndim());
+    (reduced ? cut : kept).push_back(x.shape[i]);
+    (reduced ? cut_strides : kept_strides).push_back(x.strides[i]);
+  }
+  if (x.size == 0 || kept.empty() || cut.empty()) return {};
+  const int64_t down = cut.product();
+  int64_t across = 1;  // of the kept axes that lie inside the reduced ones
+  int k = kept.size() - 1;
+  for (; k >= 0 && (kept[k] == 1 || kept_strides[k] == across); --k) across *= kept[k];
+  int64_t step = across;
+  for (int i = cut.size() - 1; i >= 0; --i) {
+    if (cut[i] != 1 && cut_strides[i] != step) return {};
+    step *= cut[i];
+  }
+  int64_t blocks = 1;
+  for (; k >= 0; --k) {
+    if (kept[k] != 1 && kept_strides[k] != step) return {};
+    step *= kept[k];
+    blocks *= kept[k];
+  }
+  return {blocks, down, across};
+}
+// Blocks of a few columns are not worth it: rows are reduced faster after a copy.
+constexpr int64_t kNarrow = 16;
+
+// The elements lie in memory without gaps, in whatever order of axes.
+bool without_gaps(const Array& x) {
+  if (x.contiguous) return true;
+  int64_t step = 1;
+  for (bool found = true; found && step < x.size;) {
+    found = false;
+    for (int i = 0; i < x.ndim() && !found; ++i)
+      if (x.shape[i] > 1 && x.strides[i] == step) step *= x.shape[i], found = true;
+  }
+  return step == x.size;
 }
 
 DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 : t; }  // as NumPy
@@ -57,9 +98,19 @@ constexpr int64_t kLongReduction = 1 << 17;
 ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& x, const Params& p) {
   const core::Unlocked unlocked(x->size > kLongReduction);
   auto run = [&]<class T>(TypeTag<T>) {
-    if (leading_axes(x, p.dims[0])) {
-      ArrayRef y = make(x->dtype, reduced_shape(x->shape, p.dims[0], p.flag));
-      simd::reduce_columns_of(op, x->as<T>(), reduced_count(x->shape, p.dims[0]), y->size, y->size, y->as<T>());
+    const Dims& axes = p.dims[0];
+    if (const Columns c = as_columns(*x, axes); c.across >= (c.blocks == 1 ? 2 : kNarrow)) {
+      ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
+      const auto block = [&](int64_t i) {
+        simd::reduce_columns_of(op, x->as<T>() + i * c.down * c.across, c.down, c.across, c.across, y->as<T>() + i * c.across);
+      };
+      if (c.blocks > 1 && x->size > kLongReduction) simd::parallel_for(c.blocks, block);
+      else for (int64_t i = 0; i < c.blocks; ++i) block(i);
+      return y;
+    }
+    if (axes.size() == x->ndim() && without_gaps(*x)) {
+      ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
+      simd::reduce_rows_of(op, x->as<T>(), 1, x->size, x->size, y->as<T>());
       return y;
     }
     const Rows r = as_rows(x, p);
@@ -163,19 +214,31 @@ ArrayRef Logsumexp::value(Args a, const Params& p) {
   return y;
 }
 
+namespace {
+
+// Whether any element is zero (or is not), a block at a time: a loop with an exit at every element would not vectorise.
+template <bool Zero, class T>
+bool contains(const T* v, int64_t n) {
+  for (int64_t i = 0; i < n; i += 1024) {
+    const int64_t end = std::min(n, i + 1024);
+    uint8_t found = 0;
+    for (int64_t k = i; k < end; ++k) found |= static_cast<uint8_t>((v[k] == T(0)) == Zero);
+    if (found) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 ArrayRef Any::value(Args a, const Params& p) {
   return by_rows(a[0], p, DType::b1, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
-    bool r = false;
-    for (int64_t k = 0; k < n; ++k) r |= v[k] != T(0);
-    y.as<uint8_t>()[i] = r;
+    y.as<uint8_t>()[i] = contains<false>(v, n);
   });
 }
 
 ArrayRef All::value(Args a, const Params& p) {
   return by_rows(a[0], p, DType::b1, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
-    bool r = true;
-    for (int64_t k = 0; k < n; ++k) r &= v[k] != T(0);
-    y.as<uint8_t>()[i] = r;
+    y.as<uint8_t>()[i] = !contains<true>(v, n);
   });
 }
 

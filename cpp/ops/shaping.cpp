@@ -70,28 +70,46 @@ ArrayRef Stack::value(Args a, const Params& p) {
   return y;
 }
 
+namespace {
+
+// Both elements are read whatever the condition says: only then does the loop vectorise.
+template <int It, int If, class T>
+void choose(const uint8_t* c, const T* t, const T* f, T* __restrict out, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    const T mask = c[i] ? static_cast<T>(-1) : T(0), yes = t[It * i], no = f[If * i];
+    out[i] = static_cast<T>((yes & mask) | (no & ~mask));
+  }
+}
+// T: an integer of the elements' size.
+template <class T>
+void choose_from(const char* t, const char* f, const core::Array& c, const Dims (&strides)[3], const Dims& shape, char* y) {
+  T* out = reinterpret_cast<T*>(y);
+  core::walk(shape, strides, [&](const int64_t (&at)[3], const int64_t (&step)[3], int64_t n) {
+    const uint8_t* qc = c.as<uint8_t>() + at[0];
+    const T *qt = reinterpret_cast<const T*>(t) + at[1], *qf = reinterpret_cast<const T*>(f) + at[2];
+    const bool units = step[0] == 1 && (step[1] | step[2]) >> 1 == 0;
+    if (units && step[1] && step[2]) choose<1, 1>(qc, qt, qf, out, n);
+    else if (units && step[1]) choose<1, 0>(qc, qt, qf, out, n);
+    else if (units && step[2]) choose<0, 1>(qc, qt, qf, out, n);
+    else for (int64_t i = 0; i < n; ++i) out[i] = qc[i * step[0]] ? qt[i * step[1]] : qf[i * step[2]];
+    out += n;
+  });
+}
+
+}  // namespace
+
 ArrayRef Where::value(Args a, const Params&) {
   const Dims shape = core::broadcast_shapes(core::broadcast_shapes(a[0]->shape, a[1]->shape, "where"), a[2]->shape, "where");
   ArrayRef y = make(a[1]->dtype, shape);
   const ArrayRef c = core::broadcast_to(a[0], shape), t = core::broadcast_to(a[1], shape),
                  f = core::broadcast_to(a[2], shape);
   const Dims strides[3] = {c->strides, t->strides, f->strides};
-  core::dispatch(y->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    T* out = y->template as<T>();
-    const uint8_t* pc = c->as<uint8_t>();
-    const T *pt = t->template as<T>(), *pf = f->template as<T>();
-    core::walk(shape, strides, [&](const int64_t (&at)[3], const int64_t (&step)[3], int64_t n) {
-      const uint8_t* qc = pc + at[0];
-      const T *qt = pt + at[1], *qf = pf + at[2];
-      if (step[0] == 1 && step[1] == 1 && step[2] == 1) {
-        for (int64_t i = 0; i < n; ++i) out[i] = qc[i] ? qt[i] : qf[i];
-      } else {
-        for (int64_t i = 0; i < n; ++i) out[i] = qc[i * step[0]] ? qt[i * step[1]] : qf[i * step[2]];
-      }
-      out += n;
-    });
-  });
+  if (y->size == 0) return y;
+  switch (core::item_size(y->dtype)) {
+    case 8: choose_from<uint64_t>(t->data, f->data, *c, strides, shape, y->data); break;
+    case 4: choose_from<uint32_t>(t->data, f->data, *c, strides, shape, y->data); break;
+    default: choose_from<uint8_t>(t->data, f->data, *c, strides, shape, y->data);
+  }
   return y;
 }
 

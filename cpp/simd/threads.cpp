@@ -150,6 +150,9 @@ thread_local bool inside_loop = false;
 int num_threads() { return thread_limit().load(std::memory_order_relaxed); }
 void set_num_threads(int n) { thread_limit().store(n > 1 ? n : 1); }
 
+// By this name threadpoolctl tells the module from others that are called the same.
+extern "C" __attribute__((visibility("default"))) int wengert_num_threads() { return num_threads(); }
+
 namespace detail {
 
 void parallel_blocks(int64_t blocks, void (*run)(void*, int64_t), void* context) {

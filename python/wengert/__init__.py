@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import _array
+from . import _array, threadpool
 from ._array import no_grad
 from ._core import Array, array, asarray
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
@@ -66,6 +66,7 @@ __all__ = [
 ]
 
 _array.install()
+threadpool.install()
 
 
 def __getattr__(name: str) -> Any:
