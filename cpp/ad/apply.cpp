@@ -206,6 +206,31 @@ Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params)
   return traced(out, TraceRef(t), static_cast<uint32_t>(t->entries.size() - 1));
 }
 
+// ---- programs -----------------------------------------------------------------------------------------------------
+
+Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
+  Value out = evaluate_below(op, args, n, params, t);
+  uint32_t few[kFew];
+  std::vector<uint32_t> many;
+  uint32_t* nodes = few;
+  if (n > kFew) {
+    many.resize(static_cast<size_t>(n));
+    nodes = many.data();
+  }
+  for (int i = 0; i < n; ++i) {
+    const Value& v = *args[i];
+    if (v.trace.get() == t) {
+      nodes[i] = v.node;
+      continue;
+    }
+    if (v.trace && (v.trace->depth > 0 || recording))
+      t->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+    nodes[i] = t->constant(v.array);
+  }
+  const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
+  return traced(out, TraceRef(t), node);
+}
+
 void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
   if (op == code_of<ops::SliceUpdate>) ops::SliceUpdate::in_place(x, v, p);
   else if (op == code_of<ops::SliceAdd>) ops::SliceAdd::in_place(x, v, p);
@@ -216,6 +241,53 @@ void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Param
 }  // namespace
 
 std::string (*location_hook)() = nullptr;
+
+uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
+  if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
+  steps.push_back({op, static_cast<uint32_t>(args.size()), n, like->dtype, like->shape, params, {}});
+  args.insert(args.end(), nodes, nodes + n);
+  return static_cast<uint32_t>(steps.size() - 1);
+}
+
+uint32_t Recorder::constant(const ArrayRef& value) {
+  const auto found = constants.find(value.get());
+  if (found != constants.end()) return found->second;
+  const uint32_t node = append(kConstant, value, {}, nullptr, 0);
+  // Memory that belongs to somebody else may change before the next call.
+  steps.back().value = value->buffer && value->buffer->drop ? core::copy(value) : value;
+  constants.emplace(value.get(), node);
+  if (steps.back().value.get() != value.get()) held.push_back(value);
+  return node;
+}
+
+void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
+  if (!asked_before.emplace(uint64_t{node} << 2 | static_cast<uint64_t>(asked), questions.size()).second) return;
+  questions.push_back({node, asked, core::copy(value), location_hook ? location_hook() : std::string()});
+}
+
+void observe(const Value& v, Asked asked) {
+  if (!v.trace) return;
+  Value at = v;
+  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
+  if (!at.trace || !at.trace->alive) return;
+  static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+}
+
+Value without_derivatives(const Value& v) {
+  if (!v.trace) return v;
+  Value at = v;
+  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
+  if (!at.trace) return Value(v.array);
+  if (!at.box) return at;
+  Value r = at;
+  r.box = nullptr;
+  const Value below = without_derivatives(at.box->primal);
+  if (below.trace) {
+    r.box = Ref<Box>(new Box);
+    r.box->primal = below;
+  }
+  return r;
+}
 
 namespace {
 
@@ -260,6 +332,8 @@ Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
       return record(static_cast<ReverseTrace*>(top), op, args, n, params);
     case Trace::Kind::dual:
       return push_forward(static_cast<DualTrace*>(top), op, args, n, params);
+    case Trace::Kind::program:
+      return record_step(static_cast<Recorder*>(top), op, args, n, params);
     default:
       return list(static_cast<Listing*>(top), op, args, n, params);
   }

@@ -7,6 +7,7 @@
 namespace wengert::ad {
 
 struct CustomCall;
+enum class Asked : uint8_t;
 
 // Operands share their element type; their number and shapes are the operation's.
 Value apply(OpCode op, const Value* args, int n, const ParamsRef& params);
@@ -25,6 +26,11 @@ Value astype(const Value& x, DType t);
 
 // Replaces a part of x, in place where nobody else can see it: x[i] = v costs the part, not the whole.
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params);
+
+// Python learnt something about the numbers of v: a recording for replay must ask again (see program/).
+void observe(const Value& v, Asked asked);
+// v cut off from every derivative level; recordings for replay still follow it.
+Value without_derivatives(const Value& v);
 
 // The level that would handle an operation on these values; null if none does.
 Trace* highest(const Value* args, int n);

@@ -2,6 +2,8 @@
 // order of the sweep.
 #pragma once
 #include <functional>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "ad/value.h"
@@ -146,6 +148,40 @@ struct Listing : Trace {
   };
   explicit Listing(int depth) : Trace(Kind::listing, depth) {}
   std::vector<Entry> entries;
+};
+
+// What Python asked of a value while it was recorded for replay; on replay the answer must be the same.
+enum class Asked : uint8_t { truth, number, elements };
+
+// A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
+struct Recorder : Trace {
+  static constexpr int kInput = -1, kConstant = -2;
+  struct Step {
+    int op;  // opcode, kInput or kConstant
+    uint32_t first_arg, nargs;
+    DType dtype;
+    Dims shape;
+    ParamsRef params;
+    ArrayRef value;  // of inputs and constants
+  };
+  struct Question {
+    uint32_t node;
+    Asked asked;
+    ArrayRef answer;
+    std::string location;
+  };
+  explicit Recorder(int depth) : Trace(Kind::program, depth) {}
+  uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
+  uint32_t constant(const ArrayRef& value);
+  void ask(uint32_t node, Asked asked, const ArrayRef& value);
+
+  std::vector<Step> steps;
+  std::vector<uint32_t> args;
+  std::vector<Question> questions;
+  std::unordered_map<const core::Array*, uint32_t> constants;
+  std::vector<ArrayRef> held;  // keeps the keys of `constants` alive
+  std::unordered_map<uint64_t, size_t> asked_before;
+  std::string refusal;  // why this run must not be replayed; empty: it may
 };
 
 // Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as

@@ -16,7 +16,7 @@ using ops::OpCode;
 using ops::ParamsRef;
 
 struct Trace : core::Counted<Trace> {
-  enum class Kind : uint8_t { leaf, reverse, dual, listing };
+  enum class Kind : uint8_t { leaf, reverse, dual, listing, program };
   Trace(Kind k, int d) : kind(k), depth(d) {}
   virtual ~Trace() = default;
   Kind kind;

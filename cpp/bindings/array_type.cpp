@@ -37,17 +37,24 @@ void dealloc(PyObject* o) {
 
 // ---- operators --------------------------------------------------------------------------------------------------------
 
+// Arithmetic between Python numbers gives a Python number: arguments of a compiled function that are numbers stay weak.
+Value arithmetic(OpCode op, const Value& a, const Value& b) {
+  Value r = call_binary(op, a, b);
+  r.weak = a.weak && b.weak;
+  return r;
+}
+
 template <OpCode Op>
 PyObject* binary_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    if (is_array(a) && is_array(b)) return wrap(call_binary(Op, read(as_array(a)), read(as_array(b))));
+    if (is_array(a) && is_array(b)) return wrap(arithmetic(Op, read(as_array(a)), read(as_array(b))));
     Value other;
     if (is_array(a)) {
       if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
-      return wrap(call_binary(Op, read(as_array(a)), other));
+      return wrap(arithmetic(Op, read(as_array(a)), other));
     }
     if (!to_value(a, other)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(call_binary(Op, other, read(as_array(b))));
+    return wrap(arithmetic(Op, other, read(as_array(b))));
   });
 }
 
@@ -120,12 +127,12 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
     if (is_array(a) && PyLong_CheckExact(b)) {
       int overflow = 0;
       if (PyLong_AsLongAndOverflow(b, &overflow) == 2 && !overflow && read(as_array(a)).dtype() != DType::b1) {
-        return wrap(ad::apply1(code_of<ops::Square>, read(as_array(a))));
+        return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
       }
     }
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(call_binary(code_of<ops::Power>, x, y));
+    return wrap(arithmetic(code_of<ops::Power>, x, y));
   });
 }
 
@@ -167,6 +174,7 @@ const core::Array& only_element(PyObject* a, const char* what) {
   const Value& v = read(as_array(a));
   if (v.array->size != 1)
     type_error("wengert: " + std::string(what) + " needs an array with exactly one element, got shape " + v.shape().str());
+  ad::observe(v, ad::Asked::number);
   return *v.array;
 }
 
@@ -176,6 +184,7 @@ int truth(PyObject* a) {
     if (v.array->size != 1)
       value_error("wengert: the truth value of an array of shape " + v.shape().str() +
                   " is ambiguous; use .any() or .all()");
+    ad::observe(v, ad::Asked::truth);
     return core::item(*v.array) != 0;
   });
 }
@@ -366,6 +375,7 @@ PyObject* item(PyObject* self, PyObject*) {
 PyObject* numpy_copy(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
     refuse_traced(read(as_array(self)), "numpy()");
+    ad::observe(read(as_array(self)), ad::Asked::elements);
     return to_numpy(core::copy(read(as_array(self)).array), true);
   });
 }
@@ -373,6 +383,7 @@ PyObject* numpy_copy(PyObject* self, PyObject*) {
 PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     refuse_traced(read(as_array(self)), "conversion to a NumPy array");
+    ad::observe(read(as_array(self)), ad::Asked::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(read(as_array(self)).array, false));
     py::object dtype = py::none(), copy = py::none();
     const py::tuple t = py::reinterpret_borrow<py::tuple>(args);
@@ -408,7 +419,7 @@ PyObject* array_namespace(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* detach(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(Value(read(as_array(self)).array)); });
+  return guarded([&] { return wrap(ad::without_derivatives(read(as_array(self)))); });
 }
 
 PyObject* copy_method(PyObject* self, PyObject*) {
@@ -421,7 +432,7 @@ PyObject* repr(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Value& v = read(as_array(self));
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
-    const char* kinds[] = {"leaf", "reverse", "forward", "recorded"};
+    const char* kinds[] = {"leaf", "reverse", "forward", "recorded", "compiled"};
     std::string note;
     if (v.trace && v.trace->depth == 0) note = "requires_grad=True";
     else if (v.trace) note = std::string(kinds[static_cast<int>(v.trace->kind)]) + " level " + std::to_string(v.trace->depth);
@@ -437,6 +448,7 @@ int get_buffer(PyObject* self, Py_buffer* view, int flags) {
       return -1;
     }
     refuse_traced(read(as_array(self)), "the buffer");
+    ad::observe(read(as_array(self)), ad::Asked::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));
     return PyObject_GetBuffer(a.ptr(), view, flags);
   });

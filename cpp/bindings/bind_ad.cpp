@@ -376,7 +376,7 @@ void bind_ad(py::module_& m) {
     refuse_traced(v, "conversion to a NumPy array");
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });
-  m.def("stop_gradient", [](const py::object& x) { return wrapped(Value(require_value(x.ptr(), "stop_gradient").array)); });
+  m.def("stop_gradient", [](const py::object& x) { return wrapped(ad::without_derivatives(require_value(x.ptr(), "stop_gradient"))); });
   m.def("pool_bytes", core::pool_bytes);
   m.def("pool_trim", core::pool_trim);
   m.def("active_isa", simd::active_isa);

@@ -32,6 +32,7 @@ void refuse_keywords(OpCode op, PyObject* kwnames) {
 // Whole-number powers of whole numbers: NumPy refuses negative exponents.
 void check_integer_power(const Value& a, const Value& b) {
   if (!core::is_int(a.dtype()) || !core::is_int(b.dtype())) return;
+  ad::observe(b, ad::Asked::elements);
   const ArrayRef e = core::contiguous(b.array);
   for (int64_t i = 0; i < e->size; ++i)
     if (core::item_int(*e, i) < 0)
@@ -187,6 +188,7 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
       const Value at = require_value(o, name.c_str());
       if (!core::is_int(at.dtype()) && at.array->size)
         type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
+      ad::observe(at, ad::Asked::elements);
       p.array = core::cast(at.array, DType::i64);
       break;
     }

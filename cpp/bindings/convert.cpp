@@ -30,7 +30,7 @@ void set_python_error() noexcept {
 PyObject* wrap(Value v) {
   auto* a = static_cast<PyArray*>(core::small_alloc(sizeof(PyArray)));
   PyObject_Init(reinterpret_cast<PyObject*>(a), array_type);
-  v.weak = false;
+  if (v.weak && !(v.trace && v.trace->kind == ad::Trace::Kind::program)) v.weak = false;
   new (&a->value) Value(std::move(v));
   a->link = nullptr;
   a->version = 0;
@@ -113,7 +113,7 @@ void write(PyArray* a, Value v) {
 }
 
 void refuse_traced(const Value& v, const char* what) {
-  if (!v.trace) return;
+  if (!v.trace || (v.trace->kind == ad::Trace::Kind::program && v.trace->alive)) return;
   if (v.trace->depth == 0)
     type_error("wengert: " + std::string(what) +
                " of an array that requires gradients would lose the derivative; use .detach() first, or a function of "

@@ -29,6 +29,7 @@ bool is_plain_int(PyObject* o) { return PyLong_Check(o) && !PyBool_Check(o); }
 // Integer or boolean arrays (Arrays, ndarrays, lists); bool arrays become one array of positions for each axis.
 void add_array(PyObject* o, Index& index) {
   Value v = require_value(o, "getitem");
+  ad::observe(v, ad::Asked::elements);
   ArrayRef a = core::contiguous(v.array);
   if (core::is_float(a->dtype) && a->size) {
     index_error("wengert.getitem: an index must be integers or booleans, got a " + core::describe(*a) +
@@ -82,6 +83,7 @@ void add_entry(PyObject* o, Index& index) {
     index.entries.push_back({Entry::single, to_int(o, "getitem")});
   } else {
     if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype())) {
+      ad::observe(read(as_array(o)), ad::Asked::number);
       index.entries.push_back({Entry::single, core::item_int(*read(as_array(o)).array)});
       return;
     }

@@ -4,6 +4,7 @@
 #include "bindings/bind_ad.h"
 #include "bindings/bind_gradient.h"
 #include "bindings/bind_ops.h"
+#include "bindings/bind_program.h"
 #include "core/unlocked.h"
 
 PYBIND11_MODULE(_core, m) {
@@ -22,4 +23,5 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_ops(m);
   wengert::bindings::bind_ad(m);
   wengert::bindings::bind_gradient(m);
+  wengert::bindings::bind_program(m);
 }

@@ -9,8 +9,11 @@
 namespace wengert::simd {
 namespace {
 
-// Below this many multiply-adds packing costs more than it saves.
-constexpr int64_t direct_limit = 48 * 48 * 48;
+// Up to this many bytes of A and of B, and strides of so many elements, packing costs more than it saves: both operands
+// stay in L2 and no two rows fall on the same cache lines too often.
+constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
+// So few multiply-adds go to the unpacked kernel without further questions.
+constexpr int64_t small = 32 * 32 * 32;
 // Below this many multiply-adds one thread is faster than two.
 constexpr int64_t parallel_limit = 1 << 20;
 
@@ -78,13 +81,41 @@ void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
   }
 }
 
+template <class T>
+bool near(MatView<T> a) {
+  const auto within = [](int64_t stride) { return stride <= direct_stride && stride >= -direct_stride; };
+  return a.rows * a.cols * int64_t(sizeof(T)) <= direct_bytes && within(a.row_stride) && within(a.col_stride);
+}
+
+// A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
+// larger; so the choice, which depends on how the work was cut, does not show in the result.
+template <class T>
+void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+             const Epilogue<T>* epilogue) {
+  const int64_t m = a.rows, n = b.cols, k = a.cols;
+  if (m == 1 || k > g.kc || !near(a) || k * n * int64_t(sizeof(T)) > direct_bytes) {
+    return packed(g, a, b, c, ldc, accumulate, epilogue);
+  }
+  if ((b.col_stride == 1 || n == 1) && near(b)) {
+    g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
+  } else {  // pack B alone
+    T* t = scratch<T>(1, round_up(n, g.nr) * k);
+    g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
+    for (int64_t j = 0; j < n; j += g.nr) {
+      const int64_t w = n - j < g.nr ? n - j : g.nr;
+      g.direct(a, {t + j * k, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
+    }
+  }
+  if (epilogue) g.epilogue(c, ldc, m, n, epilogue);
+}
+
 // C is cut into a grid of tasks; each is a product of its own, so any number of threads computes the same.
 template <class T>
-void packed_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
-                     const Epilogue<T>* epilogue) {
+void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+                      const Epilogue<T>* epilogue) {
   const int64_t m = a.rows, n = b.cols;
   const int threads = m * n * a.cols < parallel_limit ? 1 : num_threads();
-  if (threads == 1) return packed(g, a, b, c, ldc, accumulate, epilogue);
+  if (threads == 1) return product(g, a, b, c, ldc, accumulate, epilogue);
   // The cut that leaves each task nearest to a square packs least.
   int64_t across = 1, down = threads;
   while (down > 1 && down % 2 == 0 && m / down * 2 < n / across) {
@@ -99,8 +130,8 @@ void packed_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, 
     const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
     Epilogue<T> columns;
     if (epilogue) columns = {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
-    packed(g, part(a, i, h, 0, a.cols), part(b, 0, b.rows, j, w), c + i * ldc + j, ldc, accumulate,
-           epilogue ? &columns : nullptr);
+    product(g, part(a, i, h, 0, a.cols), part(b, 0, b.rows, j, w), c + i * ldc + j, ldc, accumulate,
+            epilogue ? &columns : nullptr);
   });
 }
 
@@ -172,18 +203,10 @@ void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, co
     gemv_any(g, transposed(b), a.data, a.col_stride, c, 1, accumulate);
   } else if (m == 1 && b.col_stride == 1) {
     row_times_matrix(g, a, b, c, accumulate);
-  } else if ((b.col_stride == 1 || n == 1) && (m <= 2 || m * n * k <= direct_limit)) {
+  } else if ((b.col_stride == 1 || n == 1) && (m <= 2 || m * n * k <= small)) {
     g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
-  } else if (m * n * k <= direct_limit) {
-    T* t = scratch<T>(1, round_up(n, g.nr) * k);  // B's columns are not adjacent: pack B alone
-    g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
-    for (int64_t j = 0; j < n; j += g.nr) {
-      const int64_t w = n - j < g.nr ? n - j : g.nr;
-      g.direct(a, {t + j * k, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
-    }
   } else {
-    packed_parallel(g, a, b, c, ldc, accumulate, epilogue);
-    return;
+    return product_parallel(g, a, b, c, ldc, accumulate, epilogue);
   }
   if (epilogue) g.epilogue(c, ldc, m, n, epilogue);
 }
@@ -201,7 +224,7 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
     }
     return;
   }
-  const bool direct = (b.col_stride == 1 || n == 1) && work <= direct_limit;
+  const bool direct = (b.col_stride == 1 || n == 1) && work <= small;
   const int64_t run = work * batch < parallel_limit ? batch : 1 + (parallel_limit / 8) / (work + 16);
   parallel_for((batch + run - 1) / run, [&](int64_t task) {
     const int64_t first = task * run, count = batch - first < run ? batch - first : run;

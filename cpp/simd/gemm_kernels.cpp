@@ -180,17 +180,13 @@ template <class T, int Width>
 void pack(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k) {
   for (int64_t line = 0; line < count; line += Width, dst += Width * k, src += Width * line_stride) {
     const int width = int(count - line < Width ? count - line : Width);
-    if (width < Width) {
-      for (int64_t p = 0; p < k; ++p) {
-        for (int i = 0; i < Width; ++i) dst[p * Width + i] = i < width ? src[i * line_stride + p * k_stride] : T(0);
-      }
-    } else if (line_stride == 1) {
+    if (line_stride == 1 && width == Width) {
       for (int64_t p = 0; p < k; ++p) __builtin_memcpy(dst + p * Width, src + p * k_stride, Width * sizeof(T));
     } else if (k_stride == 1) {
-      transpose_panel<T, Width>(dst, src, line_stride, k);
+      transpose_panel<T, Width>(dst, src, line_stride, width, k);
     } else {
       for (int64_t p = 0; p < k; ++p) {
-        for (int i = 0; i < Width; ++i) dst[p * Width + i] = src[i * line_stride + p * k_stride];
+        for (int i = 0; i < width; ++i) dst[p * Width + i] = src[i * line_stride + p * k_stride];
       }
     }
   }

@@ -16,7 +16,7 @@ struct GemmKernels {
   int64_t mr, nr, mc, kc, nc;
 
   // Panels of `width` (mr or nr) lines, k-major: dst[panel][p][line]. `line_stride` leads from line to line, `k_stride`
-  // along k; lines past `count` are filled with zero.
+  // along k; lines past `count` are not written (and never read).
   void (*pack_a)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
   void (*pack_b)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
   // C (rows x cols) = or += packed A times packed B. The epilogue comes last; null for none.

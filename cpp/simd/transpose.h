@@ -31,15 +31,16 @@ WG_INLINE void transpose(Vec<T, N> (&x)[N]) {
   }
 }
 
-// dst[p][i] = src[i * line_stride + p] for p < k, i < Width: lines that are contiguous become columns.
+// dst[p * Width + i] = src[i * line_stride + p] for p < k, i < width <= Width: contiguous lines become columns.
 template <class T, int Width>
-WG_INLINE void transpose_panel(T* dst, const T* src, int64_t line_stride, int64_t k) {
+WG_INLINE void transpose_panel(T* dst, const T* src, int64_t line_stride, int width, int64_t k) {
   constexpr int L = lanes<T> == 1 ? 1 : (Width % lanes<T> == 0 ? lanes<T> : (Width % 8 == 0 ? 8 : 4));
-  int64_t p = 0;
+  int i = 0;
   if constexpr (L > 1) {
     static_assert(Width % L == 0);
-    for (; p + L <= k; p += L) {
-      for (int i = 0; i < Width; i += L) {
+    for (; i + L <= width; i += L) {
+      int64_t p = 0;
+      for (; p + L <= k; p += L) {
         Vec<T, L> x[L];
 #pragma GCC unroll 16
         for (int j = 0; j < L; ++j) x[j] = Vec<T, L>::load(src + (i + j) * line_stride + p);
@@ -47,10 +48,13 @@ WG_INLINE void transpose_panel(T* dst, const T* src, int64_t line_stride, int64_
 #pragma GCC unroll 16
         for (int j = 0; j < L; ++j) x[j].store(dst + (p + j) * Width + i);
       }
+      for (; p < k; ++p) {
+        for (int j = 0; j < L; ++j) dst[p * Width + i + j] = src[(i + j) * line_stride + p];
+      }
     }
   }
-  for (; p < k; ++p) {
-    for (int i = 0; i < Width; ++i) dst[p * Width + i] = src[i * line_stride + p];
+  for (; i < width; ++i) {
+    for (int64_t p = 0; p < k; ++p) dst[p * Width + i] = src[i * line_stride + p];
   }
 }
 

@@ -210,9 +210,12 @@ struct Vec {
     }
   }
 
-  friend WG_INLINE Vec operator+(Vec a, Vec b) { return from_raw(a.v + b.v); }
-  friend WG_INLINE Vec operator-(Vec a, Vec b) { return from_raw(a.v - b.v); }
-  friend WG_INLINE Vec operator*(Vec a, Vec b) { return from_raw(a.v * b.v); }
+  // Whole numbers wrap around, also for the compiler.
+  static constexpr bool wraps = std::is_integral_v<T>;
+  using Bits = WG_TARGET::Raw<std::conditional_t<wraps, UnsignedOf<T>, T>, N>;
+  friend WG_INLINE Vec operator+(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) + Bits(b.v))); }
+  friend WG_INLINE Vec operator-(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) - Bits(b.v))); }
+  friend WG_INLINE Vec operator*(Vec a, Vec b) { return from_raw(Raw(Bits(a.v) * Bits(b.v))); }
   friend WG_INLINE Vec operator/(Vec a, Vec b) { return from_raw(a.v / b.v); }
   friend WG_INLINE Vec operator-(Vec a) { return from_raw(-a.v); }
   friend WG_INLINE Vec operator+(Vec a) { return a; }

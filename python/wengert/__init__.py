@@ -26,6 +26,7 @@ _LATER = {
     "custom_vjp": "custom",
     "custom_jvp": "custom",
     "checkpoint": "custom",
+    "compile": "compile",
     "record": "recording",
     "name": "recording",
     "trace": "trace",

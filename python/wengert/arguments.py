@@ -23,6 +23,8 @@ def check_leaf(x: Any, where: str) -> Any:
     """A leaf that can be differentiated, or an error that names the argument."""
     if type(x) is float:
         return x
+    if isinstance(x, Array) and x.dtype.kind == "i" and _core.is_weak(x):
+        return x.astype(float)  # a Python int among the arguments of a compiled function
     if isinstance(x, (Array, np.ndarray, np.generic)):  # before float: np.float64 is one, and stays what it is
         dtype = x.dtype
     elif isinstance(x, bool):

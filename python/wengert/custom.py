@@ -144,9 +144,9 @@ class _Custom:
 class custom_vjp(_Custom):
     """Decorator: a function with its own reverse rule, as in JAX.
 
-    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple
-    with one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear
-    in the cotangent.
+    ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)`` and ``bwd(residuals, cotangent)`` a tuple with
+    one cotangent (or None) for each argument. Forward mode uses the transpose of ``bwd``, which must be linear in the
+    cotangent.
 
     >>> import wengert as wg
     >>> @wg.custom_vjp
@@ -242,8 +242,8 @@ class custom_jvp(_Custom):
 def checkpoint(f: Function) -> Function:
     """``f`` with recomputation: reverse mode keeps only the arguments and runs ``f`` again during the sweep.
 
-    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not
-    changed: it stores nothing anyway.
+    Differentiated values must reach ``f`` through its arguments (RuntimeError otherwise). Forward mode is not changed:
+    it stores nothing anyway.
 
     >>> import wengert as wg
     >>> wg.grad(wg.checkpoint(lambda x: wg.numpy.sin(x) ** 2))(0.0)

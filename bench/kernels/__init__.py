@@ -1,0 +1,1 @@
+"""The kernels alone, beside NumPy and the machine's limits."""

@@ -1,0 +1,23 @@
+// Constant folding: operations whose operands are all known are carried out once, when the program is made.
+#include "ops/evaluate.h"
+#include "program/graph.h"
+
+namespace wengert::program {
+
+uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> operands) {
+  constexpr int64_t kLargest = 1 << 20;  // bytes of a constant that folding may add
+  int64_t held = 0;
+  std::vector<ArrayRef> values;
+  for (uint32_t a : operands) {
+    if (to.nodes[a].op != kConstant) return kNone;
+    values.push_back(to.nodes[a].value);
+    held += values.back()->bytes();
+  }
+  const int64_t bytes = node.size() * core::item_size(node.dtype);
+  const bool moves = node.is(code_of<ops::BroadcastTo>) || node.is(code_of<ops::Transpose>);  // views cost nothing
+  if (bytes > kLargest && bytes > held && !moves) return kNone;
+  const ArrayRef value = ops::evaluate(static_cast<OpCode>(node.op), values, node.params.get());
+  return to.add_constant(value);
+}
+
+}  // namespace wengert::program

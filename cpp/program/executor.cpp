@@ -1,0 +1,298 @@
+// Runs a plan: step after step over laid-out memory.
+#include <cstring>
+
+#include "ops/evaluate.h"
+#include "program/plan.h"
+#include "simd/gemm.h"
+#include "simd/reduce.h"
+#include "simd/softmax.h"
+#include "simd/threads.h"
+
+namespace wengert::program {
+namespace {
+
+constexpr int64_t kParallelWork = 1 << 17;  // elements times operations worth a second thread
+
+// ---- fused groups -----------------------------------------------------------------------------------------------------
+
+constexpr int kMostLocals = 48 * 4;
+
+struct Locals {
+  const char* at[kMostLocals];
+  int step[kMostLocals];  // 1: advances with the tile, 0: one number
+};
+
+void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_t first, int64_t n) {
+  const size_t operands = f.operands.size();
+  for (const Fused::Op& op : f.ops) {
+    char* out = op.storage == kNone ? scratch + op.offset : base[op.storage] + op.offset + first * op.item;
+    switch (op.arity) {
+      case 1:
+        op.f1(l.at[op.a], out, n);
+        break;
+      case 2:
+        op.f2(l.at[op.a], l.at[op.b], out, n, l.step[op.a], l.step[op.b]);
+        break;
+      default:
+        op.f3(l.at[op.a], l.at[op.b], l.at[op.c], out, n, l.step[op.a], l.step[op.b], l.step[op.c]);
+    }
+    l.at[op.out] = out;
+    l.step[op.out] = 1;
+  }
+  (void)operands;
+}
+
+template <class T>
+void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
+}
+template <class T>
+void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
+  const T* p = reinterpret_cast<const T*>(from);
+  T* out = reinterpret_cast<T*>(to);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < cols; ++c) *out++ = p[r];
+}
+template <class F>
+void by_item(uint8_t item, F&& f) {
+  if (item == 8) f(uint64_t{});
+  else if (item == 4) f(uint32_t{});
+  else f(uint8_t{});
+}
+
+// Elements [from, to) of a group; both are multiples of the tile (or the end).
+void run_range(const Fused& f, char* const* base, char* scratch, int64_t from, int64_t to) {
+  Locals l;
+  const size_t count = f.operands.size();
+  const bool packed = f.cols && f.tile % f.cols == 0;
+  const int64_t pitch = f.cols ? (8 * std::min(f.tile, f.size) + 64 + 63) / 64 * 64 : 0;
+  if (packed) {  // rows are repeated to the width of a tile once
+    int64_t slot = 0;
+    for (size_t k = 0; k < count; ++k) {
+      const Fused::Operand& o = f.operands[k];
+      if (o.pattern != Fused::row && o.pattern != Fused::column) continue;
+      char* to_scratch = scratch + pitch * slot++;
+      l.at[k] = to_scratch;
+      l.step[k] = 1;
+      if (o.pattern == Fused::row)
+        by_item(o.item, [&]<class T>(T) {
+          repeat_row<T>(base[o.storage] + o.offset, to_scratch, f.cols, std::min(f.tile, to - from) / f.cols);
+        });
+    }
+  }
+  for (int64_t first = from; first < to;) {
+    int64_t n = std::min(f.tile, to - first);
+    const int64_t row = f.cols ? first / f.cols : 0, column = f.cols ? first % f.cols : 0;
+    if (f.cols && !packed) n = std::min(n, f.cols - column);
+    for (size_t k = 0; k < count; ++k) {
+      const Fused::Operand& o = f.operands[k];
+      const char* p = base[o.storage] + o.offset;
+      switch (o.pattern) {
+        case Fused::full:
+          l.at[k] = p + first * o.item;
+          l.step[k] = 1;
+          break;
+        case Fused::single:
+          l.at[k] = p;
+          l.step[k] = 0;
+          break;
+        case Fused::row:
+          if (!packed) {
+            l.at[k] = p + column * o.item;
+            l.step[k] = 1;
+          }
+          break;
+        case Fused::column:
+          if (packed) {
+            by_item(o.item, [&]<class T>(T) {
+              repeat_each<T>(p + row * o.item, const_cast<char*>(l.at[k]), f.cols, n / f.cols);
+            });
+          } else {
+            l.at[k] = p + row * o.item;
+            l.step[k] = 0;
+          }
+      }
+    }
+    run_ops(f, base, scratch, l, first, n);
+    first += n;
+  }
+}
+
+struct Scratch {
+  std::vector<char> bytes;
+  char* get(int64_t n) {
+    if (static_cast<int64_t>(bytes.size()) < n + 64) bytes.resize(static_cast<size_t>(n) + 64);
+    return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(bytes.data()) + 63) / 64 * 64);
+  }
+};
+thread_local Scratch scratch_of_thread;
+
+void run_fused(const Fused& f, char* const* base) {
+  const int64_t work = f.size * static_cast<int64_t>(f.ops.size());
+  if (work < kParallelWork || f.size <= 4 * f.tile) {
+    run_range(f, base, scratch_of_thread.get(f.scratch), 0, f.size);
+    return;
+  }
+  const int64_t unit = f.cols && f.tile % f.cols ? f.cols : f.tile;  // a block never starts inside a row
+  const int64_t target = std::max<int64_t>(f.size / 64, 16 * 1024), block = (target + unit - 1) / unit * unit;
+  simd::parallel_for((f.size + block - 1) / block, [&](int64_t b) {
+    run_range(f, base, scratch_of_thread.get(f.scratch), b * block, std::min(f.size, (b + 1) * block));
+  });
+}
+
+// ---- the other steps --------------------------------------------------------------------------------------------------
+
+template <class T>
+void run_product(const Product& p, char* const* base) {
+  const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
+  const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.inner, p.cols, p.row_b, p.col_b};
+  T* c = reinterpret_cast<T*>(base[p.c] + p.offset_c);
+  if (p.batch == 1) simd::gemm(a, b, c, p.cols, p.accumulate);
+  else simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
+}
+
+template <class T>
+void run_reduced(const Reduced& s, char* const* base) {
+  const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
+  T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
+  const auto which = static_cast<simd::Reduction>(s.which);
+  if (s.columns) simd::reduce_columns_of(which, x, s.rows, s.cols, s.cols, y);
+  else simd::reduce_rows_of(which, x, s.rows, s.cols, s.cols, y);
+  if (!s.mean) return;
+  const int64_t n = s.columns ? s.cols : s.rows;
+  const T count = static_cast<T>(static_cast<double>(s.columns ? s.rows : s.cols));
+  for (int64_t i = 0; i < n; ++i) y[i] /= count;
+}
+
+template <class T>
+void run_rows(const RowsOp& s, char* const* base) {
+  const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
+  T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
+  if (s.log) simd::log_softmax_rows(x, s.rows, s.cols, y);
+  else simd::softmax_rows(x, s.rows, s.cols, y);
+}
+
+template <class T>
+void run_copied(const Copied& s, char* const* base) {
+  const T* from = reinterpret_cast<const T*>(base[s.from.storage] + s.from.offset);
+  T* to = reinterpret_cast<T*>(base[s.to.storage] + s.to.offset);
+  const Dims strides[2] = {s.from.strides, s.to.strides};
+  core::walk(s.shape, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
+    const T* p = from + at[0];
+    T* q = to + at[1];
+    if (s.add) {
+      if constexpr (std::is_floating_point_v<T>) {
+        if (step[0] == 1 && step[1] == 1) {
+          simd::add_to(q, p, n);
+        } else {
+          for (int64_t i = 0; i < n; ++i) q[i * step[1]] += p[i * step[0]];
+        }
+      }
+    } else if (step[0] == 1 && step[1] == 1) {
+      std::memcpy(q, p, static_cast<size_t>(n) * sizeof(T));
+    } else {
+      for (int64_t i = 0; i < n; ++i) q[i * step[1]] = p[i * step[0]];
+    }
+  });
+}
+
+// A frame around memory that belongs to the plan.
+void frame(core::Array& a, const Plan& plan, uint32_t node, char* const* base) {
+  const Node& n = plan.graph.nodes[node];
+  const Place& p = plan.places[node];
+  a.refs = 1;  // never freed
+  a.dtype = n.dtype;
+  a.shape = n.shape;
+  a.strides = p.strides;
+  a.contiguous = p.contiguous;
+  a.size = n.size();
+  a.data = base[p.storage] + p.offset;
+}
+
+void run_called(const Plan& plan, const Called& s, char* const* base) {
+  std::vector<core::Array> frames(s.operands.size());
+  std::vector<ArrayRef> args;
+  for (size_t k = 0; k < frames.size(); ++k) {
+    frame(frames[k], plan, s.operands[k], base);
+    args.push_back(ArrayRef(&frames[k]));
+  }
+  const ArrayRef y = ops::evaluate(s.op, args, s.params.get());
+  const Place& to = plan.places[s.node];
+  if (y->size) core::copy_into(*y, base[to.storage] + to.offset);
+}
+
+bool passes(const Plan& plan, uint32_t k, char* const* base) {
+  const Check& c = plan.graph.checks[k];
+  const Place& p = plan.check_places[k];
+  const char* data = base[p.storage] + p.offset;
+  if (c.asked == ad::Asked::truth)
+    return core::dispatch(c.answer->dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      return (*reinterpret_cast<const T*>(data) != T(0)) == (*c.answer->as<T>() != T(0));
+    });
+  return std::memcmp(data, c.answer->data, static_cast<size_t>(c.answer->bytes())) == 0;
+}
+
+}  // namespace
+
+Context::Context(const Plan& plan) : base(plan.storages.size(), nullptr) {
+  if (plan.arena) {
+    memory = core::Ref<core::Buffer>(core::new_buffer(plan.arena));
+    arena = memory->data;
+  }
+  for (size_t s = 0; s < base.size(); ++s) {
+    const Storage& st = plan.storages[s];
+    if (st.kind == Storage::arena) base[s] = arena + st.offset;
+    else if (st.kind == Storage::constant) base[s] = plan.constants[st.index]->data;
+  }
+}
+Context::~Context() = default;
+
+uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* const* outputs) {
+  char** base = context.base.data();
+  for (size_t s = 0; s < context.base.size(); ++s) {
+    const Storage& st = plan.storages[s];
+    if (st.kind == Storage::input) base[s] = inputs[st.index];
+    else if (st.kind == Storage::output) base[s] = outputs[st.index];
+  }
+  for (const Step& s : plan.steps) {
+    switch (s.kind) {
+      case Step::fused:
+        run_fused(plan.fused[s.index], base);
+        break;
+      case Step::product: {
+        const Product& p = plan.products[s.index];
+        p.dtype == DType::f64 ? run_product<double>(p, base) : run_product<float>(p, base);
+        break;
+      }
+      case Step::reduced: {
+        const Reduced& r = plan.reductions[s.index];
+        r.dtype == DType::f64 ? run_reduced<double>(r, base) : run_reduced<float>(r, base);
+        break;
+      }
+      case Step::rows: {
+        const RowsOp& r = plan.row_ops[s.index];
+        r.dtype == DType::f64 ? run_rows<double>(r, base) : run_rows<float>(r, base);
+        break;
+      }
+      case Step::copied: {
+        const Copied& c = plan.copies[s.index];
+        core::dispatch(c.dtype, [&](auto tag) { run_copied<typename decltype(tag)::type>(c, base); });
+        break;
+      }
+      case Step::called:
+        run_called(plan, plan.calls[s.index], base);
+        break;
+      case Step::fill: {
+        const Filled& f = plan.fills[s.index];
+        std::memset(base[f.storage] + f.offset, 0, static_cast<size_t>(f.bytes));
+        break;
+      }
+      case Step::check:
+        if (!passes(plan, s.index, base)) return s.index;
+    }
+  }
+  return kNone;
+}
+
+}  // namespace wengert::program

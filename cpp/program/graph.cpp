@@ -1,0 +1,175 @@
+#include "program/graph.h"
+
+namespace wengert::program {
+
+uint32_t Graph::add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype, const Dims& shape) {
+  const auto first = static_cast<uint32_t>(args.size());
+  nodes.push_back({op, dtype, first, static_cast<uint32_t>(operands.size()), shape, params, {}});
+  for (size_t i = 0; i < operands.size(); ++i) args.push_back(operands[i]);
+  return static_cast<uint32_t>(nodes.size() - 1);
+}
+
+uint32_t Graph::add_constant(const ArrayRef& value) {
+  const uint32_t i = add(kConstant, {}, {}, value->dtype, value->shape);
+  nodes[i].value = value;
+  return i;
+}
+
+Graph graph_of(const ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
+  Graph g;
+  g.nodes.reserve(run.steps.size());
+  for (const ad::Recorder::Step& s : run.steps)
+    g.nodes.push_back({s.op, s.dtype, s.first_arg, s.nargs, s.shape, s.params, s.op == kConstant ? s.value : ArrayRef()});
+  g.args = run.args;
+  g.inputs = inputs;
+  g.outputs = outputs;
+  for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
+  return g;
+}
+
+Graph rewritten(const Graph& g, std::span<const Rule> rules) {
+  Graph r;
+  r.nodes.reserve(g.nodes.size());
+  r.args.reserve(g.args.size());
+  std::vector<uint32_t> at(g.nodes.size()), operands;
+  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
+    const Node& n = g.nodes[i];
+    if (n.op == kConstant) {
+      at[i] = r.add_constant(n.value);
+      continue;
+    }
+    operands.clear();
+    for (uint32_t a : g.operands(i)) operands.push_back(at[a]);
+    uint32_t made = kNone;
+    if (n.op >= 0)
+      for (Rule rule : rules)
+        if (made == kNone) made = rule(r, n, operands);
+    at[i] = made == kNone ? r.add(n.op, operands, n.params, n.dtype, n.shape) : made;
+  }
+  for (uint32_t i : g.inputs) r.inputs.push_back(at[i]);
+  for (uint32_t i : g.outputs) r.outputs.push_back(at[i]);
+  for (const Check& c : g.checks) r.checks.push_back({at[c.node], c.asked, c.answer, c.location});
+  return r;
+}
+
+size_t operations(const Graph& g) {
+  size_t n = 0;
+  for (const Node& v : g.nodes) n += v.op >= 0;
+  return n;
+}
+
+Graph optimised(const Graph& g, std::vector<PassReport>* report) {
+  size_t before = operations(g);
+  auto note = [&](const char* pass, const Graph& r) {
+    const size_t after = operations(r);
+    if (report) report->push_back({pass, before, after});
+    before = after;
+  };
+  Graph r = without_dead_code(g);
+  note("dead code", r);
+  static constexpr Rule algebra[] = {fold_constants, simplify};
+  for (int round = 0; round < 2; ++round) {
+    r = rewritten(r, algebra);
+    r = without_dead_code(r);
+    note("constants and algebra", r);
+    r = without_repeats(r);
+    note("common subexpressions", r);
+  }
+  return without_dead_code(r);
+}
+
+double flops(const Graph& g) {
+  double total = 0;
+  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
+    const Node& n = g.nodes[i];
+    if (n.op < 0) continue;
+    const ops::Info& f = ops::info(static_cast<OpCode>(n.op));
+    if (n.is(code_of<ops::Matmul>)) {
+      total += 2.0 * static_cast<double>(n.size()) * static_cast<double>(g.nodes[g.operand(i, 0)].shape.back());
+    } else if (f.kind == ops::Kind::reduction || f.kind == ops::Kind::nn) {
+      total += static_cast<double>(g.nodes[g.operand(i, 0)].size());
+    } else if (f.elementwise) {
+      total += static_cast<double>(n.size());
+    }
+  }
+  return total;
+}
+
+namespace {
+
+std::string params_text(const Node& n) {
+  if (!n.params || n.op < 0) return "";
+  std::string s;
+  for (const ops::Param& p : ops::info(static_cast<OpCode>(n.op)).params) {
+    s += ", " + std::string(p.name) + "=";
+    switch (p.kind) {
+      case ops::ParamKind::axis: s += std::to_string(n.params->dims[p.slot][0]); break;
+      case ops::ParamKind::integer: s += std::to_string(n.params->number); break;
+      case ops::ParamKind::boolean: s += n.params->flag ? "True" : "False"; break;
+      case ops::ParamKind::dtype: s += core::dtype_name(static_cast<DType>(n.params->number)); break;
+      case ops::ParamKind::indices: s += "<" + n.params->array->shape.str() + ">"; break;
+      default: s += n.params->dims[p.slot].str();
+    }
+  }
+  return s;
+}
+
+std::string number_text(double v) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.17g", v);
+  for (int digits = 1; digits < 17; ++digits) {
+    char shorter[32];
+    std::snprintf(shorter, sizeof shorter, "%.*g", digits, v);
+    if (std::strtod(shorter, nullptr) == v) return shorter;
+  }
+  return buffer;
+}
+
+}  // namespace
+
+std::string listing(const Graph& g) {
+  std::string s;
+  std::vector<std::string> names(g.nodes.size());
+  for (size_t k = 0; k < g.inputs.size(); ++k) names[g.inputs[k]] = "x" + std::to_string(k);
+  std::vector<std::vector<size_t>> checks(g.nodes.size());
+  for (size_t k = 0; k < g.checks.size(); ++k) checks[g.checks[k].node].push_back(k);
+  size_t next = 0;
+  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
+    const Node& n = g.nodes[i];
+    if (n.op == kConstant) {
+      names[i] = n.value->size == 1 ? number_text(core::item(*core::contiguous(n.value))) : "c" + std::to_string(i);
+      if (n.value->size == 1) continue;
+    } else if (n.op >= 0) {
+      names[i] = "v" + std::to_string(next++);
+    }
+    s += names[i] + ": " + std::string(core::dtype_name(n.dtype)) + n.shape.str() + " = ";
+    if (n.op == kInput) {
+      s += "input";
+    } else if (n.op == kConstant) {
+      s += "constant";
+    } else {
+      s += std::string(ops::info(static_cast<OpCode>(n.op)).name) + "(";
+      bool first = true;
+      for (uint32_t a : g.operands(i)) {
+        s += (first ? "" : ", ") + names[a];
+        first = false;
+      }
+      s += params_text(n) + ")";
+    }
+    s += "\n";
+    for (size_t k : checks[i]) {
+      const Check& c = g.checks[k];
+      s += "check " + names[i];
+      if (c.asked == ad::Asked::truth) s += core::item(*c.answer) != 0 ? " is true" : " is false";
+      else if (c.answer->size == 1) s += " == " + number_text(core::item(*c.answer));
+      else s += " has the recorded elements";
+      if (!c.location.empty()) s += "    # " + c.location;
+      s += "\n";
+    }
+  }
+  s += "return";
+  for (size_t k = 0; k < g.outputs.size(); ++k) s += (k ? ", " : " ") + names[g.outputs[k]];
+  return s + "\n";
+}
+
+}  // namespace wengert::program

@@ -1,0 +1,80 @@
+// A recorded run as the passes see it: a list of operations in order of execution, each with its operands before it.
+#pragma once
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ad/tape.h"
+#include "ops/info.h"
+
+namespace wengert::program {
+
+using core::ArrayRef;
+using core::Dims;
+using core::DType;
+using ops::code_of;
+using ops::OpCode;
+using ops::ParamsRef;
+
+inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant;
+inline constexpr uint32_t kNone = 0xffffffff;
+
+struct Node {
+  int op;  // opcode, kInput or kConstant
+  DType dtype;
+  uint32_t first, count;  // operands, in Graph::args
+  Dims shape;
+  ParamsRef params;
+  ArrayRef value;  // of constants
+  int64_t size() const { return shape.product(); }
+  bool is(OpCode code) const { return op == static_cast<int>(code); }
+};
+
+// What Python asked during the recording; a replay with another answer is not this program.
+struct Check {
+  uint32_t node;
+  ad::Asked asked;
+  ArrayRef answer;
+  std::string location;
+};
+
+struct Graph {
+  std::vector<Node> nodes;
+  std::vector<uint32_t> args;
+  std::vector<uint32_t> inputs;   // node of each input
+  std::vector<uint32_t> outputs;  // node of each output
+  std::vector<Check> checks;
+
+  std::span<const uint32_t> operands(uint32_t i) const { return {args.data() + nodes[i].first, nodes[i].count}; }
+  uint32_t operand(uint32_t i, uint32_t k) const { return args[nodes[i].first + k]; }
+  uint32_t add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype, const Dims& shape);
+  uint32_t add_constant(const ArrayRef& value);
+};
+
+Graph graph_of(const ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
+
+// ---- passes: each takes a graph and gives an equal one ----------------------------------------------------------------
+
+// How a rewriting pass replaces one node, given its operands in the new graph; kNone: kept as it is.
+using Rule = uint32_t (*)(Graph& to, const Node& node, std::span<const uint32_t> operands);
+Graph rewritten(const Graph& g, std::span<const Rule> rules);
+
+uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> operands);
+uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operands);
+Graph without_repeats(const Graph& g);    // common subexpressions are computed once
+Graph without_dead_code(const Graph& g);  // nothing but what outputs and checks need
+
+struct PassReport {
+  const char* pass;
+  size_t before, after;  // operations
+};
+Graph optimised(const Graph& g, std::vector<PassReport>* report);
+size_t operations(const Graph& g);
+
+std::string listing(const Graph& g);  // readable, one operation a line
+
+// Operations of multiplication and addition one run makes, roughly.
+double flops(const Graph& g);
+
+}  // namespace wengert::program

@@ -1,0 +1,155 @@
+// A graph turned into steps over memory that is laid out beforehand: what the executor runs.
+#pragma once
+#include <array>
+
+#include "program/graph.h"
+
+namespace wengert::program {
+
+// Where the elements of a node are: a part of a storage, seen through strides (in elements).
+struct Place {
+  uint32_t storage = kNone;
+  int64_t offset = 0;  // bytes
+  Dims strides;
+  bool contiguous = true;
+};
+
+struct Storage {
+  enum Kind : uint8_t { input, constant, arena, output } kind;
+  uint32_t index = 0;  // which input, constant or output
+  int64_t bytes = 0, offset = 0;
+};
+
+// ---- steps ----------------------------------------------------------------------------------------------------------
+
+// Elementwise operations run together, tile by tile. Locals are the operands, then the results of `ops`.
+struct Fused {
+  enum Pattern : uint8_t { full, row, column, single };  // how an operand lies in the (rows, cols) of the group
+  struct Operand {
+    uint32_t storage;
+    int64_t offset;
+    Pattern pattern;
+    uint8_t item;
+  };
+  using F1 = void (*)(const void*, void*, int64_t);
+  using F2 = void (*)(const void*, const void*, void*, int64_t, int, int);
+  using F3 = void (*)(const void*, const void*, const void*, void*, int64_t, int, int, int);
+  struct Op {
+    uint8_t arity, item;
+    uint16_t a, b, c, out;  // locals
+    union {
+      F1 f1;
+      F2 f2;
+      F3 f3;
+    };
+    uint32_t storage;  // where the result goes; kNone: only a tile of it is kept
+    int64_t offset;    // there, or in the scratch memory
+  };
+  int64_t size, rows, cols;  // cols 0: no operand is a row or a column
+  int64_t tile;              // elements worked on at a time
+  std::vector<Operand> operands;
+  std::vector<Op> ops;
+  int64_t scratch = 0;  // bytes
+};
+
+struct Product {  // a matrix product, or a stack of them
+  uint32_t a, b, c;
+  int64_t offset_a, offset_b, offset_c;
+  int64_t rows, inner, cols, row_a, col_a, row_b, col_b;
+  int64_t batch, step_a, step_b;
+  DType dtype;
+  bool accumulate;
+};
+
+struct Reduced {  // by the kernels: rows (the reduced axes last) or columns (first)
+  uint32_t x, y;
+  int64_t offset_x, offset_y;
+  int64_t rows, cols;
+  bool columns, mean;
+  int which;  // simd::Reduction
+  DType dtype;
+};
+
+struct RowsOp {  // softmax and log_softmax of rows
+  uint32_t x, y;
+  int64_t offset_x, offset_y, rows, cols;
+  bool log;
+  DType dtype;
+};
+
+struct Copied {  // elements brought into row-major order, or put into (added to) a part of an array
+  Place from, to;
+  Dims shape;
+  DType dtype;
+  bool add;
+};
+
+struct Called {  // any other operation, by the function that runs it outside programs
+  OpCode op;
+  ParamsRef params;
+  std::vector<uint32_t> operands;  // nodes
+  uint32_t node;
+};
+
+struct Step {
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill } kind;
+  uint32_t index;
+};
+
+struct Filled {
+  uint32_t storage;
+  int64_t offset, bytes;
+};
+
+struct Plan {
+  Graph graph;
+  std::vector<Place> places;  // of nodes
+  std::vector<Storage> storages;
+  std::vector<ArrayRef> constants;  // by Storage::index, contiguous
+  std::vector<Step> steps;
+  std::vector<Fused> fused;
+  std::vector<Product> products;
+  std::vector<Reduced> reductions;
+  std::vector<RowsOp> row_ops;
+  std::vector<Copied> copies;
+  std::vector<Called> calls;
+  std::vector<Filled> fills;
+  std::vector<Place> check_places;
+  std::vector<uint32_t> output_storage;  // of each output
+  int64_t arena = 0, scratch = 0;        // bytes
+  bool needs_lock = false;               // of the interpreter
+  double work = 0;                       // flops, roughly
+};
+
+Plan planned(Graph g);
+
+// The schedule: the stage of every node; steps of one stage do not depend on each other, elementwise operations of one
+// stage and size run together.
+struct Schedule {
+  std::vector<uint32_t> stage;
+  std::vector<char> fusable;
+};
+Schedule scheduled(const Graph& g);
+bool is_view(const Graph& g, uint32_t i);       // no step of its own where the operand's layout allows
+uint32_t unreshaped(const Graph& g, uint32_t i);  // the node whose elements these are, in the same order
+
+// Kernels of fused operations that the tables of ops:: do not have. Null if there is none.
+Fused::F1 plain_unary(OpCode op, DType in);
+Fused::F2 plain_binary(OpCode op, DType in);
+Fused::F3 selection(DType t);
+Fused::F1 conversion(DType from, DType to);
+
+// Memory of one replay.
+struct Context {
+  explicit Context(const Plan& plan);
+  ~Context();
+  Context(const Context&) = delete;
+  std::vector<char*> base;  // of storages
+  char* arena = nullptr;
+  core::Ref<core::Buffer> memory;
+};
+
+// inputs: contiguous; outputs: to be filled. Returns kNone, or the check that failed.
+uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* const* outputs);
+
+}  // namespace wengert::program

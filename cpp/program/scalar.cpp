@@ -1,0 +1,539 @@
+// From a graph to scalar code: every element becomes a value of its own (moving elements costs nothing then), equal
+// values are computed once, pairs of operations are joined, registers are reused.
+#include "program/scalar.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "ops/evaluate.h"
+#include "ops/kernel_table.h"
+#include "program/scalar_ops.h"
+
+namespace wengert::program {
+namespace {
+
+using namespace scalar;
+
+constexpr int64_t kMostElements = 128;          // of one array
+constexpr double kMostExpansion = 12;           // scalar operations for each operation on arrays
+constexpr size_t kMostValues = size_t{1} << 23;  // registers are numbered with 24 bits
+
+enum Source : uint8_t { from_code, from_constant, from_input };
+
+struct Scalar {
+  uint8_t op;
+  Source source;
+  uint32_t a, b, c;  // operands; constants: index; inputs: input and element
+};
+
+struct GiveUp {};
+
+class Expansion {
+ public:
+  explicit Expansion(const Graph& g) : g_(g), elements_(g.nodes.size()) {}
+
+  void run() {
+    size_t arrays = 0;
+    std::vector<std::vector<uint32_t>> checks(g_.nodes.size());
+    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks[g_.checks[k].node].push_back(k);
+    for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
+    for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
+      arrays += g_.nodes[i].op >= 0;
+      expand(i);
+      for (uint32_t k : checks[i]) test(k);
+      if (values_.size() > kMostValues) throw GiveUp{};
+    }
+    size_t made = 0;
+    for (const Scalar& s : values_) made += s.source == from_code;
+    if (static_cast<double>(made) > kMostExpansion * static_cast<double>(arrays) + 64) throw GiveUp{};
+  }
+
+  ScalarCode finish();
+
+ private:
+  const ops::ElementKernels& kernels() { return ops::element_kernels(); }
+
+  // ---- values ----
+  uint32_t value(uint8_t op, uint32_t a, uint32_t b = kNone, uint32_t c = kNone, Source source = from_code) {
+    uint64_t h = op + 131 * static_cast<uint64_t>(source);
+    for (uint32_t x : {a, b, c}) h = (h ^ x) * 0x9e3779b97f4a7c15ull, h ^= h >> 32;
+    if (2 * (values_.size() + 1) > table_.size()) grow();
+    for (size_t slot = h & (table_.size() - 1);; slot = (slot + 1) & (table_.size() - 1)) {
+      if (table_[slot] == kNone) {
+        values_.push_back({op, source, a, b, c});
+        hashes_.push_back(h);
+        table_[slot] = static_cast<uint32_t>(values_.size() - 1);
+        return table_[slot];
+      }
+      const Scalar& s = values_[table_[slot]];
+      if (s.op == op && s.source == source && s.a == a && s.b == b && s.c == c) return table_[slot];
+    }
+  }
+  void grow() {
+    table_.assign(std::max<size_t>(256, 2 * table_.size()), kNone);
+    for (uint32_t i = 0; i < values_.size(); ++i) {
+      size_t slot = hashes_[i] & (table_.size() - 1);
+      while (table_[slot] != kNone) slot = (slot + 1) & (table_.size() - 1);
+      table_[slot] = i;
+    }
+  }
+  uint32_t constant(double v) {
+    uint64_t bits;
+    std::memcpy(&bits, &v, 8);
+    return value(0, static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32), kNone, from_constant);
+  }
+  bool known(uint32_t i, double* v) const {
+    const Scalar& s = values_[i];
+    if (s.source != from_constant) return false;
+    const uint64_t bits = s.a | static_cast<uint64_t>(s.b) << 32;
+    std::memcpy(v, &bits, 8);
+    return true;
+  }
+  uint32_t add(uint32_t a, uint32_t b) {
+    double v;
+    if (known(a, &v) && v == 0) return b;
+    if (known(b, &v) && v == 0) return a;
+    return value(op_add, std::min(a, b), std::max(a, b));
+  }
+  uint32_t multiply(uint32_t a, uint32_t b) {
+    double v;
+    if (known(a, &v) && v == 1) return b;
+    if (known(b, &v) && v == 1) return a;
+    return value(op_multiply, std::min(a, b), std::max(a, b));
+  }
+  uint32_t scale(uint32_t a, uint32_t b) {
+    double v;
+    for (const auto& [x, other] : {std::pair{a, b}, std::pair{b, a}})
+      if (known(x, &v)) {
+        if (v == 0) return x;
+        if (std::isfinite(v)) return multiply(a, b);
+      }
+    return value(op_scale, std::min(a, b), std::max(a, b));
+  }
+  uint32_t call1(OpCode op, uint32_t a) {
+    if (calls1_.empty()) calls1_.assign(ops::kOps, kNone);
+    if (calls1_[op] == kNone) {
+      calls1_[op] = static_cast<uint32_t>(out_.calls1.size());
+      const auto f = kernels().value1[op][1];
+      if (!f) throw GiveUp{};
+      out_.calls1.push_back(f);
+      out_.called1.push_back(op);
+    }
+    return value(op_call1, a, kNone, calls1_[op]);
+  }
+  uint32_t call2(OpCode op, uint32_t a, uint32_t b) {
+    if (calls2_.empty()) calls2_.assign(ops::kOps, kNone);
+    if (calls2_[op] == kNone) {
+      calls2_[op] = static_cast<uint32_t>(out_.calls2.size());
+      const auto f = kernels().value2[op][1];
+      if (!f) throw GiveUp{};
+      out_.calls2.push_back(f);
+      out_.called2.push_back(op);
+    }
+    return value(op_call2, a, b, calls2_[op]);
+  }
+
+  // ---- arrays of values ----
+  static int64_t* ids(const ArrayRef& a) { return a->as<int64_t>(); }
+  static uint32_t id(const ArrayRef& a, int64_t i) { return static_cast<uint32_t>(ids(a)[i]); }
+  ArrayRef of(uint32_t node) {
+    if (!elements_[node]) throw GiveUp{};
+    return elements_[node];
+  }
+  ArrayRef spread(const ArrayRef& a, const Dims& shape) { return core::contiguous(core::broadcast_to(a, shape)); }
+  ArrayRef moved(OpCode op, const std::vector<ArrayRef>& in, const ops::Params* p) {
+    return core::contiguous(ops::evaluate(op, in, p));
+  }
+
+  uint32_t unary(OpCode op, uint32_t a);
+  uint32_t binary(OpCode op, uint32_t a, uint32_t b);
+  ArrayRef reduced(const Node& n, const ArrayRef& x);
+  ArrayRef softmax(const Node& n, const ArrayRef& x);
+  ArrayRef matmul(const ArrayRef& a, const ArrayRef& b, const Node& n);
+  ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p);
+  void expand(uint32_t i);
+  ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
+  void test(uint32_t check);
+
+  const Graph& g_;
+  std::vector<ArrayRef> elements_;
+  std::unordered_map<uint32_t, uint32_t> input_of_;
+  std::vector<Scalar> values_;
+  std::vector<uint64_t> hashes_;
+  std::vector<uint32_t> table_, calls1_, calls2_;
+  struct Pending {
+    uint32_t check, element, value, before;  // after how many values it can be made
+    double expected;
+    bool truth;
+  };
+  std::vector<Pending> pending_;
+  ScalarCode out_;
+};
+
+uint32_t Expansion::unary(OpCode op, uint32_t a) {
+  if (op == code_of<ops::Negative>) return value(op_negative, a);
+  if (op == code_of<ops::Absolute>) return value(op_absolute, a);
+  if (op == code_of<ops::Sqrt>) return value(op_sqrt, a);
+  if (op == code_of<ops::Square>) return value(op_square, a);
+  if (op == code_of<ops::Reciprocal>) return value(op_reciprocal, a);
+  if (op == code_of<ops::Relu>) return value(op_relu, a);
+  if (op == code_of<ops::LogicalNot>) return value(op_logical_not, a);
+  if (op == code_of<ops::Isnan>) return value(op_isnan, a);
+  if (op == code_of<ops::Isfinite>) return value(op_isfinite, a);
+  if (op == code_of<ops::Isinf>) return value(op_isinf, a);
+  return call1(op, a);
+}
+
+uint32_t Expansion::binary(OpCode op, uint32_t a, uint32_t b) {
+  if (op == code_of<ops::Add>) return add(a, b);
+  if (op == code_of<ops::Subtract>) return value(op_subtract, a, b);
+  if (op == code_of<ops::Multiply>) return multiply(a, b);
+  if (op == code_of<ops::Scale>) return scale(a, b);
+  if (op == code_of<ops::Divide>) return value(op_divide, a, b);
+  if (op == code_of<ops::Maximum> || op == code_of<ops::MaximumOfConstant>) return value(op_maximum, a, b);
+  if (op == code_of<ops::Minimum> || op == code_of<ops::MinimumOfConstant>) return value(op_minimum, a, b);
+  if (op == code_of<ops::Equal>) return value(op_equal, a, b);
+  if (op == code_of<ops::NotEqual>) return value(op_not_equal, a, b);
+  if (op == code_of<ops::Less>) return value(op_less, a, b);
+  if (op == code_of<ops::LessEqual>) return value(op_less_equal, a, b);
+  if (op == code_of<ops::Greater>) return value(op_less, b, a);
+  if (op == code_of<ops::GreaterEqual>) return value(op_less_equal, b, a);
+  if (op == code_of<ops::LogicalAnd>) return value(op_logical_and, a, b);
+  if (op == code_of<ops::LogicalOr>) return value(op_logical_or, a, b);
+  if (op == code_of<ops::LogicalXor>) return value(op_logical_xor, a, b);
+  return call2(op, a, b);
+}
+
+// Rows of the reduced axes, one after the other.
+ArrayRef rows_of(const ArrayRef& x, const Dims& axes, int64_t* length) {
+  const int n = x->ndim();
+  ops::Params p;
+  for (int i = 0; i < n; ++i)
+    if (!axes.contains(i - n)) p.dims[0].push_back(i);
+  for (int i = 0; i < n; ++i)
+    if (axes.contains(i - n)) p.dims[0].push_back(i);
+  *length = ops::reduced_count(x->shape, axes);
+  const ArrayRef in[] = {x};
+  return core::contiguous(ops::evaluate(code_of<ops::Transpose>, in, &p));
+}
+
+ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
+  int64_t length;
+  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
+  ArrayRef y = core::make(DType::i64, n.shape);
+  for (int64_t r = 0; r < y->size; ++r) {
+    uint32_t v;
+    int64_t k = 0;
+    if (n.is(code_of<ops::Any>) || n.is(code_of<ops::All>)) {
+      v = constant(n.is(code_of<ops::All>));
+    } else {
+      if (length == 0) throw GiveUp{};
+      v = id(rows, r * length);
+      k = 1;
+    }
+    for (; k < length; ++k) {
+      const uint32_t e = id(rows, r * length + k);
+      if (n.is(code_of<ops::Sum>) || n.is(code_of<ops::Mean>)) v = add(v, e);
+      else if (n.is(code_of<ops::Prod>)) v = multiply(v, e);
+      else if (n.is(code_of<ops::Max>)) v = value(op_maximum, v, e);
+      else if (n.is(code_of<ops::Min>)) v = value(op_minimum, v, e);
+      else if (n.is(code_of<ops::Any>)) v = value(op_logical_or, v, e);
+      else v = value(op_logical_and, v, e);
+    }
+    if (n.is(code_of<ops::Mean>)) v = value(op_divide, v, constant(static_cast<double>(length)));
+    ids(y)[r] = v;
+  }
+  return y;
+}
+
+ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
+  int64_t length;
+  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
+  ArrayRef y = core::make(DType::i64, rows->shape);
+  for (int64_t r = 0; length && r < y->size / length; ++r) {
+    uint32_t largest = id(rows, r * length), total = kNone;
+    std::vector<uint32_t> shifted, e;
+    for (int64_t k = 1; k < length; ++k) largest = value(op_maximum, largest, id(rows, r * length + k));
+    for (int64_t k = 0; k < length; ++k) {
+      shifted.push_back(value(op_subtract, id(rows, r * length + k), largest));
+      e.push_back(call1(code_of<ops::Exp>, shifted.back()));
+      total = k ? add(total, e.back()) : e.back();
+    }
+    const uint32_t log = n.is(code_of<ops::LogSoftmax>) ? call1(code_of<ops::Log>, total) : kNone;
+    for (int64_t k = 0; k < length; ++k) {
+      const auto i = static_cast<size_t>(k);
+      ids(y)[r * length + k] = log == kNone ? value(op_divide, e[i], total) : value(op_subtract, shifted[i], log);
+    }
+  }
+  // The reduced axis goes back to its place.
+  const int rank = x->ndim(), axis = rank + static_cast<int>(n.params->dims[0][0]);
+  ops::Params p;
+  for (int i = 0; i < rank - 1; ++i) p.dims[0].push_back(i);
+  p.dims[0].insert(axis, rank - 1);
+  return moved(code_of<ops::Transpose>, {y}, &p);
+}
+
+ArrayRef Expansion::matmul(const ArrayRef& a, const ArrayRef& b, const Node& n) {
+  const ops::MatmulShapes s(a->shape, b->shape);
+  if (!s.batch.empty() || s.a.back() == 0) throw GiveUp{};
+  const int64_t rows = s.a[0], inner = s.a[1], cols = s.b[1];
+  ArrayRef y = core::make(DType::i64, n.shape);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < cols; ++j) {
+      uint32_t v = multiply(id(a, i * inner), id(b, j));
+      for (int64_t k = 1; k < inner; ++k) v = add(v, multiply(id(a, i * inner + k), id(b, k * cols + j)));
+      ids(y)[i * cols + j] = v;
+    }
+  return y;
+}
+
+ArrayRef Expansion::gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
+  const Dims rest = x->shape.slice(static_cast<int>(p.number), x->ndim());
+  const int64_t run = rest.product();
+  const ArrayRef where = core::contiguous(p.array), part = spread(v, core::concat(where->shape, rest));
+  ArrayRef y = core::copy(x);
+  for (int64_t i = 0; i < where->size; ++i)
+    for (int64_t k = 0; k < run; ++k) {
+      int64_t& to = ids(y)[where->as<int64_t>()[i] * run + k];
+      to = add(static_cast<uint32_t>(to), id(part, i * run + k));
+    }
+  return y;
+}
+
+ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
+  const auto op = static_cast<OpCode>(n.op);
+  const ops::Info& f = ops::info(op);
+  if (f.elementwise) {
+    ArrayRef y = core::make(DType::i64, n.shape);
+    const ArrayRef a = spread(of(in[0]), n.shape), b = f.arity == 2 ? spread(of(in[1]), n.shape) : a;
+    for (int64_t i = 0; i < y->size; ++i)
+      ids(y)[i] = f.arity == 1 ? unary(op, id(a, i)) : binary(op, id(a, i), id(b, i));
+    return y;
+  }
+  if (op == code_of<ops::Where>) {
+    ArrayRef y = core::make(DType::i64, n.shape);
+    const ArrayRef c = spread(of(in[0]), n.shape), a = spread(of(in[1]), n.shape), b = spread(of(in[2]), n.shape);
+    for (int64_t i = 0; i < y->size; ++i) {
+      double v;
+      if (known(id(c, i), &v)) ids(y)[i] = v != 0 ? id(a, i) : id(b, i);
+      else ids(y)[i] = value(op_select, id(c, i), id(a, i), id(b, i));
+    }
+    return y;
+  }
+  if (op == code_of<ops::Reshape> || op == code_of<ops::Transpose> || op == code_of<ops::BroadcastTo> ||
+      op == code_of<ops::Slice> || op == code_of<ops::Gather> || op == code_of<ops::Concatenate> ||
+      op == code_of<ops::Stack> || op == code_of<ops::SliceUpdate> || op == code_of<ops::GatherUpdate>) {
+    std::vector<ArrayRef> arrays;
+    for (uint32_t a : in) arrays.push_back(of(a));
+    return moved(op, arrays, n.params.get());
+  }
+  if (op == code_of<ops::SliceAdd>) {
+    const ArrayRef x = of(in[0]), part = moved(code_of<ops::Slice>, {x}, n.params.get()), v = spread(of(in[1]), part->shape);
+    ArrayRef sum = core::make(DType::i64, part->shape);
+    for (int64_t i = 0; i < sum->size; ++i) ids(sum)[i] = add(id(part, i), id(v, i));
+    return moved(code_of<ops::SliceUpdate>, {x, sum}, n.params.get());
+  }
+  if (op == code_of<ops::GatherAdd>) return gather_add(of(in[0]), of(in[1]), *n.params);
+  if (op == code_of<ops::Matmul>) return matmul(of(in[0]), of(in[1]), n);
+  if (op == code_of<ops::Sum> || op == code_of<ops::Mean> || op == code_of<ops::Prod> || op == code_of<ops::Max> ||
+      op == code_of<ops::Min> || op == code_of<ops::Any> || op == code_of<ops::All>)
+    return reduced(n, of(in[0]));
+  if (op == code_of<ops::Softmax> || op == code_of<ops::LogSoftmax>) return softmax(n, of(in[0]));
+  if (op == code_of<ops::Astype>) {
+    const ArrayRef x = of(in[0]);
+    if (n.dtype == DType::f64) return x;
+    ArrayRef y = core::make(DType::i64, n.shape);
+    for (int64_t i = 0; i < y->size; ++i) ids(y)[i] = value(op_not_equal, id(x, i), constant(0));
+    return y;
+  }
+  throw GiveUp{};
+}
+
+void Expansion::expand(uint32_t i) {
+  const Node& n = g_.nodes[i];
+  if (n.op >= 0 && n.dtype != DType::f64 && n.dtype != DType::b1) throw GiveUp{};
+  if (n.op != kInput && n.size() > kMostElements) throw GiveUp{};
+  if (n.op == kInput) {
+    const uint32_t k = input_of_.at(i);
+    if (n.size() > 4 * kMostElements || n.dtype == DType::f32) return;  // may be unused
+    ArrayRef y = core::make(DType::i64, n.shape);
+    for (int64_t e = 0; e < y->size; ++e)
+      ids(y)[e] = value(static_cast<uint8_t>(n.dtype), k, static_cast<uint32_t>(e), kNone, from_input);
+    elements_[i] = y;
+    return;
+  }
+  if (n.op == kConstant) {
+    if (n.dtype == DType::f32) throw GiveUp{};
+    const ArrayRef from = core::contiguous(n.value);
+    ArrayRef y = core::make(DType::i64, n.shape);
+    for (int64_t e = 0; e < y->size; ++e) ids(y)[e] = constant(core::item(*from, e));
+    elements_[i] = y;
+    return;
+  }
+  for (uint32_t a : g_.operands(i)) {  // whole numbers only as arguments that are converted
+    const DType t = g_.nodes[a].dtype;
+    if (t == DType::f32 || (core::is_int(t) && !(n.is(code_of<ops::Astype>) && n.dtype == DType::f64))) throw GiveUp{};
+  }
+  elements_[i] = expanded(n, g_.operands(i));
+}
+
+void Expansion::test(uint32_t k) {
+  const Check& c = g_.checks[k];
+  const ArrayRef x = of(c.node);
+  for (int64_t e = 0; e < x->size; ++e)
+    pending_.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(values_.size()),
+                        core::item(*c.answer, e), c.asked == ad::Asked::truth});
+}
+
+int joined(uint8_t inner, uint8_t outer, bool right) {
+  int i, o;
+  switch (inner) {
+    case op_add: i = 0; break;
+    case op_subtract: i = 1; break;
+    case op_multiply: i = 2; break;
+    case op_scale: i = 3; break;
+    default: return -1;
+  }
+  switch (outer) {
+    case op_add: o = 0; break;
+    case op_subtract: o = right ? 2 : 1; break;
+    case op_multiply: o = 3; break;
+    case op_scale: o = 4; break;
+    default: return -1;
+  }
+  return op_add_add + 5 * i + o;
+}
+
+int arity(uint8_t op) {
+  if (op == op_select || (op >= op_add_add && op <= op_scale_scale)) return 3;
+  if ((op >= op_add && op <= op_logical_xor) || op == op_call2) return 2;
+  return 1;
+}
+
+ScalarCode Expansion::finish() {
+  const auto n = static_cast<uint32_t>(values_.size());
+  // What is needed, and how often.
+  std::vector<uint32_t> uses(n, 0);
+  std::vector<char> kept(n, 0);  // outputs and tests read these
+  for (uint32_t i : g_.outputs) {
+    const ArrayRef x = of(i);
+    for (int64_t e = 0; e < x->size; ++e) ++uses[id(x, e)], kept[id(x, e)] = 1;
+  }
+  for (const Pending& p : pending_) ++uses[p.value], kept[p.value] = 1;
+  for (uint32_t i = n; i-- > 0;) {
+    if (!uses[i] || values_[i].source != from_code) continue;
+    const Scalar& s = values_[i];
+    ++uses[s.a];
+    if (arity(s.op) > 1) ++uses[s.b];
+    if (arity(s.op) > 2) ++uses[s.c];
+    ++out_.operations;
+  }
+  // Pairs: an operation whose only reader is another one moves into it.
+  std::vector<char> gone(n, 0);
+  for (uint32_t i = 0; i < n; ++i) {
+    Scalar& s = values_[i];
+    if (!uses[i] || s.source != from_code || arity(s.op) != 2 || s.op == op_call2) continue;
+    for (int side = 0; side < 2; ++side) {
+      const uint32_t x = side ? s.b : s.a;
+      const Scalar& inner = values_[x];
+      if (uses[x] != 1 || kept[x] || gone[x] || inner.source != from_code || s.a == s.b) continue;
+      const int op = joined(inner.op, s.op, side == 1);
+      if (op < 0) continue;
+      s = {static_cast<uint8_t>(op), from_code, inner.a, inner.b, side ? s.a : s.b};
+      gone[x] = 1;
+      break;
+    }
+  }
+  // Last readers.
+  std::vector<uint32_t> last(n, 0);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Scalar& s = values_[i];
+    if (!uses[i] || gone[i] || s.source != from_code) continue;
+    last[s.a] = i;
+    if (arity(s.op) > 1) last[s.b] = i;
+    if (arity(s.op) > 2) last[s.c] = i;
+  }
+  for (uint32_t i = 0; i < n; ++i)
+    if (kept[i]) last[i] = n;
+  // Registers: constants, inputs, then the rest with reuse.
+  std::vector<uint32_t> at(n, kNone), free;
+  for (uint32_t i = 0; i < n; ++i)
+    if (uses[i] && values_[i].source == from_constant) {
+      at[i] = static_cast<uint32_t>(out_.constants.size());
+      double v = 0;
+      known(i, &v);
+      out_.constants.push_back(v);
+    }
+  size_t pending = 0;
+  std::vector<uint32_t> expected;  // constants tests compare with
+  for (const Pending& p : pending_) {
+    expected.push_back(static_cast<uint32_t>(out_.constants.size()));
+    if (!p.truth) out_.constants.push_back(p.expected);
+  }
+  out_.registers = static_cast<uint32_t>(out_.constants.size());
+  for (uint32_t i = 0; i < n; ++i)
+    if (uses[i] && values_[i].source == from_input) {
+      at[i] = out_.registers++;
+      out_.sources.push_back({values_[i].a, values_[i].b, at[i], static_cast<DType>(values_[i].op)});
+    }
+  auto tests_up_to = [&](uint32_t i) {
+    for (; pending < pending_.size() && pending_[pending].before <= i; ++pending) {
+      const Pending& p = pending_[pending];
+      const uint32_t op = !p.truth ? op_test_equal : p.expected != 0 ? op_test_true : op_test_false;
+      out_.code.push_back({op, at[p.value], p.check, p.truth ? 0 : expected[pending]});
+    }
+  };
+  for (uint32_t i = 0; i < n; ++i) {
+    tests_up_to(i);
+    const Scalar& s = values_[i];
+    if (!uses[i] || gone[i] || s.source != from_code) continue;
+    const int count = arity(s.op);
+    const bool call = s.op == op_call1 || s.op == op_call2;
+    const uint32_t operands[] = {s.a, s.b, s.c};
+    ScalarInstruction ins{s.op, at[s.a], count > 1 ? at[s.b] : 0, call ? s.c : count > 2 ? at[s.c] : 0};
+    for (int k = 0; k < count; ++k) {
+      const uint32_t x = operands[k];
+      if (last[x] == i && values_[x].source == from_code && at[x] != kNone) {
+        free.push_back(at[x]);
+        last[x] = n + 1;  // freed once
+      }
+    }
+    if (free.empty()) {
+      at[i] = out_.registers++;
+    } else {
+      at[i] = free.back();
+      free.pop_back();
+    }
+    if (at[i] >= (1u << 24)) throw GiveUp{};
+    ins.op_and_target |= at[i] << 8;
+    out_.code.push_back(ins);
+  }
+  tests_up_to(n);
+  out_.code.push_back({op_stop, 0, 0, 0});
+  for (uint32_t i : g_.outputs) {
+    const ArrayRef x = of(i);
+    ScalarCode::Result r;
+    r.dtype = g_.nodes[i].dtype;
+    r.shape = g_.nodes[i].shape;
+    if (core::is_int(r.dtype)) throw GiveUp{};
+    for (int64_t e = 0; e < x->size; ++e) r.registers.push_back(at[id(x, e)]);
+    out_.results.push_back(std::move(r));
+  }
+  return std::move(out_);
+}
+
+}  // namespace
+
+std::optional<ScalarCode> scalar_code(const Graph& g) {
+  for (uint32_t i : g.outputs)
+    if (g.nodes[i].size() > 4 * kMostElements) return {};
+  try {
+    Expansion e(g);
+    e.run();
+    return e.finish();
+  } catch (const GiveUp&) {
+    return {};
+  }
+}
+
+}  // namespace wengert::program

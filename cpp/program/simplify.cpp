@@ -1,0 +1,185 @@
+// Algebra: identities that hold to the last bit (up to the sign of zero), among them those of the ones and zeros that
+// reverse sweeps produce, and chains of operations that only move elements.
+#include <cmath>
+
+#include "program/graph.h"
+
+namespace wengert::program {
+namespace {
+
+const Node* constant(const Graph& g, uint32_t i) { return g.nodes[i].op == kConstant ? &g.nodes[i] : nullptr; }
+
+// True if node i is a constant with every element equal to *v (filled in).
+bool uniform(const Graph& g, uint32_t i, double* v) {
+  const Node* n = constant(g, i);
+  if (!n || n->value->size == 0) return false;
+  const core::Array& a = *n->value;
+  const bool repeated = a.strides == Dims(a.ndim(), 0);
+  if (!repeated && !a.contiguous) return false;
+  *v = core::item(a, 0);
+  if (repeated || a.size == 1) return true;
+  if (a.size > 4096) return false;
+  for (int64_t k = 1; k < a.size; ++k)
+    if (core::item(a, k) != *v) return false;
+  return true;
+}
+bool is_all(const Graph& g, uint32_t i, double v) {
+  double x;
+  return uniform(g, i, &x) && x == v;
+}
+
+uint32_t zeros(Graph& g, const Node& like) {
+  return g.add_constant(core::broadcast_to(core::scalar(0, like.dtype), like.shape));
+}
+
+// x, repeated to the shape of the node where an operand of the node had been broadcast.
+uint32_t spread(Graph& g, uint32_t x, const Node& node) {
+  if (g.nodes[x].shape == node.shape) return x;
+  ParamsRef p(new ops::Params);
+  p->dims[0] = node.shape;
+  const uint32_t operand[] = {x};
+  return g.add(code_of<ops::BroadcastTo>, operand, p, node.dtype, node.shape);
+}
+
+uint32_t unary(Graph& g, OpCode op, uint32_t x) {
+  const uint32_t operand[] = {x};
+  const DType t = g.nodes[x].dtype;
+  const Dims shape = g.nodes[x].shape;
+  return g.add(op, operand, {}, t, shape);
+}
+uint32_t binary(Graph& g, OpCode op, uint32_t a, uint32_t b, const Node& node) {
+  const uint32_t operands[] = {a, b};
+  return g.add(op, operands, {}, node.dtype, node.shape);
+}
+
+uint32_t product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
+  const bool strong = node.is(code_of<ops::Scale>);
+  if (is_all(g, a, 1)) return spread(g, b, node);
+  if (is_all(g, b, 1)) return spread(g, a, node);
+  if (strong && (is_all(g, a, 0) || is_all(g, b, 0))) return zeros(g, node);
+  for (const auto& [c, x] : {std::pair{a, b}, std::pair{b, a}}) {
+    double v;
+    if (!core::is_float(node.dtype) || !uniform(g, c, &v)) continue;
+    if (v == -1) return spread(g, unary(g, code_of<ops::Negative>, x), node);
+    // A finite factor other than zero: the zero test of scale has nothing to do.
+    if (strong && v != 0 && std::isfinite(v)) return binary(g, code_of<ops::Multiply>, a, b, node);
+  }
+  return kNone;
+}
+
+uint32_t sum_or_difference(Graph& g, const Node& node, uint32_t a, uint32_t b) {
+  const bool minus = node.is(code_of<ops::Subtract>);
+  if (is_all(g, b, 0)) return spread(g, a, node);
+  if (is_all(g, a, 0)) return minus ? spread(g, unary(g, code_of<ops::Negative>, b), node) : spread(g, b, node);
+  if (!core::is_float(node.dtype)) return kNone;
+  if (g.nodes[b].is(code_of<ops::Negative>))
+    return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, g.operand(b, 0), node);
+  if (!minus && g.nodes[a].is(code_of<ops::Negative>))
+    return binary(g, code_of<ops::Subtract>, b, g.operand(a, 0), node);
+  return kNone;
+}
+
+uint32_t power(Graph& g, const Node& node, uint32_t a, uint32_t b) {
+  double v;
+  if (!core::is_float(node.dtype) || !uniform(g, b, &v)) return kNone;
+  if (v == 1) return spread(g, a, node);
+  if (v == 2) return spread(g, unary(g, code_of<ops::Square>, a), node);
+  return kNone;
+}
+
+uint32_t moved(Graph& g, const Node& node, uint32_t x) {
+  const Node& from = g.nodes[x];
+  auto again = [&](const ParamsRef& p) {
+    const uint32_t operand[] = {g.operand(x, 0)};
+    return g.add(node.op, operand, p, node.dtype, node.shape);
+  };
+  if (node.is(code_of<ops::Reshape>)) {
+    if (from.shape == node.shape) return x;
+    if (from.is(code_of<ops::Reshape>)) {
+      if (g.nodes[g.operand(x, 0)].shape == node.shape) return g.operand(x, 0);
+      return again(node.params);
+    }
+  } else if (node.is(code_of<ops::BroadcastTo>)) {
+    if (from.shape == node.shape) return x;
+    if (from.is(code_of<ops::BroadcastTo>)) return again(node.params);
+  } else if (node.is(code_of<ops::Transpose>)) {
+    const Dims& perm = node.params->dims[0];
+    bool identity = true;
+    for (int i = 0; i < perm.size(); ++i) identity &= perm[i] == i;
+    if (identity) return x;
+    if (from.is(code_of<ops::Transpose>)) {
+      ParamsRef p(new ops::Params);
+      identity = true;
+      for (int i = 0; i < perm.size(); ++i) {
+        p->dims[0].push_back(from.params->dims[0][static_cast<int>(perm[i])]);
+        identity &= p->dims[0][i] == i;
+      }
+      return identity ? g.operand(x, 0) : again(p);
+    }
+  } else if (node.is(code_of<ops::Astype>)) {
+    if (from.dtype == node.dtype) return x;
+  } else if (node.is(code_of<ops::Slice>)) {
+    bool whole = node.params->dims[2] == from.shape && node.shape == from.shape;
+    for (int64_t s : node.params->dims[1]) whole &= s == 1;
+    if (whole) return x;
+  }
+  return kNone;
+}
+
+// A sum over axes of length one moves nothing but axes.
+uint32_t trivial_sum(Graph& g, const Node& node, uint32_t x) {
+  const Node& from = g.nodes[x];
+  if (from.size() != node.size() || from.dtype != node.dtype || from.size() == 0) return kNone;
+  if (from.shape == node.shape) return x;
+  ParamsRef p(new ops::Params);
+  p->dims[0] = node.shape;
+  const uint32_t operand[] = {x};
+  return g.add(code_of<ops::Reshape>, operand, p, node.dtype, node.shape);
+}
+
+}  // namespace
+
+uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
+  // An operand that only spreads another one: elementwise operations broadcast by themselves.
+  uint32_t few[3];
+  bool changed = false;
+  const ops::Info& f = ops::info(static_cast<OpCode>(node.op));
+  if (node.count <= 3 && (f.elementwise || node.is(code_of<ops::Where>)) && node.count > 1) {
+    for (uint32_t k = 0; k < node.count; ++k) few[k] = in[k];
+    for (uint32_t k = 0; k < node.count; ++k) {
+      if (!g.nodes[few[k]].is(code_of<ops::BroadcastTo>)) continue;
+      const uint32_t source = g.operand(few[k], 0);
+      Dims shape = g.nodes[source].shape;
+      for (uint32_t j = 0; j < node.count; ++j)
+        if (j != k) shape = core::broadcast_shapes(shape, g.nodes[few[j]].shape, "simplify");
+      if (!(shape == node.shape)) continue;
+      few[k] = source;
+      changed = true;
+    }
+    if (changed) in = {few, node.count};
+  }
+  uint32_t r = kNone;
+  if (node.is(code_of<ops::Multiply>) || node.is(code_of<ops::Scale>)) {
+    if (node.dtype != DType::b1) r = product(g, node, in[0], in[1]);
+  } else if (node.is(code_of<ops::Add>) || node.is(code_of<ops::Subtract>)) {
+    r = sum_or_difference(g, node, in[0], in[1]);
+  } else if (node.is(code_of<ops::Divide>)) {
+    if (is_all(g, in[1], 1)) r = spread(g, in[0], node);
+  } else if (node.is(code_of<ops::Power>)) {
+    r = power(g, node, in[0], in[1]);
+  } else if (node.is(code_of<ops::Negative>)) {
+    if (g.nodes[in[0]].is(code_of<ops::Negative>)) r = g.operand(in[0], 0);
+  } else if (node.is(code_of<ops::Where>)) {
+    double v;
+    if (uniform(g, in[0], &v)) r = spread(g, v != 0 ? in[1] : in[2], node);
+    else if (in[1] == in[2]) r = spread(g, in[1], node);
+  } else if (node.is(code_of<ops::Sum>) || node.is(code_of<ops::Max>) || node.is(code_of<ops::Min>)) {
+    r = trivial_sum(g, node, in[0]);
+  } else if (node.count == 1) {
+    r = moved(g, node, in[0]);
+  }
+  if (r == kNone && changed) return g.add(node.op, in, node.params, node.dtype, node.shape);
+  return r;
+}
+
+}  // namespace wengert::program

@@ -1,0 +1,439 @@
+"""Compiled functions against the functions themselves."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import wengert as wg
+from wengert.problems import load
+from wengert.problems.program import input_values, program_function
+
+wnp = wg.numpy
+
+
+def close(a, b, tol=1e-12):
+    import optree
+
+    x, sx = optree.tree_flatten(a)
+    y, sy = optree.tree_flatten(b)
+    assert sx == sy
+    for p, q in zip(x, y, strict=True):
+        if isinstance(q, str):
+            assert p == q
+            continue
+        p, q = np.asarray(p), np.asarray(q)
+        assert p.shape == q.shape
+        assert p.dtype == q.dtype
+        tolerance = 2e-5 if p.dtype == np.float32 else tol
+        np.testing.assert_allclose(
+            p, q, rtol=tolerance, atol=tolerance * max(1.0, np.abs(q[np.isfinite(q)]).max(initial=0))
+        )
+
+
+def same(f, *calls, tol=1e-12):
+    """Compiled equals eager on every call, and on a second round (replayed)."""
+    g = wg.compile(f)
+    for args in (*calls, *calls):
+        close(g(*args), f(*args), tol)
+    return g
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_scalars_are_replayed():
+    f = wg.value_and_grad(lambda x, w: wnp.sin(x * w) ** 2 / (2.0 + wnp.cos(x)), argnums=(0, 1))
+    g = same(f, (0.7, -1.3), (0.1, 2.0))
+    assert g.stats()["recordings"] == 1
+    assert g.stats()["replays"] == 3
+    assert g.why() == ["first call"]
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (4, 5), (2, 3, 7), (200, 33)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_arrays(shape, dtype):
+    def f(x, y):
+        z = np.tanh(x) * y + np.exp(-x * x) / (1.0 + y * y)
+        return np.sum(z), z
+
+    def h(x, y):
+        return f(x, y)[0]
+
+    x, y = RNG.normal(size=shape).astype(dtype), RNG.normal(size=shape).astype(dtype)
+    same(f, (x, y), (y, x))
+    same(wg.value_and_grad(h, argnums=(0, 1)), (x, y), (y, x), tol=1e-11)
+
+
+def test_families():
+    f = wg.compile(lambda x: x * 2.0 + 1.0)
+    for _ in range(2):
+        assert type(f(3.0)) is float
+        assert type(f(np.ones(3))) is np.ndarray
+        assert type(f(wg.array([1.0, 2.0]))) is wg.Array
+        assert isinstance(f(np.float64(2.0)), np.float64)
+        assert type(f(np.ones(1))) is np.ndarray
+    assert f(3) == 7.0
+    assert wg.compile(lambda n: n * 2)(3) == 6
+    assert type(wg.compile(lambda n: n * 2)(3)) is int
+
+
+def test_python_numbers_stay_weak():
+    x = np.ones(3, np.float32)
+    f = lambda x, lr: (lr * 2.0) * x - (1 - lr) ** 2  # noqa: E731
+    same(f, (x, 0.1), (x, 0.3))
+    assert wg.compile(f)(x, 0.1).dtype == np.float32
+
+
+def test_trees():
+    def f(p, batch):
+        h = batch["x"] @ p["w"] + p["b"]
+        return {"loss": np.sum(h * h), "parts": [h, (h + 1.0, None, "name", 3)]}
+
+    p = {"w": RNG.normal(size=(3, 2)), "b": RNG.normal(size=2)}
+    batch = {"x": RNG.normal(size=(5, 3))}
+    same(f, (p, batch))
+    same(wg.grad(lambda p, b: f(p, b)["loss"]), (p, batch))
+
+
+def test_keywords_and_static_arguments():
+    f = lambda x, n, flag=False: x**n if flag else x * n  # noqa: E731
+    g = wg.compile(f, static_argnums=1)
+    for _ in range(2):
+        for n in (2, 3):
+            for flag in (True, False):
+                assert g(1.5, n, flag=flag) == f(1.5, n, flag=flag)
+    assert g.stats()["recordings"] == 4
+
+
+def test_branches():
+    def f(x):
+        if x > 0:
+            return wnp.sin(x)
+        if x < -1:
+            return x * x
+        return wnp.cos(x)
+
+    g = same(f, (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
+    assert g.stats()["recordings"] == 3
+    assert any("condition was true" in w and "test_compile.py" in w for w in g.why())
+    same(wg.grad(f), (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
+
+
+def test_loops_of_unknown_length():
+    def f(x):
+        n = 0
+        while x > 1.0:
+            x = x * 0.5
+            n += 1
+        return x * n
+
+    g = same(f, *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
+    assert g.stats()["recordings"] == 4
+    same(wg.value_and_grad(f), *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
+
+
+def test_numbers_taken_out():
+    same(lambda x, n: sum((x**k for k in range(n)), 0.0), (1.5, 3), (1.2, 5), (0.3, 3))
+    same(lambda x: x * float(x), (2.0,), (3.0,))
+    same(lambda x, i: x[i] * 2.0, (np.arange(5.0), 1), (np.arange(5.0), 3))
+    same(lambda x: np.sort(x) * np.arange(4.0), (np.array([3.0, 1.0, 2.0, 0.0]),), (np.array([1.0, 3.0, 2.0, 0.0]),))
+    same(lambda x, i: x[i], (np.arange(5.0), np.array([0, 2])), (np.arange(5.0), np.array([1, 4])))
+    same(lambda x: x[x > 0], (np.array([1.0, -1.0, 2.0]),), (np.array([-1.0, 5.0, 2.0]),))
+    same(lambda x: x * np.asarray(wg.stop_gradient(x)).sum(), (np.ones(3),), (np.arange(3.0),))
+
+
+def test_a_value_that_always_changes_ends_in_plain_calls():
+    f = lambda x: x * float(x)  # noqa: E731
+    g = wg.compile(f)
+    for k in range(50):
+        assert g(k + 0.5) == f(k + 0.5)
+    assert g.stats()["eager"] > 0
+    assert g.stats()["programs"] <= 32
+    assert "keeps asking" in g.why()[-1]
+
+
+def test_the_cache_is_bounded():
+    g = wg.compile(lambda x: np.sum(x * x), cache_size=4)
+    for n in range(1, 12):
+        assert g(np.ones(n)) == n
+    assert g.stats()["programs"] <= 4
+    assert g(np.ones(11)) == 11
+    assert g.stats()["replays"] == 1
+    assert "before ndarray float64 (1,)" in g.why()[1]
+
+
+def test_transforms_of_compiled_functions():
+    f = lambda x: np.sum(np.sin(x) * x)  # noqa: E731
+    g = wg.compile(f)
+    x = RNG.normal(size=4)
+    g(x)
+    np.testing.assert_allclose(wg.grad(g)(x), wg.grad(f)(x), rtol=1e-13)
+    np.testing.assert_allclose(wg.hessian(g)(x), wg.hessian(f)(x), rtol=1e-13)
+    np.testing.assert_allclose(wg.jvp(g, (x,), (x,))[1], wg.jvp(f, (x,), (x,))[1], rtol=1e-13)
+    inner = wg.compile(lambda v: g(v) * 2.0)
+    for _ in range(2):
+        np.testing.assert_allclose(inner(x), 2 * f(x), rtol=1e-13)
+    w = wg.array([1.0, 2.0], requires_grad=True)
+    g(w).backward()
+    np.testing.assert_allclose(np.asarray(w.grad), wg.grad(f)(np.array([1.0, 2.0])), rtol=1e-13)
+
+
+def test_transforms_inside():
+    f = lambda x: np.sum(np.tanh(x) ** 2 * x)  # noqa: E731
+    x, v = RNG.normal(size=4), RNG.normal(size=4)
+    same(wg.grad(f), (x,), (v,))
+    same(wg.hessian(f), (x,), (v,), tol=1e-11)
+    same(wg.jacfwd(wg.grad(f)), (x,), (v,), tol=1e-11)
+    same(wg.jacrev(lambda x: np.sin(x) * x[0]), (x,), (v,))
+    same(wg.jacobian(lambda x: np.sin(x) * x[0]), (x,), (v,))
+    same(lambda x, v: wg.hvp(f, x, v), (x, v), (v, x), tol=1e-11)
+    same(lambda x, v: wg.jvp(f, (x,), (v,)), (x, v), (v, x))
+    same(lambda x: wg.vjp(np.sin, x)[1](x), (x,), (v,))
+    same(wg.grad(lambda x: wg.grad(lambda y: np.sum(y**3 * wg.stop_gradient(y)))(x).sum()), (x,), (v,), tol=1e-11)
+    same(wg.grad(wg.checkpoint(f)), (x,), (v,))
+
+
+def test_a_closure_over_a_differentiated_value_is_not_recorded():
+    def outer(a):
+        g = wg.compile(lambda x: x * a)
+        g(2.0)
+        return g(3.0)
+
+    assert wg.grad(outer)(5.0) == 3.0
+
+
+def test_in_place():
+    def f(x):
+        h = np.zeros(4)
+        h = wg.array(h)
+        for t in range(4):
+            h[t] = x[t] * 2.0 if t == 0 else np.sin(h[t - 1]) + x[t]
+        h[1:3] += 1.0
+        return h
+
+    x = RNG.normal(size=4)
+    same(f, (x,), (x + 1,))
+    same(wg.grad(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,))
+    same(wg.hessian(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,), tol=1e-11)
+
+
+@pytest.mark.parametrize("n", [3, 400])
+def test_arguments_changed_in_place(n):
+    loss = lambda w, x: np.sum(np.tanh(x * w))  # noqa: E731
+
+    def step(w, x):
+        value, g = wg.value_and_grad(loss)(w, x)
+        w -= 0.1 * g
+        return value, w
+
+    compiled = wg.compile(step)
+    for make in (np.array, wg.array):
+        w, u, x = make(np.ones(n)), make(np.ones(n)), make(np.arange(float(n)) / n)
+        for _ in range(4):
+            a, b = step(w, x), compiled(u, x)
+            assert b[1] is u
+            np.testing.assert_allclose(np.asarray(u), np.asarray(w), rtol=1e-13)
+            np.testing.assert_allclose(float(a[0]), float(b[0]), rtol=1e-13)
+
+
+def test_outputs_are_the_callers_own():
+    g = wg.compile(lambda x: (x, x * 1.0, np.zeros(3), x[1:], x * 2.0, x * 2.0))
+    x = np.ones(300)
+    for _ in range(3):
+        r = g(x)
+        for a in r[1:]:
+            a += 5.0
+        np.testing.assert_array_equal(x, np.ones(300))
+        np.testing.assert_array_equal(r[4], np.full(300, 7.0))
+        np.testing.assert_array_equal(g(x)[2], np.zeros(3))
+
+
+def test_strided_inputs():
+    f = lambda x: np.sum(np.sin(x) * x[::-1])  # noqa: E731
+    x = RNG.normal(size=(20, 30))
+    g = wg.compile(wg.value_and_grad(f))
+    for view in (x, x[:, ::2], x.T, x[::-1], np.asfortranarray(x), x.astype(">f8"), x.astype(np.float32)):
+        for _ in range(2):
+            close(g(view), wg.value_and_grad(f)(view), 1e-11)
+
+
+@pytest.mark.parametrize("name", sorted(load()))
+def test_the_problem_set(name):
+    problem = load()[name]
+    f = program_function(problem, wg)
+    x = input_values(problem)
+    shifted = tuple(v * 1.01 for v in x)
+    same(f, x, shifted, tol=1e-10)
+    if len(problem.outputs) == 1 and np.ndim(f(*x)) == 0:
+        same(wg.value_and_grad(f, argnums=tuple(range(len(x)))), x, shifted, tol=1e-10)
+        if sum(np.size(v) for v in x) < 40:
+            same(wg.hessian(lambda *a: f(*a)), x, tol=1e-9)
+
+
+def operands(p, shape, rng):
+    out = []
+    for lo, hi in p.domain:
+        lo, hi = max(lo, -2.0), min(hi, 2.0 if lo < 1 else lo + 2.0)
+        out.append(rng.uniform(lo + 0.05, hi - 0.05, shape))
+    return out
+
+
+@pytest.mark.parametrize("shapes", [((3,), (3,)), ((4, 5), (5,)), ((40, 20), (40, 1)), ((6, 50), ())])
+@pytest.mark.parametrize(
+    "p",
+    [p for p in wg.primitives() if p.kind == "elementwise" and not p.params and p.arity in (1, 2)],
+    ids=lambda p: p.name,
+)
+def test_elementwise_registry(p, shapes):
+    rng = np.random.default_rng(3)
+    args = [
+        a if np.ndim(a) else float(a)
+        for a in (operands(p, s, rng)[min(k, p.arity - 1)] for k, s in enumerate(shapes[: p.arity]))
+    ]
+    other = [a * 0.97 for a in args]
+    f = lambda *a: wg.apply(p.name, *a)  # noqa: E731
+    same(f, tuple(args), tuple(other))
+    if p.differentiable:
+        loss = lambda *a: wnp.sum(f(*a) * 0.5)  # noqa: E731
+        same(wg.value_and_grad(loss, argnums=tuple(range(len(args)))), tuple(args), tuple(other), tol=1e-10)
+        g = wg.grad(loss)
+        same(wg.grad(lambda *a: wnp.sum(g(*a) ** 2)), tuple(args), tol=1e-9)
+
+
+STRUCTURED = {
+    "where": lambda x: wnp.where(x > 0.2, x * x, -x),
+    "sum": lambda x: (x.sum(), x.sum(axis=0), x.sum(axis=1, keepdims=True)),
+    "mean": lambda x: (x.mean(), x.mean(axis=0), x.mean(axis=-1)),
+    "prod": lambda x: x.prod(axis=1),
+    "max": lambda x: (x.max(), x.max(axis=0), x.min(axis=1)),
+    "logsumexp": lambda x: (wnp.logsumexp(x), wnp.logsumexp(x, axis=1)),
+    "any": lambda x: ((x > 1).any(), (x > -9).all(axis=0)),
+    "argmax": lambda x: (x.argmax(), x.argmin(axis=1)),
+    "cumsum": lambda x: (x.cumsum(axis=0), x.cumsum(axis=1)),
+    "softmax": lambda x: (wnp.softmax(x), wnp.softmax(x, axis=0)),
+    "log_softmax": lambda x: (wnp.log_softmax(x), wnp.log_softmax(x, axis=0)),
+    "matmul": lambda x: (x @ x.T, x[0] @ x.T, x @ x[1], x[0] @ x[1], (x[None] @ x.T)),
+    "reshape": lambda x: (x.reshape(-1) * 2.0, x.T.reshape(-1), x.T.reshape(2, -1) + 1.0),
+    "transpose": lambda x: (x.T * 1.5, x.T, wnp.tanh(x.T)),
+    "broadcast_to": lambda x: wnp.broadcast_to(x[0], (3, *x.shape)) * 2.0,
+    "astype": lambda x: (x.astype(np.float32) * 3, (x * 4).astype(np.int64) + 1),
+    "concatenate": lambda x: wnp.concatenate([x, x * 2.0, x[:1]], axis=0),
+    "stack": lambda x: (wnp.stack([x, x + 1.0]), wnp.stack([x, x], axis=1)),
+    "slice": lambda x: (x[1:, ::2], x[0], x[..., -1], x[::-1] * 2.0),
+    "gather": lambda x: x[np.array([0, 1, 0])] * x[np.array([[0, 1]]), np.array([[1, 0]])].sum(),
+    "empty": lambda x: (x[:0], x[:0].sum(axis=0)),
+    "flips": lambda x: wnp.flip(x, 0) + wnp.roll(x, 1, axis=1),
+}
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 40), (31, 130)])
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_structured_registry(name, shape):
+    f = STRUCTURED[name]
+    x, y = RNG.normal(size=shape), RNG.normal(size=shape)
+    same(f, (x,), (y,))
+    if name in ("any", "argmax"):
+        return
+
+    def loss(x):
+        import optree
+
+        total = 0.0
+        for k, v in enumerate(optree.tree_leaves(f(x))):
+            total = total + wnp.sum(wnp.sin(v * (k + 1.0)))
+        return total
+
+    same(wg.value_and_grad(loss), (x,), (y,), tol=1e-10)
+    if x.size < 20:
+        same(wg.hessian(loss), (x,), (y,), tol=1e-9)
+    same(lambda x: wg.jvp(loss, (x,), (wnp.cos(x),)), (x,), (y,), tol=1e-10)
+
+
+def test_a_small_network():
+    def loss(p, x, labels):
+        h = wnp.tanh(x @ p[0] + p[1])
+        z = h @ p[2] + p[3]
+        return -wnp.mean(wnp.log_softmax(z)[np.arange(len(labels)), labels])
+
+    p = (RNG.normal(size=(6, 8)), RNG.normal(size=8), RNG.normal(size=(8, 3)), RNG.normal(size=3))
+    labels = np.array([0, 1, 2, 1, 0])
+    same(wg.value_and_grad(loss), (p, RNG.normal(size=(5, 6)), labels), (p, RNG.normal(size=(5, 6)), labels), tol=1e-11)
+    q = tuple(v.astype(np.float32) for v in p)
+    same(wg.value_and_grad(loss), (q, RNG.normal(size=(5, 6)).astype(np.float32), labels))
+
+
+def test_threads():
+    f = wg.value_and_grad(lambda x: np.sum(np.tanh(x @ x) * x))
+    g = wg.compile(f)
+    inputs = [RNG.normal(size=(60, 60)) for _ in range(4)]
+    expected = [f(x) for x in inputs]
+    g(inputs[0])
+    wrong = []
+
+    def work(k):
+        for _ in range(20):
+            v, d = g(inputs[k])
+            if not (
+                np.allclose(v, expected[k][0], rtol=1e-10) and np.allclose(d, expected[k][1], rtol=1e-8, atol=1e-8)
+            ):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+
+
+def test_errors():
+    g = wg.compile(lambda x, y: x @ y)
+    with pytest.raises(ValueError, match="matmul"):
+        g(np.ones((2, 3)), np.ones((2, 3)))
+    assert g(np.ones((2, 3)), np.ones((3, 2))).shape == (2, 2)
+    with pytest.raises(TypeError, match="static_argnums"):
+        wg.compile(lambda x: x)(object())
+    with pytest.raises(TypeError, match="hashed"):
+        wg.compile(lambda x: x, static_argnums=0)([1])
+    with pytest.raises(TypeError, match="must be a function"):
+        wg.compile(3)
+    with pytest.raises(ValueError, match="cache_size"):
+        wg.compile(lambda x: x, cache_size=0)
+    with pytest.raises(ZeroDivisionError):
+        wg.compile(lambda x: 1 / 0)(1.0)
+    assert wg._core.depth() == 0
+
+
+def test_as_a_method_and_decorator():
+    class Model:
+        @staticmethod
+        @wg.compile(static_argnums=1)
+        def f(x, n):
+            return x * n
+
+    assert Model.f(2.0, 3) == 6.0
+    assert Model.f.__name__ == "f"
+    assert "compile(f)" in repr(Model.f)
+
+
+def test_reports():
+    f = wg.compile(wg.grad(lambda x: np.sum(np.sin(x))))
+    assert "no program" in f.listing()
+    f(np.ones(3))
+    f(np.ones(3))
+    assert "cos" in str(f)
+    assert "dead code" in f.explain()
+    s = f.stats()
+    assert s["replays"] == 1
+    assert s["programs"] == 1
+
+
+def test_second_derivatives_at_kinks():
+    f = lambda x: wnp.sum(wnp.where(x > 0, wnp.sqrt(wnp.abs(x)), 0.0) + wnp.maximum(x, 0.0) + wnp.abs(x))  # noqa: E731
+    x = np.array([0.0, 1.0, -1.0, 4.0])
+    same(wg.grad(f), (x,), (x[::-1].copy(),))
+    same(lambda x: wnp.sqrt(x * x), (0.0,), (2.0,))
+    same(wg.grad(lambda x: wnp.sqrt(x * x)), (0.0,), (2.0,), (-3.0,))
+    same(lambda x: (x * 0.0, 0.0 / x, x - x), (np.inf,), (2.0,), (np.nan,))
