@@ -1,5 +1,6 @@
 """Bad input and interruptions: a clear exception, nothing left behind, never a crash, never a silent zero."""
 
+import contextlib
 import gc
 import linecache
 import sys
@@ -217,6 +218,23 @@ def test_an_interrupt_while_its_traceback_is_alive():
             again, g = run()
             assert again == value, at
             np.testing.assert_array_equal(g, gradient)
+
+
+@ignored
+def test_an_interrupt_of_a_compiled_function():
+    """While it records, while it replays: afterwards the same object gives the right answer."""
+    value, gradient = run()
+    counter = Injector(-1)
+    counter.run(lambda: wg.compile(wg.value_and_grad(nested_program))(X))
+    for at in range(1, counter.count + 1, 5):
+        compiled = wg.compile(wg.value_and_grad(nested_program))
+        with contextlib.suppress(KeyboardInterrupt):
+            Injector(at).run(lambda compiled=compiled: compiled(X))
+        assert _core.depth() == 0, at
+        for _ in range(2):
+            again, g = compiled(X)
+            np.testing.assert_allclose(again, value, rtol=1e-13)
+            np.testing.assert_allclose(g, gradient, rtol=1e-12)
 
 
 def test_an_interrupt_in_a_training_step():
