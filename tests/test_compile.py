@@ -144,6 +144,32 @@ def test_numbers_taken_out():
     same(lambda x: x * np.asarray(wg.stop_gradient(x)).sum(), (np.ones(3),), (np.arange(3.0),))
 
 
+def test_positions_are_no_reason_to_record_again():
+    f = lambda x, i, j: np.sum(np.sin(x[i, j]) * x[0, j] * x[i].sum(axis=1))  # noqa: E731
+    calls = [
+        (RNG.normal(size=(5, 4)), RNG.integers(-5, 5, 6), RNG.integers(-4, 4, 6).astype(np.int32)) for _ in range(3)
+    ]
+    for h in (f, wg.value_and_grad(f), wg.hessian(f)):
+        g = same(h, *calls, tol=1e-11)
+        assert g.stats()["recordings"] == 1
+    with pytest.raises(IndexError, match="out of bounds"):
+        g(calls[0][0], np.full(6, 5), calls[0][2])
+    same(lambda x, i: x[i], (np.arange(3.0), np.array([[0, 2]])), (np.arange(3.0), np.array([[1, -1]])))
+    update = lambda x, i: _set(x * 1.0, i)  # noqa: E731
+    same(update, (np.arange(3.0), np.array([0, 0])), (np.arange(3.0), np.array([1, 0])))
+    add = lambda x, i: wg._core.ops.index_add(x, i, x[:2] * 2.0)  # noqa: E731
+    same(
+        wg.grad(lambda x, i: np.sum(add(x, i) ** 2)),
+        (np.arange(3.0), np.array([0, 0])),
+        (np.arange(3.0), np.array([1, 0])),
+    )
+
+
+def _set(x, i):
+    x[i] = np.array([5.0, 7.0])
+    return x
+
+
 def test_a_value_that_always_changes_ends_in_plain_calls():
     f = lambda x: x * float(x)  # noqa: E731
     g = wg.compile(f)
@@ -424,7 +450,11 @@ def test_reports():
     f(np.ones(3))
     f(np.ones(3))
     assert "cos" in str(f)
-    assert "dead code" in f.explain()
+    assert "scalar code" in f.explain()
+    h = wg.compile(wg.grad(lambda x: np.sum(np.sin(x))))
+    h(np.ones(1000))
+    assert "dead code" in h.explain()
+    assert "fusion" in h.explain()
     s = f.stats()
     assert s["replays"] == 1
     assert s["programs"] == 1

@@ -32,7 +32,7 @@ SMOOTH = {p.name: p for p in ELEMENTWISE if p.differentiable and not p.hidden}
 #: not smooth everywhere: their operands are kept apart from the kink in `squash`
 KINKED = {"absolute", "relu", "maximum", "minimum", "remainder"}
 #: parameters that the reference or the range of the values do not allow here
-LEFT_OUT = {"polygamma"}
+LEFT_OUT = {"silu", "polygamma"}
 UNARY = sorted(
     n for n, p in SMOOTH.items() if p.arity == 1 and n not in KINKED | LEFT_OUT and n in dict(wr.primitives())
 )

@@ -18,7 +18,21 @@ constexpr int kFew = 4;  // operands kept on the stack
 
 using Operands = const Value* const*;
 
+Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params);
+__attribute__((tls_model("initial-exec"))) thread_local Recorder* following = nullptr;  // the innermost with positions
+
+Value computed(OpCode op, Operands args, int n, const ParamsRef& params);
+
+// Also operations on plain arrays belong to a recording if the positions they use are computed in it.
 Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
+  if (following && params && params->array) [[unlikely]] {
+    uint32_t node;
+    if (Recorder* t = Recorder::of_positions(params, &node)) return record_step(t, op, args, n, params);
+  }
+  return computed(op, args, n, params);
+}
+
+Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   const ops::Info& f = info(op);
   if (f.elementwise) return Value(n == 1 ? ops::unary(op, args[0]->array) : ops::binary(op, args[0]->array, args[1]->array));
   if (n <= kFew) {
@@ -203,12 +217,14 @@ Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params)
 // ---- programs -----------------------------------------------------------------------------------------------------
 
 Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
-  Value out = evaluate_below(op, args, n, params, t);
-  uint32_t few[kFew];
+  bool plain = true;
+  for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
+  Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
+  uint32_t few[kFew + 1];
   std::vector<uint32_t> many;
   uint32_t* nodes = few;
   if (n > kFew) {
-    many.resize(static_cast<size_t>(n));
+    many.resize(static_cast<size_t>(n) + 1);
     nodes = many.data();
   }
   for (int i = 0; i < n; ++i) {
@@ -221,6 +237,8 @@ Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef&
       t->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
     nodes[i] = t->constant(v.array);
   }
+  uint32_t positions;
+  if (params && params->array && following && Recorder::of_positions(params, &positions) == t) nodes[n++] = positions;
   const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
   return traced(out, TraceRef(t), node);
 }
@@ -238,7 +256,7 @@ std::string (*location_hook)() = nullptr;
 
 uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
   if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
-  steps.push_back({op, static_cast<uint32_t>(args.size()), n, like->dtype, like->shape, params, {}});
+  steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
   args.insert(args.end(), nodes, nodes + n);
   return static_cast<uint32_t>(steps.size() - 1);
 }
@@ -259,12 +277,61 @@ void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
   questions.push_back({node, asked, core::copy(value), location_hook ? location_hook() : std::string()});
 }
 
-void observe(const Value& v, Asked asked) {
-  if (!v.trace) return;
+namespace {
+// The value as the recording sees it; no trace: it is not recorded.
+Value recorded_value(const Value& v) {
   Value at = v;
   while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
-  if (!at.trace || !at.trace->alive) return;
-  static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+  return at.trace && at.trace->alive ? at : Value(v.array);
+}
+}  // namespace
+
+void observe(const Value& v, Asked asked) {
+  if (!v.trace) return;
+  const Value at = recorded_value(v);
+  if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+}
+
+Recorder* Recorder::of_positions(const ParamsRef& params, uint32_t* node) {
+  for (Recorder* t = following; t; t = t->outer) {
+    const auto found = t->positions_of.find(params->array.get());
+    if (found == t->positions_of.end()) continue;
+    *node = found->second;
+    return t;
+  }
+  return nullptr;
+}
+
+void Recorder::finish() {
+  alive = false;
+  if (following == this) following = outer;
+}
+
+void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+  if (positions_of.empty()) {
+    outer = following;
+    following = this;
+  }
+  std::vector<uint32_t> nodes;
+  for (const Value& v : from) nodes.push_back(v.trace.get() == this ? v.node : constant(v.array));
+  ParamsRef p(new ops::Params);
+  p->dims[0] = sizes;
+  positions_of[flat.get()] = append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size()));
+  held.push_back(flat);
+}
+
+void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+  std::vector<Value> recorded;
+  Trace* top = nullptr;
+  for (const Value& v : from) {
+    recorded.push_back(recorded_value(v));
+    Trace* t = recorded.back().trace.get();
+    if (t && (!top || t->depth > top->depth)) top = t;
+  }
+  if (!top) return;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (recorded[i].trace && recorded[i].trace.get() != top) observe(from[i], Asked::elements);
+  static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
 }
 
 Value without_derivatives(const Value& v) {
@@ -399,6 +466,11 @@ std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, con
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
   Value args[2] = {x, v};
   Trace* top = highest(args, 2);
+  uint32_t positions;
+  if (following && params->array && Recorder::of_positions(params, &positions)) {
+    x = apply(op, args, 2, params);
+    return;
+  }
   const bool reverse = top && top->kind == Trace::Kind::reverse && top->depth > 0;
   if (top && !reverse) {
     x = apply(op, args, 2, params);

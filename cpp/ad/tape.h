@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ad/value.h"
+#include "ops/info.h"
 
 namespace wengert::ad {
 
@@ -155,14 +156,23 @@ enum class Asked : uint8_t { truth, number, elements };
 
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Trace {
-  static constexpr int kInput = -1, kConstant = -2;
+  // kPositions: flat positions in an array of sizes params->dims[0], from one array of whole numbers for each axis.
+  static constexpr int kInput = -1, kConstant = -2, kPositions = -3;
   struct Step {
-    int op;  // opcode, kInput or kConstant
-    uint32_t first_arg, nargs;
+    int op;  // opcode, kInput, kConstant or kPositions
     DType dtype;
+    uint32_t first, count;  // operands, in `args`
     Dims shape;
     ParamsRef params;
-    ArrayRef value;  // of inputs and constants
+    ArrayRef value;  // of constants
+    int64_t size() const { return shape.product(); }
+    bool is(OpCode code) const { return op == static_cast<int>(code); }
+    bool leaf() const { return op == kInput || op == kConstant; }
+    // Reads its positions from a last, additional operand.
+    bool looks_up() const {
+      return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 &&
+             static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity;
+    }
   };
   struct Question {
     uint32_t node;
@@ -174,13 +184,20 @@ struct Recorder : Trace {
   uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
   uint32_t constant(const ArrayRef& value);
   void ask(uint32_t node, Asked asked, const ArrayRef& value);
+  // `flat`, as Params::array of operations to come, stands for positions that are computed from `from` on every replay.
+  void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 
   std::vector<Step> steps;
   std::vector<uint32_t> args;
   std::vector<Question> questions;
   std::unordered_map<const core::Array*, uint32_t> constants;
-  std::vector<ArrayRef> held;  // keeps the keys of `constants` alive
+  std::unordered_map<const core::Array*, uint32_t> positions_of;
+  std::vector<ArrayRef> held;  // keeps the keys of `constants` and `positions_of` alive
   std::unordered_map<uint64_t, size_t> asked_before;
+  Recorder* outer = nullptr;  // the next one with positions of its own, while this one runs
+  void finish();              // no more operations
+  // The node behind the positions an operation uses; kNoNode: they are constants.
+  static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
   std::string refusal;  // why this run must not be replayed; empty: it may
 };
 

@@ -371,7 +371,7 @@ class Recording {
       named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
     struct Close {
       ad::Recorder& r;
-      ~Close() { r.alive = false; }
+      ~Close() { r.finish(); }
     } close{*run_};
     const ad::Depth depth;
     PyObject* y = PyObject_Call(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
@@ -832,6 +832,7 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
       Replayer replay(s, c, *spec);
       uint32_t failed;
       if (!replay.run(failed)) {
+        if (failed == program::kOutOfBounds) return plain_call(s, args, n, kwnames);
         ++s.misses;
         if (k == 0) reason = check_text(*spec->program, failed) + ", now it is not";
         continue;

@@ -17,6 +17,7 @@ struct Entry {
   enum Kind { range, single, fresh, lookup } kind;
   int64_t start = 0, step = 1, count = 1;
   ArrayRef positions = nullptr;  // int64
+  Value given = {};              // where they come from
 };
 
 struct Index {
@@ -29,7 +30,7 @@ bool is_plain_int(PyObject* o) { return PyLong_Check(o) && !PyBool_Check(o); }
 // Integer or boolean arrays (Arrays, ndarrays, lists); bool arrays become one array of positions for each axis.
 void add_array(PyObject* o, Index& index) {
   Value v = require_value(o, "getitem");
-  ad::observe(v, ad::Asked::elements);
+  if (!core::is_int(v.dtype())) ad::observe(v, ad::Asked::elements);
   ArrayRef a = core::contiguous(v.array);
   if (core::is_float(a->dtype) && a->size) {
     index_error("wengert.getitem: an index must be integers or booleans, got a " + core::describe(*a) +
@@ -37,7 +38,7 @@ void add_array(PyObject* o, Index& index) {
   }
   index.advanced = true;
   if (a->dtype != DType::b1) {
-    index.entries.push_back({Entry::lookup, 0, 1, 1, core::cast(a, DType::i64)});
+    index.entries.push_back({Entry::lookup, 0, 1, 1, core::cast(a, DType::i64), v});
     return;
   }
   const int n = a->ndim();
@@ -188,10 +189,10 @@ Dims inverse_of(const Dims& perm) {
   return r;
 }
 
-Lookup plan(Index& index, const Dims& shape) {
+Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   // NumPy counts single positions beside arrays as arrays of one position.
   for (Entry& e : index.entries)
-    if (e.kind == Entry::single) e = {Entry::lookup, 0, 1, 1, core::scalar_int(e.start, DType::i64)};
+    if (e.kind == Entry::single) e = {Entry::lookup, 0, 1, 1, core::scalar_int(e.start, DType::i64), {}};
   Lookup r;
   r.basic = basic_part(index, shape);
   r.whole = is_identity(*r.basic, shape);
@@ -216,6 +217,20 @@ Lookup plan(Index& index, const Dims& shape) {
       if (at < 0) at += size;
       flat->as<int64_t>()[i] = flat->as<int64_t>()[i] * size + at;
     }
+  }
+  std::vector<Value> given;
+  Dims sizes;
+  bool computed = false;
+  for (const Entry& e : index.entries) {
+    if (e.kind != Entry::lookup) continue;
+    given.push_back(e.given ? e.given : Value(e.positions));
+    computed |= static_cast<bool>(given.back().trace);
+  }
+  for (int64_t axis : axes) sizes.push_back(sliced[static_cast<int>(axis)]);
+  if (computed && !replaces) {
+    ad::observe_positions(flat, given, sizes);
+  } else if (computed) {  // which of repeated positions stays depends on all of them
+    for (const Value& v : given) ad::observe(v, ad::Asked::elements);
   }
   r.gather = ParamsRef(new ops::Params);
   r.gather->array = flat;
@@ -276,7 +291,7 @@ void change_at(Value& x, Index& index, const Value& given, bool add) {
     return;
   }
   const ad::OpCode op = add ? code_of<ops::GatherAdd> : code_of<ops::GatherUpdate>;
-  const Lookup r = plan(index, x.shape());
+  const Lookup r = plan(index, x.shape(), !add);
   Dims front_shape;
   for (int64_t i : r.to_front) front_shape.push_back(r.basic->dims[3][static_cast<int>(i)]);
   const Dims gathered = core::concat(r.gather->array->shape,

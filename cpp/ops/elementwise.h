@@ -300,6 +300,14 @@ struct Gelu : UnaryBase {
   }
 };
 
+struct Silu : UnaryBase {
+  static constexpr std::string_view name = "silu", doc = "x * sigmoid(x), also called swish.";
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 3;
+  template <class V> WG_OP V value(V x) { return x * sigmoid(x); }
+  template <class X> WG_OP X slope(X x, X) { return sigmoid(x) * (X(1) + x * sigmoid(-x)); }
+};
+
 struct Lgamma : UnaryBase {
   static constexpr std::string_view name = "lgamma", doc = "The logarithm of the absolute value of the gamma function.";
   static constexpr uint8_t saves = kArg0;

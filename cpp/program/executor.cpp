@@ -196,6 +196,46 @@ void run_copied(const Copied& s, char* const* base) {
   });
 }
 
+bool run_positions(const Positions& s, char* const* base) {
+  auto* y = reinterpret_cast<int64_t*>(base[s.y] + s.offset_y);
+  for (int64_t i = 0; i < s.count; ++i) y[i] = 0;
+  for (size_t k = 0; k < s.operands.size(); ++k) {
+    const Positions::Operand& o = s.operands[k];
+    const int64_t size = s.sizes[static_cast<int>(k)];
+    const bool ok = core::dispatch(o.dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      const T* p = reinterpret_cast<const T*>(base[o.storage] + o.offset);
+      for (int64_t i = 0; i < s.count; ++i) {
+        auto at = static_cast<int64_t>(p[o.many ? i : 0]);
+        if (at < -size || at >= size) return false;
+        y[i] = y[i] * size + (at < 0 ? at + size : at);
+      }
+      return true;
+    });
+    if (!ok) return false;
+  }
+  return true;
+}
+
+template <class T>
+void run_lookup(const Lookup& s, char* const* base) {
+  T* x = reinterpret_cast<T*>(base[s.x] + s.offset_x);
+  T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
+  const auto* at = reinterpret_cast<const int64_t*>(base[s.at] + s.offset_at);
+  const int64_t run = s.run;
+  for (int64_t i = 0; i < s.count; ++i) {
+    T *p = x + at[i] * run, *q = y + i * run;
+    if (s.kind == Lookup::read) {
+      if (run == 1) *q = *p;
+      else std::memcpy(q, p, static_cast<size_t>(run) * sizeof(T));
+    } else if (s.kind == Lookup::replace) {
+      std::memcpy(p, q, static_cast<size_t>(run) * sizeof(T));
+    } else {
+      for (int64_t k = 0; k < run; ++k) p[k] = static_cast<T>(p[k] + q[k]);
+    }
+  }
+}
+
 // A frame around memory that belongs to the plan.
 void frame(core::Array& a, const Plan& plan, uint32_t node, char* const* base) {
   const Node& n = plan.graph.nodes[node];
@@ -286,6 +326,14 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
       case Step::fill: {
         const Filled& f = plan.fills[s.index];
         std::memset(base[f.storage] + f.offset, 0, static_cast<size_t>(f.bytes));
+        break;
+      }
+      case Step::positions:
+        if (!run_positions(plan.positions[s.index], base)) return kOutOfBounds;
+        break;
+      case Step::lookup: {
+        const Lookup& l = plan.lookups[s.index];
+        core::dispatch(l.dtype, [&](auto tag) { run_lookup<typename decltype(tag)::type>(l, base); });
         break;
       }
       case Step::check:

@@ -15,12 +15,10 @@ uint32_t Graph::add_constant(const ArrayRef& value) {
   return i;
 }
 
-Graph graph_of(const ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
+Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
-  g.nodes.reserve(run.steps.size());
-  for (const ad::Recorder::Step& s : run.steps)
-    g.nodes.push_back({s.op, s.dtype, s.first_arg, s.nargs, s.shape, s.params, s.op == kConstant ? s.value : ArrayRef()});
-  g.args = run.args;
+  g.nodes = std::move(run.steps);
+  g.args = std::move(run.args);
   g.inputs = inputs;
   g.outputs = outputs;
   for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
@@ -54,7 +52,7 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
 
 size_t operations(const Graph& g) {
   size_t n = 0;
-  for (const Node& v : g.nodes) n += v.op >= 0;
+  for (const Node& v : g.nodes) n += !v.leaf();
   return n;
 }
 
@@ -69,11 +67,13 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
   note("dead code", r);
   static constexpr Rule algebra[] = {fold_constants, simplify};
   for (int round = 0; round < 2; ++round) {
+    const size_t at_start = operations(r);
     r = rewritten(r, algebra);
     r = without_dead_code(r);
     note("constants and algebra", r);
     r = without_repeats(r);
     note("common subexpressions", r);
+    if (operations(r) == at_start) break;
   }
   return without_dead_code(r);
 }
@@ -139,7 +139,7 @@ std::string listing(const Graph& g) {
     if (n.op == kConstant) {
       names[i] = n.value->size == 1 ? number_text(core::item(*core::contiguous(n.value))) : "c" + std::to_string(i);
       if (n.value->size == 1) continue;
-    } else if (n.op >= 0) {
+    } else if (!n.leaf()) {
       names[i] = "v" + std::to_string(next++);
     }
     s += names[i] + ": " + std::string(core::dtype_name(n.dtype)) + n.shape.str() + " = ";
@@ -148,13 +148,13 @@ std::string listing(const Graph& g) {
     } else if (n.op == kConstant) {
       s += "constant";
     } else {
-      s += std::string(ops::info(static_cast<OpCode>(n.op)).name) + "(";
+      s += (n.op == kPositions ? std::string("positions") : std::string(ops::info(static_cast<OpCode>(n.op)).name)) + "(";
       bool first = true;
       for (uint32_t a : g.operands(i)) {
         s += (first ? "" : ", ") + names[a];
         first = false;
       }
-      s += params_text(n) + ")";
+      s += (n.op == kPositions ? ", sizes=" + n.params->dims[0].str() : params_text(n)) + ")";
     }
     s += "\n";
     for (size_t k : checks[i]) {

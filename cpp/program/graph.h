@@ -17,19 +17,11 @@ using ops::code_of;
 using ops::OpCode;
 using ops::ParamsRef;
 
-inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant;
+inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
+                     kPositions = ad::Recorder::kPositions;
 inline constexpr uint32_t kNone = 0xffffffff;
 
-struct Node {
-  int op;  // opcode, kInput or kConstant
-  DType dtype;
-  uint32_t first, count;  // operands, in Graph::args
-  Dims shape;
-  ParamsRef params;
-  ArrayRef value;  // of constants
-  int64_t size() const { return shape.product(); }
-  bool is(OpCode code) const { return op == static_cast<int>(code); }
-};
+using Node = ad::Recorder::Step;
 
 // What Python asked during the recording; a replay with another answer is not this program.
 struct Check {
@@ -52,7 +44,8 @@ struct Graph {
   uint32_t add_constant(const ArrayRef& value);
 };
 
-Graph graph_of(const ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
+// Takes what was recorded.
+Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
 
 // ---- passes: each takes a graph and gives an equal one ----------------------------------------------------------------
 

@@ -93,7 +93,7 @@ class Planner {
     for (uint32_t k = 0; k < graph().outputs.size(); ++k) {
       const uint32_t i = graph().outputs[k];
       plan_.output_storage.push_back(storage(Storage::output, k, 0));
-      if (node(i).op >= 0 && !is_view(graph(), i)) output_of_.emplace(i, k);
+      if (!node(i).leaf() && !is_view(graph(), i)) output_of_.emplace(i, k);
     }
   }
 
@@ -105,7 +105,7 @@ class Planner {
     std::map<std::pair<uint32_t, int64_t>, uint32_t> groups;  // (stage, size) -> first member
     std::vector<std::vector<uint32_t>> members(graph().nodes.size());
     for (uint32_t i = 0; i < graph().nodes.size(); ++i) {
-      if (node(i).op < 0) continue;
+      if (node(i).leaf()) continue;
       if (!schedule_.fusable[i] || is_view(graph(), i)) {
         members[i].push_back(i);
         continue;
@@ -124,7 +124,7 @@ class Planner {
     std::sort(order_.begin(), order_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     for (auto& [node, list] : checks) checks_of_[node] = std::move(list);
     for (const auto& [node, list] : checks_of_)
-      if (graph().nodes[node].op < 0) emit_checks(node);
+      if (graph().nodes[node].leaf()) emit_checks(node);
   }
 
   // ---- reading ----
@@ -165,7 +165,7 @@ class Planner {
 
   // ---- steps that are not elementwise ----
   void emit(uint32_t i) {
-    if (!view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i)) call(i);
+    if (!view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !lookup(i)) call(i);
     emit_checks(i);
   }
 
@@ -353,7 +353,7 @@ class Planner {
   }
   // x lies in the arena, whole, and `i` is its only reader, directly: no views, no other operations, no checks.
   bool may_change(uint32_t i, uint32_t x) {
-    if (node(x).op < 0 || is_view(graph(), x) || output_of_.count(x) || checks_of_.count(x)) return false;
+    if (node(x).leaf() || is_view(graph(), x) || output_of_.count(x) || checks_of_.count(x)) return false;
     if (plan_.storages[place(x).storage].kind != Storage::arena || !place(x).contiguous) return false;
     if (dense_[x] != kNone) return false;
     if (readers_.empty()) {
@@ -381,6 +381,90 @@ class Planner {
       if (node(a).size()) copy(from, to, node(a).shape, n.dtype, false);
       at += stack ? 1 : node(a).shape[axis];
     }
+    return true;
+  }
+
+  // Gathering, and adding to gathered places, with positions that are constants or computed.
+  bool lookup(uint32_t i) {
+    const Node& n = node(i);
+    if (n.op == kPositions) {
+      Positions p;
+      p.sizes = n.params->dims[0];
+      p.count = n.size();
+      for (uint32_t a : graph().operands(i)) {
+        if (!(node(a).shape == n.shape) && node(a).size() != 1) {  // spread out
+          Place wide = place(a);
+          wide.strides = aligned_strides(node(a).shape, wide.strides, n.shape);
+          const Place to{storage(Storage::arena, 0, n.size() * core::item_size(node(a).dtype)), 0, core::row_major(n.shape), true};
+          copy(wide, to, n.shape, node(a).dtype, false);
+          p.operands.push_back({to.storage, 0, node(a).dtype, true});
+        } else {
+          const Place from = dense(a);
+          p.operands.push_back({from.storage, from.offset, node(a).dtype, node(a).size() == n.size()});
+        }
+        read(p.operands.back().storage);
+      }
+      allocate(i);
+      for (const auto& o : p.operands) read(o.storage);
+      p.y = place(i).storage;
+      p.offset_y = place(i).offset;
+      plan_.positions.push_back(std::move(p));
+      step(Step::positions, plan_.positions.size() - 1);
+      return true;
+    }
+    const bool add = n.is(code_of<ops::GatherAdd>), update = n.is(code_of<ops::GatherUpdate>);
+    if (!add && !update && !n.is(code_of<ops::Gather>)) return false;
+    if (add && !core::is_float(n.dtype)) {
+      if (n.looks_up()) runtime_error("wengert.compile: positions of whole numbers added at computed places");
+      return false;
+    }
+    const uint32_t x = graph().operand(i, 0);
+    const Dims rest = node(x).shape.slice(static_cast<int>(n.params->number), node(x).shape.size());
+    Lookup l;
+    l.count = n.params->array->size;
+    l.run = rest.product();
+    l.dtype = n.dtype;
+    l.kind = add ? Lookup::add : update ? Lookup::replace : Lookup::read;
+    if (n.looks_up()) {
+      const uint32_t at = graph().operand(i, n.count - 1);
+      l.at = place(at).storage;
+      l.offset_at = place(at).offset;
+    } else {
+      l.at = storage(Storage::constant, static_cast<uint32_t>(plan_.constants.size()), 0);
+      plan_.constants.push_back(core::contiguous(n.params->array));
+    }
+    if (l.kind == Lookup::read) {
+      const Place from = dense(x);
+      allocate(i);
+      read(from.storage);
+      l.x = from.storage;
+      l.offset_x = from.offset;
+      l.y = place(i).storage;
+      l.offset_y = place(i).offset;
+    } else {
+      const uint32_t v = graph().operand(i, 1);
+      const Dims wide = core::concat(n.params->array->shape, rest);
+      Place from;
+      if (node(v).shape == wide) {
+        from = dense(v);
+      } else {
+        Place spread = place(v);
+        spread.strides = aligned_strides(node(v).shape, spread.strides, wide);
+        from = {storage(Storage::arena, 0, wide.product() * core::item_size(n.dtype)), 0, core::row_major(wide), true};
+        copy(spread, from, wide, n.dtype, false);
+      }
+      read(from.storage);
+      take_over(i, x);
+      read(from.storage);
+      l.x = place(i).storage;
+      l.offset_x = place(i).offset;
+      l.y = from.storage;
+      l.offset_y = from.offset;
+      write(l.x);
+    }
+    read(l.at);
+    plan_.lookups.push_back(l);
+    step(Step::lookup, plan_.lookups.size() - 1);
     return true;
   }
 

@@ -84,6 +84,27 @@ struct Copied {  // elements brought into row-major order, or put into (added to
   bool add;
 };
 
+struct Positions {  // see ad::Recorder::kPositions
+  struct Operand {
+    uint32_t storage;
+    int64_t offset;
+    DType dtype;
+    bool many;  // one position for each element; else one for all
+  };
+  std::vector<Operand> operands;
+  Dims sizes;
+  int64_t count;
+  uint32_t y;
+  int64_t offset_y;
+};
+
+struct Lookup {  // runs of elements at flat positions: read from x into y, or y put into (added to) x
+  enum Kind : uint8_t { read, replace, add } kind;
+  DType dtype;
+  uint32_t x, y, at;
+  int64_t offset_x, offset_y, offset_at = 0, count, run;
+};
+
 struct Called {  // any other operation, by the function that runs it outside programs
   OpCode op;
   ParamsRef params;
@@ -92,7 +113,7 @@ struct Called {  // any other operation, by the function that runs it outside pr
 };
 
 struct Step {
-  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill } kind;
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup } kind;
   uint32_t index;
 };
 
@@ -114,6 +135,8 @@ struct Plan {
   std::vector<Copied> copies;
   std::vector<Called> calls;
   std::vector<Filled> fills;
+  std::vector<Positions> positions;
+  std::vector<Lookup> lookups;
   std::vector<Place> check_places;
   std::vector<uint32_t> output_storage;  // of each output
   int64_t arena = 0, scratch = 0;        // bytes
@@ -149,7 +172,10 @@ struct Context {
   core::Ref<core::Buffer> memory;
 };
 
-// inputs: contiguous; outputs: to be filled. Returns kNone, or the check that failed.
+// A position outside its axis: the function itself has to run, and raises.
+inline constexpr uint32_t kOutOfBounds = kNone - 1;
+
+// inputs: contiguous; outputs: to be filled. Returns kNone, the check that failed, or kOutOfBounds.
 uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* const* outputs);
 
 }  // namespace wengert::program

@@ -5,8 +5,13 @@
 namespace wengert::program {
 
 Program::Program(Graph recorded) : recorded_(operations(recorded)) {
-  graph_ = optimised(recorded, &passes_);
-  scalar_ = scalar_code(graph_);
+  scalar_ = scalar_code(recorded);  // has passes of its own
+  if (scalar_) {
+    graph_ = std::move(recorded);
+  } else {
+    graph_ = optimised(recorded, &passes_);
+    scalar_ = scalar_code(graph_);
+  }
   if (scalar_) {
     work_ = static_cast<double>(scalar_->code.size());
   } else {

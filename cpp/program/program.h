@@ -29,7 +29,7 @@ class Program {
   size_t outputs() const { return graph().outputs.size(); }
   bool needs_lock() const { return plan_ && plan_->needs_lock; }
   double work() const { return work_; }  // operations of one run
-  std::string listing() const { return program::listing(graph()); }
+  std::string listing() const { return program::listing(scalar_ ? optimised(graph_, nullptr) : graph()); }
   std::string explanation() const;
   size_t recorded_operations() const { return recorded_; }
   int64_t arena() const;

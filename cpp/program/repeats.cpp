@@ -11,7 +11,7 @@ constexpr int64_t kSmallConstant = 64;  // bytes compared; larger constants are 
 uint64_t mixed(uint64_t h, uint64_t v) { return (h ^ v) * 0x9e3779b97f4a7c15ull ^ (h >> 29); }
 
 uint64_t hash_of(const Node& n, std::span<const uint32_t> operands) {
-  uint64_t h = mixed(static_cast<uint64_t>(n.op) + 3, static_cast<uint64_t>(n.dtype));
+  uint64_t h = mixed(static_cast<uint64_t>(n.op + 8), static_cast<uint64_t>(n.dtype));
   for (int64_t d : n.shape) h = mixed(h, static_cast<uint64_t>(d));
   for (uint32_t a : operands) h = mixed(h, a);
   if (n.params) {
@@ -87,7 +87,7 @@ Graph without_repeats(const Graph& g) {
       const Node& other = r.nodes[k];
       if (hashes[k] == h && other.op == n.op && other.dtype == n.dtype && other.shape == n.shape &&
           other.count == operands.size() && std::equal(operands.begin(), operands.end(), r.operands(k).begin()) &&
-          same_params(other.params, n.params) && (n.op >= 0 || same_array(other.value, n.value))) {
+          same_params(other.params, n.params) && (n.op != kConstant || same_array(other.value, n.value))) {
         at[i] = k;
         break;
       }

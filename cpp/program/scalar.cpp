@@ -30,7 +30,7 @@ struct GiveUp {};
 
 class Expansion {
  public:
-  explicit Expansion(const Graph& g) : g_(g), elements_(g.nodes.size()) {}
+  explicit Expansion(const Graph& g) : g_(g), elements_(g.nodes.size()), single_(g.nodes.size(), kNone) {}
 
   void run() {
     size_t arrays = 0;
@@ -46,6 +46,24 @@ class Expansion {
     size_t made = 0;
     for (const Scalar& s : values_) made += s.source == from_code;
     if (static_cast<double>(made) > kMostExpansion * static_cast<double>(arrays) + 64) throw GiveUp{};
+  }
+
+  // Is it worth it? Nanoseconds, roughly: of the instructions, and of the same program over arrays.
+  bool pays(const ScalarCode& code) const {
+    constexpr double kInstruction = 1.1, kCall = 4, kFusedOp = 7, kElement = 0.25, kStep = 35, kReplay = 150;
+    double own = 0, arrays = kReplay;
+    for (const ScalarInstruction& i : code.code) {
+      const auto op = i.op_and_target & 0xff;
+      own += op == op_call1 || op == op_call2 ? kCall + kInstruction : kInstruction;
+    }
+    for (const Node& n : g_.nodes) {
+      if (n.leaf() || n.is(code_of<ops::Reshape>) || n.is(code_of<ops::Transpose>) || n.is(code_of<ops::Slice>) ||
+          n.is(code_of<ops::BroadcastTo>))
+        continue;
+      const bool fused = ops::info(static_cast<OpCode>(n.op)).elementwise || n.is(code_of<ops::Where>);
+      arrays += (fused ? kFusedOp : kStep) + kElement * static_cast<double>(n.size());
+    }
+    return own < arrays;
   }
 
   ScalarCode finish();
@@ -89,17 +107,52 @@ class Expansion {
     std::memcpy(v, &bits, 8);
     return true;
   }
+  // The operation carried out now, by the interpreter itself.
+  uint32_t folded(uint8_t op, uint32_t a, uint32_t b, uint32_t c, int operands) {
+    double r[4] = {};
+    const uint32_t in[] = {a, b, c};
+    for (int k = 0; k < operands; ++k)
+      if (!known(in[k], &r[k])) return kNone;
+    ScalarCode one;
+    one.calls1 = out_.calls1;
+    one.calls2 = out_.calls2;
+    const bool call = op == op_call1 || op == op_call2;
+    one.code = {{op | 3u << 8, 0, 1, call ? c : 2}, {op_stop, 0, 0, 0}};
+    program::run(one, r);
+    return constant(r[3]);
+  }
+  uint32_t operation(uint8_t op, uint32_t a, uint32_t b = kNone, uint32_t c = kNone) {
+    const int operands = op == op_select ? 3 : b == kNone ? 1 : 2;
+    if (values_[a].source == from_constant) {
+      const uint32_t v = folded(op, a, b, c, operands);
+      if (v != kNone) return v;
+    }
+    return value(op, a, b, c);
+  }
+  bool is_operation(uint32_t i, uint8_t op) const { return values_[i].source == from_code && values_[i].op == op; }
+  uint32_t negative(uint32_t a) { return is_operation(a, op_negative) ? values_[a].a : operation(op_negative, a); }
+  uint32_t subtract(uint32_t a, uint32_t b) {
+    double v;
+    if (known(b, &v) && v == 0) return a;
+    if (known(a, &v) && v == 0) return negative(b);
+    if (is_operation(b, op_negative)) return add(a, values_[b].a);
+    return operation(op_subtract, a, b);
+  }
   uint32_t add(uint32_t a, uint32_t b) {
     double v;
+    if (is_operation(b, op_negative)) return subtract(a, values_[b].a);
+    if (is_operation(a, op_negative)) return subtract(b, values_[a].a);
     if (known(a, &v) && v == 0) return b;
     if (known(b, &v) && v == 0) return a;
-    return value(op_add, std::min(a, b), std::max(a, b));
+    return operation(op_add, std::min(a, b), std::max(a, b));
   }
   uint32_t multiply(uint32_t a, uint32_t b) {
     double v;
     if (known(a, &v) && v == 1) return b;
     if (known(b, &v) && v == 1) return a;
-    return value(op_multiply, std::min(a, b), std::max(a, b));
+    if (known(a, &v) && v == -1) return negative(b);
+    if (known(b, &v) && v == -1) return negative(a);
+    return operation(op_multiply, std::min(a, b), std::max(a, b));
   }
   uint32_t scale(uint32_t a, uint32_t b) {
     double v;
@@ -119,7 +172,7 @@ class Expansion {
       out_.calls1.push_back(f);
       out_.called1.push_back(op);
     }
-    return value(op_call1, a, kNone, calls1_[op]);
+    return operation(op_call1, a, kNone, calls1_[op]);
   }
   uint32_t call2(OpCode op, uint32_t a, uint32_t b) {
     if (calls2_.empty()) calls2_.assign(ops::kOps, kNone);
@@ -130,14 +183,18 @@ class Expansion {
       out_.calls2.push_back(f);
       out_.called2.push_back(op);
     }
-    return value(op_call2, a, b, calls2_[op]);
+    return operation(op_call2, a, b, calls2_[op]);
   }
 
   // ---- arrays of values ----
   static int64_t* ids(const ArrayRef& a) { return a->as<int64_t>(); }
   static uint32_t id(const ArrayRef& a, int64_t i) { return static_cast<uint32_t>(ids(a)[i]); }
   ArrayRef of(uint32_t node) {
-    if (!elements_[node]) throw GiveUp{};
+    if (!elements_[node]) {
+      if (single_[node] == kNone) throw GiveUp{};
+      elements_[node] = core::make(DType::i64, g_.nodes[node].shape);
+      ids(elements_[node])[0] = single_[node];
+    }
     return elements_[node];
   }
   ArrayRef spread(const ArrayRef& a, const Dims& shape) { return core::contiguous(core::broadcast_to(a, shape)); }
@@ -152,11 +209,13 @@ class Expansion {
   ArrayRef matmul(const ArrayRef& a, const ArrayRef& b, const Node& n);
   ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p);
   void expand(uint32_t i);
+  bool scalar_operation(uint32_t i);
   ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
   void test(uint32_t check);
 
   const Graph& g_;
-  std::vector<ArrayRef> elements_;
+  std::vector<ArrayRef> elements_;  // made when they are needed for nodes of one element
+  std::vector<uint32_t> single_;
   std::unordered_map<uint32_t, uint32_t> input_of_;
   std::vector<Scalar> values_;
   std::vector<uint64_t> hashes_;
@@ -171,36 +230,41 @@ class Expansion {
 };
 
 uint32_t Expansion::unary(OpCode op, uint32_t a) {
-  if (op == code_of<ops::Negative>) return value(op_negative, a);
-  if (op == code_of<ops::Absolute>) return value(op_absolute, a);
-  if (op == code_of<ops::Sqrt>) return value(op_sqrt, a);
-  if (op == code_of<ops::Square>) return value(op_square, a);
-  if (op == code_of<ops::Reciprocal>) return value(op_reciprocal, a);
-  if (op == code_of<ops::Relu>) return value(op_relu, a);
-  if (op == code_of<ops::LogicalNot>) return value(op_logical_not, a);
-  if (op == code_of<ops::Isnan>) return value(op_isnan, a);
-  if (op == code_of<ops::Isfinite>) return value(op_isfinite, a);
-  if (op == code_of<ops::Isinf>) return value(op_isinf, a);
+  if (op == code_of<ops::Negative>) return negative(a);
+  if (op == code_of<ops::Absolute>) return operation(op_absolute, a);
+  if (op == code_of<ops::Sqrt>) return operation(op_sqrt, a);
+  if (op == code_of<ops::Square>) return operation(op_square, a);
+  if (op == code_of<ops::Reciprocal>) return operation(op_reciprocal, a);
+  if (op == code_of<ops::Relu>) return operation(op_relu, a);
+  if (op == code_of<ops::LogicalNot>) return operation(op_logical_not, a);
+  if (op == code_of<ops::Isnan>) return operation(op_isnan, a);
+  if (op == code_of<ops::Isfinite>) return operation(op_isfinite, a);
+  if (op == code_of<ops::Isinf>) return operation(op_isinf, a);
   return call1(op, a);
 }
 
 uint32_t Expansion::binary(OpCode op, uint32_t a, uint32_t b) {
   if (op == code_of<ops::Add>) return add(a, b);
-  if (op == code_of<ops::Subtract>) return value(op_subtract, a, b);
+  if (op == code_of<ops::Subtract>) return subtract(a, b);
   if (op == code_of<ops::Multiply>) return multiply(a, b);
   if (op == code_of<ops::Scale>) return scale(a, b);
-  if (op == code_of<ops::Divide>) return value(op_divide, a, b);
-  if (op == code_of<ops::Maximum> || op == code_of<ops::MaximumOfConstant>) return value(op_maximum, a, b);
-  if (op == code_of<ops::Minimum> || op == code_of<ops::MinimumOfConstant>) return value(op_minimum, a, b);
-  if (op == code_of<ops::Equal>) return value(op_equal, a, b);
-  if (op == code_of<ops::NotEqual>) return value(op_not_equal, a, b);
-  if (op == code_of<ops::Less>) return value(op_less, a, b);
-  if (op == code_of<ops::LessEqual>) return value(op_less_equal, a, b);
-  if (op == code_of<ops::Greater>) return value(op_less, b, a);
-  if (op == code_of<ops::GreaterEqual>) return value(op_less_equal, b, a);
-  if (op == code_of<ops::LogicalAnd>) return value(op_logical_and, a, b);
-  if (op == code_of<ops::LogicalOr>) return value(op_logical_or, a, b);
-  if (op == code_of<ops::LogicalXor>) return value(op_logical_xor, a, b);
+  if (op == code_of<ops::Divide>) return operation(op_divide, a, b);
+  if (op == code_of<ops::Maximum> || op == code_of<ops::MaximumOfConstant>) return operation(op_maximum, a, b);
+  if (op == code_of<ops::Minimum> || op == code_of<ops::MinimumOfConstant>) return operation(op_minimum, a, b);
+  if (op == code_of<ops::Equal>) return operation(op_equal, a, b);
+  if (op == code_of<ops::NotEqual>) return operation(op_not_equal, a, b);
+  if (op == code_of<ops::Less>) return operation(op_less, a, b);
+  if (op == code_of<ops::LessEqual>) return operation(op_less_equal, a, b);
+  if (op == code_of<ops::Greater>) return operation(op_less, b, a);
+  if (op == code_of<ops::GreaterEqual>) return operation(op_less_equal, b, a);
+  if (op == code_of<ops::LogicalAnd>) return operation(op_logical_and, a, b);
+  if (op == code_of<ops::LogicalOr>) return operation(op_logical_or, a, b);
+  if (op == code_of<ops::LogicalXor>) return operation(op_logical_xor, a, b);
+  if (op == code_of<ops::Power>) {
+    double v;
+    if (known(b, &v) && v == 1) return a;
+    if (known(b, &v) && v == 2) return operation(op_square, a);
+  }
   return call2(op, a, b);
 }
 
@@ -235,12 +299,12 @@ ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
       const uint32_t e = id(rows, r * length + k);
       if (n.is(code_of<ops::Sum>) || n.is(code_of<ops::Mean>)) v = add(v, e);
       else if (n.is(code_of<ops::Prod>)) v = multiply(v, e);
-      else if (n.is(code_of<ops::Max>)) v = value(op_maximum, v, e);
-      else if (n.is(code_of<ops::Min>)) v = value(op_minimum, v, e);
-      else if (n.is(code_of<ops::Any>)) v = value(op_logical_or, v, e);
-      else v = value(op_logical_and, v, e);
+      else if (n.is(code_of<ops::Max>)) v = operation(op_maximum, v, e);
+      else if (n.is(code_of<ops::Min>)) v = operation(op_minimum, v, e);
+      else if (n.is(code_of<ops::Any>)) v = operation(op_logical_or, v, e);
+      else v = operation(op_logical_and, v, e);
     }
-    if (n.is(code_of<ops::Mean>)) v = value(op_divide, v, constant(static_cast<double>(length)));
+    if (n.is(code_of<ops::Mean>)) v = operation(op_divide, v, constant(static_cast<double>(length)));
     ids(y)[r] = v;
   }
   return y;
@@ -253,16 +317,16 @@ ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
   for (int64_t r = 0; length && r < y->size / length; ++r) {
     uint32_t largest = id(rows, r * length), total = kNone;
     std::vector<uint32_t> shifted, e;
-    for (int64_t k = 1; k < length; ++k) largest = value(op_maximum, largest, id(rows, r * length + k));
+    for (int64_t k = 1; k < length; ++k) largest = operation(op_maximum, largest, id(rows, r * length + k));
     for (int64_t k = 0; k < length; ++k) {
-      shifted.push_back(value(op_subtract, id(rows, r * length + k), largest));
+      shifted.push_back(subtract( id(rows, r * length + k), largest));
       e.push_back(call1(code_of<ops::Exp>, shifted.back()));
       total = k ? add(total, e.back()) : e.back();
     }
     const uint32_t log = n.is(code_of<ops::LogSoftmax>) ? call1(code_of<ops::Log>, total) : kNone;
     for (int64_t k = 0; k < length; ++k) {
       const auto i = static_cast<size_t>(k);
-      ids(y)[r * length + k] = log == kNone ? value(op_divide, e[i], total) : value(op_subtract, shifted[i], log);
+      ids(y)[r * length + k] = log == kNone ? operation(op_divide, e[i], total) : subtract( shifted[i], log);
     }
   }
   // The reduced axis goes back to its place.
@@ -316,7 +380,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
     for (int64_t i = 0; i < y->size; ++i) {
       double v;
       if (known(id(c, i), &v)) ids(y)[i] = v != 0 ? id(a, i) : id(b, i);
-      else ids(y)[i] = value(op_select, id(c, i), id(a, i), id(b, i));
+      else ids(y)[i] = operation(op_select, id(c, i), id(a, i), id(b, i));
     }
     return y;
   }
@@ -343,7 +407,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
     const ArrayRef x = of(in[0]);
     if (n.dtype == DType::f64) return x;
     ArrayRef y = core::make(DType::i64, n.shape);
-    for (int64_t i = 0; i < y->size; ++i) ids(y)[i] = value(op_not_equal, id(x, i), constant(0));
+    for (int64_t i = 0; i < y->size; ++i) ids(y)[i] = operation(op_not_equal, id(x, i), constant(0));
     return y;
   }
   throw GiveUp{};
@@ -351,6 +415,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
 
 void Expansion::expand(uint32_t i) {
   const Node& n = g_.nodes[i];
+  if (n.op == kPositions || n.looks_up()) throw GiveUp{};
   if (n.op >= 0 && n.dtype != DType::f64 && n.dtype != DType::b1) throw GiveUp{};
   if (n.op != kInput && n.size() > kMostElements) throw GiveUp{};
   if (n.op == kInput) {
@@ -360,6 +425,7 @@ void Expansion::expand(uint32_t i) {
     for (int64_t e = 0; e < y->size; ++e)
       ids(y)[e] = value(static_cast<uint8_t>(n.dtype), k, static_cast<uint32_t>(e), kNone, from_input);
     elements_[i] = y;
+    if (y->size == 1) single_[i] = id(y, 0);
     return;
   }
   if (n.op == kConstant) {
@@ -368,18 +434,40 @@ void Expansion::expand(uint32_t i) {
     ArrayRef y = core::make(DType::i64, n.shape);
     for (int64_t e = 0; e < y->size; ++e) ids(y)[e] = constant(core::item(*from, e));
     elements_[i] = y;
+    if (y->size == 1) single_[i] = id(y, 0);
     return;
   }
   for (uint32_t a : g_.operands(i)) {  // whole numbers only as arguments that are converted
     const DType t = g_.nodes[a].dtype;
     if (t == DType::f32 || (core::is_int(t) && !(n.is(code_of<ops::Astype>) && n.dtype == DType::f64))) throw GiveUp{};
   }
+  if (scalar_operation(i)) return;
   elements_[i] = expanded(n, g_.operands(i));
+  if (n.size() == 1) single_[i] = id(elements_[i], 0);
+}
+
+// One element from one element each, without arrays.
+bool Expansion::scalar_operation(uint32_t i) {
+  const Node& n = g_.nodes[i];
+  const auto op = static_cast<OpCode>(n.op);
+  const ops::Info& f = ops::info(op);
+  const bool moves = op == code_of<ops::Reshape> || op == code_of<ops::BroadcastTo> || op == code_of<ops::Transpose> ||
+                     op == code_of<ops::Sum>;
+  if (!f.elementwise && !moves) return false;
+  if (n.size() != 1) return false;
+  uint32_t in[2] = {};
+  for (uint32_t k = 0; k < n.count; ++k) {
+    in[k] = single_[g_.operand(i, k)];
+    if (in[k] == kNone) return false;
+  }
+  single_[i] = moves ? in[0] : f.arity == 1 ? unary(op, in[0]) : binary(op, in[0], in[1]);
+  return true;
 }
 
 void Expansion::test(uint32_t k) {
   const Check& c = g_.checks[k];
   const ArrayRef x = of(c.node);
+  if (!c.answer->contiguous) throw GiveUp{};
   for (int64_t e = 0; e < x->size; ++e)
     pending_.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(values_.size()),
                         core::item(*c.answer, e), c.asked == ad::Asked::truth});
@@ -530,7 +618,9 @@ std::optional<ScalarCode> scalar_code(const Graph& g) {
   try {
     Expansion e(g);
     e.run();
-    return e.finish();
+    ScalarCode code = e.finish();
+    if (!e.pays(code)) return {};
+    return code;
   } catch (const GiveUp&) {
     return {};
   }

@@ -46,7 +46,7 @@ Schedule scheduled(const Graph& g) {
     return s.fusable[reader] && s.fusable[x] && size[x] == size[reader];
   };
   for (uint32_t i = 0; i < n; ++i) {  // as soon as possible
-    if (g.nodes[i].op < 0) continue;
+    if (g.nodes[i].leaf()) continue;
     uint32_t at = 0;
     for (uint32_t a : g.operands(i))
       at = std::max(at, is_view(g, i) || together(i, a) ? s.stage[a] : s.stage[a] + 1);
@@ -58,7 +58,7 @@ Schedule scheduled(const Graph& g) {
   for (uint32_t i : g.outputs) fixed[i] = 1;
   for (const Check& c : g.checks) fixed[c.node] = 1;
   for (uint32_t i = n; i-- > 0;) {
-    if (g.nodes[i].op < 0) continue;
+    if (g.nodes[i].leaf()) continue;
     const bool view = is_view(g, i);
     if (fixed[i]) latest[i] = s.stage[i];
     else if (s.fusable[i] && latest[i] != kNone) s.stage[i] = std::max(s.stage[i], latest[i]);
@@ -72,7 +72,7 @@ Schedule scheduled(const Graph& g) {
   }
   // Views follow what they look at.
   for (uint32_t i = 0; i < n; ++i)
-    if (g.nodes[i].op >= 0 && is_view(g, i)) s.stage[i] = s.stage[g.operand(i, 0)];
+    if (is_view(g, i)) s.stage[i] = s.stage[g.operand(i, 0)];
   return s;
 }
 

@@ -511,6 +511,9 @@ class ops:
     def sign(x: ArrayLike, /) -> Array:
         """The sign: -1, 0 or 1 (NaN for NaN)."""
     @staticmethod
+    def silu(x: ArrayLike, /) -> Array:
+        """x * sigmoid(x), also called swish."""
+    @staticmethod
     def sin(x: ArrayLike, /) -> Array:
         """The sine of x (radians)."""
     @staticmethod

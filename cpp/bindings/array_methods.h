@@ -1,0 +1,19 @@
+// Attributes and methods of wengert.Array, as tables for the type.
+#pragma once
+#include "bindings/convert.h"
+
+namespace wengert::bindings {
+
+extern PyMethodDef array_methods[];
+extern PyGetSetDef array_attributes[];
+PyObject* array_repr(PyObject* self);
+int array_buffer(PyObject* self, Py_buffer* view, int flags);
+// The Python-level parts: __array_ufunc__, __array_function__, the namespace, repr.
+void set_array_hooks(const py::dict& d);
+// The one element of an array, or TypeError.
+const core::Array& only_element(PyObject* a, const char* what);
+
+// A value of its own, for copies.
+Value copied(const Value& x);
+
+}  // namespace wengert::bindings
