@@ -405,3 +405,20 @@ def test_programs_reach_every_smooth_elementwise_primitive():
     """The strategy draws from all of them; this keeps the lists honest."""
     smooth = {n for n, p in SMOOTH.items() if p.arity in (1, 2)}
     assert smooth <= set(UNARY) | set(BINARY) | KINKED | LEFT_OUT
+
+
+@hypothesis.settings(max_examples=150)
+@hypothesis.given(programs, shapes)
+def test_compiled_programs_equal_eager_ones(program, shapes):
+    """Values and gradients, on the point that was recorded and on others; branches are found anew."""
+    nums = tuple(range(len(shapes)))
+    eager = wg.value_and_grad(bound(wg, program), nums)
+    compiled = wg.compile(eager)
+    for factor in (1.0, 0.9, -1.1, 1.0):
+        xs = tuple(x * factor for x in inputs_of(shapes))
+        value, gradient = eager(*xs)
+        hypothesis.assume(math.isfinite(value))
+        replayed, g = compiled(*xs)
+        assert float(replayed) == pytest.approx(float(value), rel=1e-12, abs=1e-13)
+        close(g, gradient, 1e-10, 1e-12)
+    assert _core.depth() == 0

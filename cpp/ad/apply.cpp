@@ -45,13 +45,7 @@ Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   return Value(ops::evaluate(op, a, params.get()));
 }
 
-Trace* higher(Trace* a, Trace* b) {
-  if (!a || b->depth > a->depth) return b;
-  if (a->depth > b->depth || a->depth == 0) return a;
-  runtime_error(
-      "wengert: values of two different transforms meet: one of them was kept after its transform had ended, or came "
-      "from another thread; return it from the function instead, or use stop_gradient");
-}
+Trace* higher(Trace* a, Trace* b) { return !a || b->order > a->order ? b : a; }
 
 Value traced(const Value& primal, TraceRef t, uint32_t node) {
   Value v;
@@ -505,6 +499,13 @@ void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
   const Value out(std::move(a));
   const uint32_t node = t->tape.append(op, nodes, Pointers(args, 2), 2, t, out, params);
   x = traced(out, TraceRef(t), node);
+}
+
+void check_result(const Value& y, const Trace* level) {
+  if (!y.trace || y.trace.get() == level || (y.trace->alive && y.trace->order < level->order)) return;
+  runtime_error(
+      "wengert: the function returned a value of another transform, one that has ended or that runs inside it in another "
+      "thread; its derivative would be lost. Return it from that transform instead, or use stop_gradient");
 }
 
 int current_depth() { return depth_of_thread; }

@@ -40,6 +40,9 @@ Trace* highest(const Value* args, int n);
 // level down.
 std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call);
 
+// An error if the result of a function run at this level belongs to a level that is not around it.
+void check_result(const Value& y, const Trace* level);
+
 // The levels of this thread.
 int current_depth();
 struct Depth {  // one more level for as long as it lives

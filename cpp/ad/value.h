@@ -17,11 +17,17 @@ using ops::ParamsRef;
 
 struct Trace : core::Counted<Trace> {
   enum class Kind : uint8_t { leaf, reverse, dual, listing, program };
-  Trace(Kind k, int d) : kind(k), depth(d) {}
+  Trace(Kind k, int d) : kind(k), depth(d), order(d ? ++opened : 0) {}
   virtual ~Trace() = default;
   Kind kind;
   bool alive = true;  // values may take part in operations
-  int depth;          // 0: values that require gradients; n: the n-th transform from outside
+  int depth;          // 0: values that require gradients; n: the n-th transform of its thread, from outside
+  // Which level handles an operation: the one opened last, in whatever thread. Depths of two threads say nothing about
+  // each other. (Levels are opened with the GIL held.)
+  int64_t order;
+
+ private:
+  static inline int64_t opened = 0;
 };
 using TraceRef = Ref<Trace>;
 

@@ -84,6 +84,7 @@ class ReverseLevel : public Level {
   // there is no dependence.
   py::list rows(const py::object& y) {
     const Value v = require_value(y.ptr(), "jacrev");
+    ad::check_result(v, trace());
     const int64_t n = owns(v) ? v.array->size : 0;
     std::vector<std::vector<Value>> of_input(inputs_.size());
     for (int64_t i = 0; i < n; ++i) {
@@ -188,6 +189,7 @@ class ListingLevel : public Level {
 // The value one level below this one (the value itself if it belongs elsewhere).
 py::object primal(const Level& level, const py::object& y) {
   const Value v = require_value(y.ptr(), "primal");
+  ad::check_result(v, level.trace());
   return wrapped(ad::below(v, level.trace()));
 }
 

@@ -141,6 +141,7 @@ class Gradient {
     std::vector<Value> cotangents(nodes.size());
     if (scalar) {
       const Value y = read(as_array(result.ptr()));
+      ad::check_result(y, &level.trace());
       const bool depends = y.trace.get() == &level.trace();
       if (with_value_) value = value_of(ad::below(y, &level.trace()), chosen);
       if (depends)
