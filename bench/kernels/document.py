@@ -32,7 +32,8 @@ in cache.
 |---|---|---|---|---|---|
 """
 BUSY = """**The machine was busy: load average {before:.1f} on {cores} cores before the run, {after:.1f} after it.**
-Calls of more than a few milliseconds (products from n = 768, arrays of 10^7) lost time to other programs: no measure of the kernels.
+Calls of more than a few milliseconds (products from n = 768, arrays of 10^7) lost time to other programs:
+they are no measure of the kernels.
 """
 
 
