@@ -23,21 +23,25 @@ HEAD = """# Kernels beside NumPy
 Written by `python -m bench.kernels PROGRAM --document docs`, everything in one run on {isa};
 NumPy with {threads} thread(s).
 {load}Ratio: NumPy's (or SciPy's) time divided by ours, above 1 we are faster. Of peak: the share of the multiply-add
-peak measured in the same run, {peak:.0f} GF/s a core in double precision. Elementwise functions: 4096 elements, in cache.
+peak measured in the same run, {peak:.0f} GF/s a core in double precision. Elementwise functions: 4096 elements,
+in cache.
 
 ![The same as a plot](kernels.png)
 
 | kernel | type | time (us) | NumPy (us) | ratio | of peak |
 |---|---|---|---|---|---|
 """
-BUSY = "**The machine was busy: load average {before:.1f} on {cores} cores before the run, {after:.1f} after it.**\n"
+BUSY = """**The machine was busy: load average {before:.1f} on {cores} cores before the run, {after:.1f} after it.**
+Calls of more than a few milliseconds (products from n = 768, arrays of 10^7) lost time to other programs:
+they are no measure of the kernels.
+"""
 
 
 def write(folder: Path, rows: list[Row], isa: str, peak: float, threads: int, before: float) -> None:
     """The table and the plot, into ``folder``; ``before`` is the load average when the run began."""
     after = os.getloadavg()[0]
     load = BUSY.format(before=before, after=after, cores=os.cpu_count()) if before > 1 else ""
-    lines = [HEAD.format(isa=isa, threads=threads, load=load, peak=peak)]
+    lines = [HEAD.format(isa=isa, threads=threads, load=load, peak=peak * 1e-9)]
     for r in rows:
         theirs, ratio = (f"{r.theirs * 1e6:.3f}", f"{r.theirs / r.ours:.2f}") if r.theirs else ("", "")
         share = f"{r.share:.0f} %" if r.share else ""
