@@ -261,8 +261,7 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
       py::list r;
       for (const Template& p : t.parts) r.append(assembled(p, values));
       return t.kind == Template::list ? py::object(std::move(r)) : [&] {
-        const py::object unflatten = py::module_::import("wengert.compile").attr("_unflatten");
-        return py::object(unflatten(t.held, r));
+        return py::object(s_.unflatten_other(t.held, r));
       }();
     }
   }

@@ -26,7 +26,7 @@ _LATER = {
     "custom_vjp": "custom",
     "custom_jvp": "custom",
     "checkpoint": "custom",
-    "compile": "compile",
+    "compile": "compiled",
     "scan": "loops",
     "fori_loop": "loops",
     "while_loop": "loops",
