@@ -24,7 +24,9 @@ def run(code: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("order", ["threadpoolctl, wengert as wg", "wengert as wg, threadpoolctl"])
+@pytest.mark.parametrize(
+    "order", ["threadpoolctl, wengert as wg", "wengert as wg, threadpoolctl; wg.threadpool.register(threadpoolctl)"]
+)
 def test_the_pool_is_seen_and_limited(order: str) -> None:
     pytest.importorskip("threadpoolctl")
     run(f"import {order}\nfrom wengert import _core\n{CHECK}")

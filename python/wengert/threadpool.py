@@ -1,9 +1,11 @@
-"""Makes the pool of threads visible to threadpoolctl, whichever of the two is imported first."""
+"""Makes the pool of threads visible to threadpoolctl.
+
+Automatically if threadpoolctl was imported before wengert, else with ``wengert.threadpool.register(threadpoolctl)``.
+"""
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from typing import Any
 
 from . import _core
@@ -32,31 +34,8 @@ def register(threadpoolctl: Any) -> None:
     threadpoolctl.register(WengertController)
 
 
-class _Watch:
-    """Sees threadpoolctl being imported, lets it, and registers; then it is gone."""
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if name != "threadpoolctl":
-            return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
-        if spec is None or spec.loader is None:
-            return spec
-        execute = spec.loader.exec_module
-
-        def exec_module(module: Any) -> None:
-            execute(module)
-            if hasattr(module, "register"):  # since 3.2
-                register(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
-        return spec
-
-
 def install() -> None:
-    """Registers now, or when threadpoolctl is imported. It is never imported for that."""
+    """Registers with threadpoolctl if it has been imported; it is never imported for that."""
     loaded = sys.modules.get("threadpoolctl")
-    if loaded is None:
-        sys.meta_path.insert(0, _Watch())
-    elif hasattr(loaded, "register"):
+    if loaded is not None and hasattr(loaded, "register"):  # since 3.2
         register(loaded)
