@@ -376,6 +376,7 @@ void bind_ad(py::module_& m) {
   m.def("to_numpy", [](const py::object& x) {
     const Value v = require_value(x.ptr(), "to_numpy");
     refuse_traced(v, "conversion to a NumPy array");
+    ad::observe(v, ad::Asked::elements);
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });
   m.def("stop_gradient", [](const py::object& x) { return wrapped(ad::without_derivatives(require_value(x.ptr(), "stop_gradient"))); });
