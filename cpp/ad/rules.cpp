@@ -164,13 +164,13 @@ namespace {
 // The sum over the axes along which an operand had been broadcast, for plain arrays.
 ArrayRef reduced_to(ArrayRef g, const Dims& shape) {
   if (g->shape == shape) return g;
-  return sum_to(Value(std::move(g)), shape).array;
+  return sum_to(Value(std::move(g)), Dims(shape)).array;  // a copy of the shape, which may be on the tape
 }
 
 // First-order sweep of an elementwise node over plain arrays: one fused kernel for each operand. False if something is
 // not plain.
 bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct) {
-  const Node& n = tape.node(i);
+  const Node n = tape.node(i);  // a copy: while a kernel runs another thread may record on this tape
   const ops::Info& f = info(n.op);
   if (!f.elementwise || !ct.cell(i).is_array()) return false;
   core::Array* saved[3] = {};

@@ -210,7 +210,7 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     ArrayRef y = core::make_like(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
     in_pieces(y->size, [&](int64_t i, int64_t n) { if (n) kernel(from->data + i * item, y->data + i * item, n); });
-    if (as_it_lies) return core::view(y, x->shape, x->strides);
+    if (as_it_lies) return core::view(y, from->shape, from->strides);
     return y;
   }
   const Loop1 loop = plain.one[op][static_cast<int>(x->dtype)];
@@ -222,7 +222,11 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
   return y;
 }
 
-ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b) {
+ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
+  // Long kernels let other threads run, and those may rebind the operands' handles: the arrays are held here.
+  const bool is_long = first->size >= kLong || second->size >= kLong;
+  const ArrayRef held[2] = {is_long ? first : nullptr, is_long ? second : nullptr};
+  const ArrayRef &a = is_long ? held[0] : first, &b = is_long ? held[1] : second;
   const Info& f = info(op);
   const bool logical = f.types == Types::logical;
   const DType in = a->dtype, out = logical ? DType::b1 : in;

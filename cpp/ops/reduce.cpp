@@ -95,26 +95,30 @@ DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 
 constexpr int64_t kLongReduction = 1 << 17;
 
 // Floating point: the kernels, over the leading axes of a contiguous array without bringing them to the end.
-ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& x, const Params& p) {
-  const core::Unlocked unlocked(x->size > kLongReduction);
+ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params& p) {
+  const ArrayRef x = operand;  // another thread may rebind the operand while the lock is open
+  const bool is_long = x->size > kLongReduction;
   auto run = [&]<class T>(TypeTag<T>) {
     const Dims& axes = p.dims[0];
     if (const Columns c = as_columns(*x, axes); c.across >= (c.blocks == 1 ? 2 : kNarrow)) {
       ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
+      const core::Unlocked unlocked(is_long);
       const auto block = [&](int64_t i) {
         simd::reduce_columns_of(op, x->as<T>() + i * c.down * c.across, c.down, c.across, c.across, y->as<T>() + i * c.across);
       };
-      if (c.blocks > 1 && x->size > kLongReduction) simd::parallel_for(c.blocks, block);
+      if (c.blocks > 1 && is_long) simd::parallel_for(c.blocks, block);
       else for (int64_t i = 0; i < c.blocks; ++i) block(i);
       return y;
     }
     if (axes.size() == x->ndim() && without_gaps(*x)) {
       ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
+      const core::Unlocked unlocked(is_long);
       simd::reduce_rows_of(op, x->as<T>(), 1, x->size, x->size, y->as<T>());
       return y;
     }
     const Rows r = as_rows(x, p);
     ArrayRef y = make(x->dtype, r.out);
+    const core::Unlocked unlocked(is_long);
     simd::reduce_rows_of(op, r.x->as<T>(), r.rows, r.length, r.length, y->as<T>());
     return y;
   };

@@ -23,6 +23,14 @@ set(WENGERT_BYTES_x86_64_v4 64)
 
 # Contraction off: a*b+c is fused where the source says fma() and nowhere else, so no result depends on a lane.
 set(WENGERT_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-uninitialized -Wno-maybe-uninitialized)
+# Sanitizers look at the narrowest and the widest kernels; those between differ from the widest in the number of lanes
+# only, and instrumenting all of them would double a build of many minutes.
+if(WENGERT_ASAN OR WENGERT_TSAN)
+  list(REMOVE_ITEM WENGERT_KERNEL_FLAGS -O3)
+  list(APPEND WENGERT_KERNEL_FLAGS -O1 -g0)
+  set(WENGERT_FLAGS_x86_64_v2 "-march=x86-64-v2;-fno-sanitize=all")
+  set(WENGERT_FLAGS_x86_64_v3 "-march=x86-64-v3;-fno-sanitize=all")
+endif()
 
 function(wengert_per_target target source)
   get_filename_component(path ${source} ABSOLUTE)
