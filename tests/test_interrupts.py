@@ -1,4 +1,4 @@
-"""KeyboardInterrupt at every line of nested, compiled and eager programs: nothing is left behind, the next call is right."""
+"""KeyboardInterrupt at every line of nested, compiled and eager programs: nothing stays, the next call is right."""
 
 import contextlib
 import gc
