@@ -71,6 +71,7 @@ def oracle(name: str) -> Callable[..., Any]:
 # The same primitive in the reference. The rules' own primitives are compared with what they stand for.
 REFERENCE: dict[str, Callable[..., Any]] = {
     "scale": lambda a, b: wr.apply("multiply", a, b),
+    "silu": lambda x: wr.apply("multiply", x, wr.apply("sigmoid", x)),
     "maximum_of_constant": lambda a, b: wr.apply("maximum", a, b),
     "minimum_of_constant": lambda a, b: wr.apply("minimum", a, b),
 }
