@@ -34,7 +34,8 @@ Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
 
 Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   const ops::Info& f = info(op);
-  if (f.elementwise) return Value(n == 1 ? ops::unary(op, args[0]->array) : ops::binary(op, args[0]->array, args[1]->array));
+  if (f.elementwise)
+    return Value(n == 1 ? ops::unary(op, args[0]->array) : ops::binary(op, args[0]->array, args[1]->array));
   if (n <= kFew) {
     ArrayRef a[kFew];
     for (int i = 0; i < n; ++i) a[i] = args[i]->array;
@@ -244,10 +245,14 @@ Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef&
 }
 
 void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
-  if (op == code_of<ops::SliceUpdate>) ops::SliceUpdate::in_place(x, v, p);
-  else if (op == code_of<ops::SliceAdd>) ops::SliceAdd::in_place(x, v, p);
-  else if (op == code_of<ops::GatherUpdate>) ops::GatherUpdate::in_place(x, v, p);
-  else ops::GatherAdd::in_place(x, v, p);
+  if (op == code_of<ops::SliceUpdate>)
+    ops::SliceUpdate::in_place(x, v, p);
+  else if (op == code_of<ops::SliceAdd>)
+    ops::SliceAdd::in_place(x, v, p);
+  else if (op == code_of<ops::GatherUpdate>)
+    ops::GatherUpdate::in_place(x, v, p);
+  else
+    ops::GatherAdd::in_place(x, v, p);
 }
 
 }  // namespace
@@ -354,8 +359,9 @@ namespace {
 
 [[noreturn]] void use_after_end() {
   runtime_error(
-        "wengert: a value is used after the transform it belongs to has ended; return it from the function (has_aux=True), "
-        "or take its number with float() or numpy()");
+      "wengert: a value is used after the transform it belongs to has ended; return it from the function "
+      "(has_aux=True), "
+      "or take its number with float() or numpy()");
 }
 
 Trace* highest_of(Operands args, int n) {
@@ -407,7 +413,8 @@ ReverseTrace* plain_level(const Value& v) {
   return static_cast<ReverseTrace*>(t);
 }
 
-Value recorded(ReverseTrace* t, OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b, ArrayRef out) {
+Value recorded(ReverseTrace* t, OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
+               ArrayRef out) {
   if (b) op = recorded_code(op, node0 != kNoNode && node1 != kNoNode);
   Value v;
   v.node = t->tape.append_plain(op, node0, node1, a, b, out);
@@ -429,7 +436,8 @@ Value apply1(OpCode op, const Value& x) {
   ReverseTrace* t = plain_level(x);
   if (t && info(op).differentiable) {
     ArrayRef out = ops::unary(op, x.array);
-    return core::is_float(out->dtype) ? recorded(t, op, x.node, kNoNode, x, nullptr, std::move(out)) : Value(std::move(out));
+    return core::is_float(out->dtype) ? recorded(t, op, x.node, kNoNode, x, nullptr, std::move(out))
+                                      : Value(std::move(out));
   }
   const Value* one[] = {&x};
   return apply_to(op, one, 1, {});
@@ -450,7 +458,8 @@ Value apply2(OpCode op, const Value& a, const Value& b) {
 std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call) {
   if (level->depth == 0 && !recording) return call->results;
   const int n = static_cast<int>(args.size());
-  const ReverseRef t = level->depth == 0 ? common_tape(Pointers(args.data(), n), n) : ReverseRef(static_cast<ReverseTrace*>(level));
+  const ReverseRef t =
+      level->depth == 0 ? common_tape(Pointers(args.data(), n), n) : ReverseRef(static_cast<ReverseTrace*>(level));
   std::vector<uint32_t> nodes;
   for (const Value& v : args)
     nodes.push_back(level->depth == 0 ? node_in(t.get(), v) : v.trace.get() == level ? v.node : kNoNode);
@@ -504,7 +513,8 @@ void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
 void check_result(const Value& y, const Trace* level) {
   if (!y.trace || y.trace.get() == level || (y.trace->alive && y.trace->order < level->order)) return;
   runtime_error(
-      "wengert: the function returned a value of another transform, one that has ended or that runs inside it in another "
+      "wengert: the function returned a value of another transform, one that has ended or that runs inside it in "
+      "another "
       "thread; its derivative would be lost. Return it from that transform instead, or use stop_gradient");
 }
 

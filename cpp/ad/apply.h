@@ -51,7 +51,7 @@ struct Depth {  // one more level for as long as it lives
 };
 void push_level();
 void pop_level();
-bool recording_enabled();       // false inside no_grad
+bool recording_enabled();  // false inside no_grad
 void set_recording_enabled(bool on);
 
 }  // namespace wengert::ad

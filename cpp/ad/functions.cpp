@@ -38,7 +38,9 @@ Value polygamma(int64_t n, const Value& x) {
   return call(code_of<ops::Polygamma>, x, p);
 }
 
-Value sum(const Value& x, const Dims& axes, bool keepdims) { return call(code_of<ops::Sum>, x, params_of(axes, keepdims)); }
+Value sum(const Value& x, const Dims& axes, bool keepdims) {
+  return call(code_of<ops::Sum>, x, params_of(axes, keepdims));
+}
 Value mean(const Value& x, const Dims& axes, bool keepdims) {
   return call(code_of<ops::Mean>, x, params_of(axes, keepdims));
 }
@@ -95,7 +97,9 @@ Value stack(const std::vector<Value>& xs, const Dims& axis) {
 }
 
 Value slice(const Value& x, const ParamsRef& p) { return call(code_of<ops::Slice>, x, p); }
-Value slice_update(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::SliceUpdate>, x, v, p); }
+Value slice_update(const Value& x, const Value& v, const ParamsRef& p) {
+  return call(code_of<ops::SliceUpdate>, x, v, p);
+}
 Value slice_add(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::SliceAdd>, x, v, p); }
 Value gather(const Value& x, const ParamsRef& p) { return call(code_of<ops::Gather>, x, p); }
 Value gather_update(const Value& x, const Value& v, const ParamsRef& p) {

@@ -61,13 +61,13 @@ Value slice_add(const Value& x, const Value& v, const ParamsRef& p);
 Value gather(const Value& x, const ParamsRef& p);
 Value gather_update(const Value& x, const Value& v, const ParamsRef& p);
 Value gather_add(const Value& x, const Value& v, const ParamsRef& p);
-Value cleared_slice(Value x, const ParamsRef& p);   // x with the part set to zero
+Value cleared_slice(Value x, const ParamsRef& p);  // x with the part set to zero
 Value cleared_gather(Value x, const ParamsRef& p);
 Value take_range(const Value& x, int64_t axis, int64_t from, int64_t count);  // axis negative
 Value take_one(const Value& x, int64_t axis, int64_t at);
 Value zeros(const Dims& shape, DType t);
 Value ones_like(const Value& x);
-Value append_one(const Value& x);   // one more element 1 along the last axis
+Value append_one(const Value& x);  // one more element 1 along the last axis
 Value flip_last(const Value& x);
 Value take_first(const Value& x, int64_t n);
 

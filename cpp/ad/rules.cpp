@@ -17,9 +17,7 @@ Value Jvp::aligned(int i) const {
   return reshape(v, core::concat(s, shape(i)));
 }
 
-Value Jvp::tangent_or_zeros(int i) const {
-  return active(i) ? t(i) : zeros(ops::led(k_, shape(i)), arg(i).dtype());
-}
+Value Jvp::tangent_or_zeros(int i) const { return active(i) ? t(i) : zeros(ops::led(k_, shape(i)), arg(i).dtype()); }
 
 std::vector<Value> Jvp::all_tangents() const {
   std::vector<Value> r;
@@ -57,8 +55,8 @@ void cotangent_rule(Vjp& r) {
     auto saved = [&](uint8_t mask, uint8_t bit, int i) { return mask & bit ? (i < 2 ? r.arg(i) : r.result()) : r.g(); };
     auto give = [&](int i, uint8_t mask, auto slope) {
       if (!r.wants(i)) return;
-      const Value s = times(r.g(), slope(saved(mask, ops::kArg0, 0), saved(mask, ops::kArg1, 1),
-                                         saved(mask, ops::kResult, 2)));
+      const Value s =
+          times(r.g(), slope(saved(mask, ops::kArg0, 0), saved(mask, ops::kArg1, 1), saved(mask, ops::kResult, 2)));
       r.give(i, sum_to(s, r.shape(i)));
     };
     give(0, Op::saves0, [](const Value& a, const Value& b, const Value& y) { return Op::slope0(a, b, y); });

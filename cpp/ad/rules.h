@@ -74,8 +74,8 @@ class Vjp {
 // What the jvp of a structured operation sees.
 class Jvp {
  public:
-  Jvp(const std::vector<Value>& primals, const std::vector<Value>& tangents, const Value& result, const ParamsRef& params,
-      int64_t k)
+  Jvp(const std::vector<Value>& primals, const std::vector<Value>& tangents, const Value& result,
+      const ParamsRef& params, int64_t k)
       : primals_(primals), tangents_(tangents), result_(result), params_(params), k_(k) {}
   int64_t k() const { return k_; }
   const ops::Params& p() const { return *params_; }
@@ -85,7 +85,8 @@ class Jvp {
   const Value& arg(int i) const { return primals_[static_cast<size_t>(i)]; }
   const Value& result() const { return result_; }
   const Dims& shape(int i) const { return arg(i).shape(); }
-  Value aligned(int i) const;  // with unit axes between the k tangents and the axes of the operand, up to the result's rank
+  Value aligned(
+      int i) const;  // with unit axes between the k tangents and the axes of the operand, up to the result's rank
   Value tangent_or_zeros(int i) const;
   std::vector<Value> all_tangents() const;
 

@@ -27,10 +27,14 @@ Value Cell::take_value() {
 }
 
 void Cell::release() {
-  if ((bits_ & kTag) == kValue) delete reinterpret_cast<Value*>(bits_ & ~kTag);
-  else if ((bits_ & kTag) == kParams) ParamsRef::adopt(params());
-  else if ((bits_ & kTag) == kCustom) Ref<CustomCall>::adopt(custom());
-  else if (bits_) ArrayRef::adopt(array());
+  if ((bits_ & kTag) == kValue)
+    delete reinterpret_cast<Value*>(bits_ & ~kTag);
+  else if ((bits_ & kTag) == kParams)
+    ParamsRef::adopt(params());
+  else if ((bits_ & kTag) == kCustom)
+    Ref<CustomCall>::adopt(custom());
+  else if (bits_)
+    ArrayRef::adopt(array());
   bits_ = 0;
 }
 
@@ -97,8 +101,8 @@ uint32_t Tape::find_shape(const Dims& s) {
 
 uint32_t Tape::leaf(const core::Array& a, OpCode op) {
   if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
-  nodes_.push_back({op, 0, a.dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
-                    shape_id(a.shape)});
+  nodes_.push_back(
+      {op, 0, a.dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()), shape_id(a.shape)});
   return size() - 1;
 }
 
@@ -111,15 +115,16 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
   if (variadic) {  // the rule needs the shapes of constant operands too
     constants.assign(arg_nodes, arg_nodes + n);
     for (int i = 0; i < n; ++i)
-      if (constants[static_cast<size_t>(i)] == kNoNode) constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kConstant);
+      if (constants[static_cast<size_t>(i)] == kNoNode)
+        constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kConstant);
     arg_nodes = constants.data();
   }
   uint8_t saves = params ? kSavesParams : 0;
   if (!variadic)
     for (int i = 0; i < n; ++i)
       if (arg_nodes[i] != kNoNode) saves |= f.saves[i];
-  nodes_.push_back({op, saves, result.dtype(), static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
-                    shape_id(result.shape())});
+  nodes_.push_back({op, saves, result.dtype(), static_cast<uint32_t>(args_.size()),
+                    static_cast<uint32_t>(cells_.size()), shape_id(result.shape())});
   args_.insert(args_.end(), arg_nodes, arg_nodes + n);
   auto save = [&](const Value& v) {
     if (v.trace.get() == level || (level->depth == 0 && v.trace && v.trace->depth == 0))
@@ -138,7 +143,8 @@ uint32_t Tape::append_plain(OpCode op, uint32_t node0, uint32_t node1, const Val
                             const ArrayRef& result) {
   if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
   const ops::Info& f = info(op);
-  const auto saves = static_cast<uint8_t>((node0 != kNoNode ? f.saves[0] : 0) | (b && node1 != kNoNode ? f.saves[1] : 0));
+  const auto saves =
+      static_cast<uint8_t>((node0 != kNoNode ? f.saves[0] : 0) | (b && node1 != kNoNode ? f.saves[1] : 0));
   nodes_.push_back({op, saves, result->dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
                     shape_id(result->shape)});
   args_.push_back(node0);

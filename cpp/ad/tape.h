@@ -37,15 +37,15 @@ class Cell {
   core::Array* array() const { return reinterpret_cast<core::Array*>(bits_); }
   ops::Params* params() const { return reinterpret_cast<ops::Params*>(bits_ & ~kTag); }
   CustomCall* custom() const { return reinterpret_cast<CustomCall*>(bits_ & ~kTag); }
-  Value value() const;       // a copy
-  Value take_value();        // moved out
-  ArrayRef take_array() {    // only if is_array()
+  Value value() const;     // a copy
+  Value take_value();      // moved out
+  ArrayRef take_array() {  // only if is_array()
     auto* a = array();
     bits_ = 0;
     return ArrayRef::adopt(a);
   }
   ArrayRef array_ref() const { return ArrayRef(array()); }
-  void release();            // cells are plain data: whoever owns them calls this
+  void release();  // cells are plain data: whoever owns them calls this
 
  private:
   static constexpr uintptr_t kTag = 3, kValue = 1, kParams = 2, kCustom = 3;
@@ -78,7 +78,8 @@ class Tape {
   uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
                   const Value& result, const ParamsRef& params);
   // The same for an elementwise operation over plain arrays, straight: the hot path of eager recording.
-  uint32_t append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b, const ArrayRef& result);
+  uint32_t append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
+                        const ArrayRef& result);
   // A call node over the operands, then one node for each of its results; returns the first of those.
   uint32_t append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call);
   // All nodes of another tape behind those of this one; returns by how much their numbers grow.

@@ -16,7 +16,8 @@ using ops::code_of;
 const core::Array& only_element(PyObject* a, const char* what) {
   const Value& v = read(as_array(a));
   if (v.array->size != 1)
-    type_error("wengert: " + std::string(what) + " needs an array with exactly one element, got shape " + v.shape().str());
+    type_error("wengert: " + std::string(what) + " needs an array with exactly one element, got shape " +
+               v.shape().str());
   ad::observe(v, ad::Asked::number);
   return *v.array;
 }
@@ -40,7 +41,8 @@ PyObject* hook(const char* name) {
   return f;
 }
 
-// ---- attributes -------------------------------------------------------------------------------------------------------
+// ---- attributes
+// -------------------------------------------------------------------------------------------------------
 
 template <PyObject* (*F)(PyArray*)>
 PyObject* getter(PyObject* o, void*) {
@@ -57,7 +59,8 @@ PyObject* get_itemsize(PyArray* a) { return PyLong_FromLongLong(item_size(read(a
 PyObject* transposed(PyArray* a, bool matrix_only) {
   const Value& x = read(a);
   const int n = x.shape().size();
-  if (matrix_only && n < 2) value_error("wengert.mT: the array must have at least two dimensions, got " + x.shape().str());
+  if (matrix_only && n < 2)
+    value_error("wengert.mT: the array must have at least two dimensions, got " + x.shape().str());
   ad::ParamsRef p(new ops::Params);
   for (int i = 0; i < n; ++i) p->dims[0].push_back(matrix_only ? i : n - 1 - i);
   if (matrix_only) std::swap(p->dims[0][n - 1], p->dims[0][n - 2]);
@@ -67,7 +70,8 @@ PyObject* transposed(PyArray* a, bool matrix_only) {
 PyObject* get_t(PyArray* a) { return transposed(a, false); }
 PyObject* get_mt(PyArray* a) { return transposed(a, true); }
 
-// ---- methods ----------------------------------------------------------------------------------------------------------
+// ---- methods
+// ----------------------------------------------------------------------------------------------------------
 
 template <OpCode Op>
 PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
@@ -160,8 +164,10 @@ PyObject* array_repr(PyObject* self) {
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
     const char* kinds[] = {"leaf", "reverse", "forward", "recorded", "compiled"};
     std::string note;
-    if (v.trace && v.trace->depth == 0) note = "requires_grad=True";
-    else if (v.trace) note = std::string(kinds[static_cast<int>(v.trace->kind)]) + " level " + std::to_string(v.trace->depth);
+    if (v.trace && v.trace->depth == 0)
+      note = "requires_grad=True";
+    else if (v.trace)
+      note = std::string(kinds[static_cast<int>(v.trace->kind)]) + " level " + std::to_string(v.trace->depth);
     return PyObject_CallFunction(hook("repr"), "Os", a.ptr(), note.c_str());
   });
 }
@@ -170,12 +176,14 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
   return guarded([&]() -> int {
     view->obj = nullptr;
     if (flags & PyBUF_WRITABLE) {
-      PyErr_SetString(PyExc_BufferError, "wengert arrays are exported read-only; use .numpy() for a copy to write into");
+      PyErr_SetString(PyExc_BufferError,
+                      "wengert arrays are exported read-only; use .numpy() for a copy to write into");
       return -1;
     }
     refuse_traced(read(as_array(self)), "the buffer");
     ad::observe(read(as_array(self)), ad::Asked::elements);
-    const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));
+    const py::object a =
+        py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));
     return PyObject_GetBuffer(a.ptr(), view, flags);
   });
 }
@@ -211,7 +219,8 @@ PyMethodDef array_methods[] = {
     {"__copy__", copy_method, METH_NOARGS, "A copy."},
     {"detach", detach, METH_NOARGS, "The same numbers without derivative."},
     {"backward", as_method(backward), kFast,
-     "backward($self, cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the arrays it "
+     "backward($self, cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the "
+     "arrays it "
      "depends on."},
     {"__array__", as_method(array_protocol), kAny, "A read-only NumPy view of the numbers."},
     {"__array_ufunc__", as_method(array_ufunc), kAny, "NumPy ufuncs on this array."},
@@ -220,16 +229,16 @@ PyMethodDef array_methods[] = {
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef array_attributes[] = {{"shape", getter<get_shape>, nullptr, "Sizes of the axes.", nullptr},
-                            {"dtype", getter<get_dtype>, nullptr, "Element type, as np.dtype.", nullptr},
-                            {"ndim", getter<get_ndim>, nullptr, "Number of axes.", nullptr},
-                            {"size", getter<get_size>, nullptr, "Number of elements.", nullptr},
-                            {"nbytes", getter<get_nbytes>, nullptr, "Bytes of the elements.", nullptr},
-                            {"itemsize", getter<get_itemsize>, nullptr, "Bytes of one element.", nullptr},
-                            {"T", getter<get_t>, nullptr, "The axes reversed.", nullptr},
-                            {"mT", getter<get_mt>, nullptr, "The last two axes exchanged.", nullptr},
-                            {"requires_grad", getter<get_requires_grad>, set_requires_grad,
-                             "Whether derivatives are recorded for backward().", nullptr},
-                            {"grad", getter<get_grad>, set_grad, "The accumulated gradient, or None.", nullptr},
-                            {nullptr, nullptr, nullptr, nullptr, nullptr}};
+                                  {"dtype", getter<get_dtype>, nullptr, "Element type, as np.dtype.", nullptr},
+                                  {"ndim", getter<get_ndim>, nullptr, "Number of axes.", nullptr},
+                                  {"size", getter<get_size>, nullptr, "Number of elements.", nullptr},
+                                  {"nbytes", getter<get_nbytes>, nullptr, "Bytes of the elements.", nullptr},
+                                  {"itemsize", getter<get_itemsize>, nullptr, "Bytes of one element.", nullptr},
+                                  {"T", getter<get_t>, nullptr, "The axes reversed.", nullptr},
+                                  {"mT", getter<get_mt>, nullptr, "The last two axes exchanged.", nullptr},
+                                  {"requires_grad", getter<get_requires_grad>, set_requires_grad,
+                                   "Whether derivatives are recorded for backward().", nullptr},
+                                  {"grad", getter<get_grad>, set_grad, "The accumulated gradient, or None.", nullptr},
+                                  {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 }  // namespace wengert::bindings

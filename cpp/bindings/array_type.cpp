@@ -27,7 +27,8 @@ void dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-// ---- operators --------------------------------------------------------------------------------------------------------
+// ---- operators
+// --------------------------------------------------------------------------------------------------------
 
 // Arithmetic between Python numbers gives a Python number: arguments of a compiled function that are numbers stay weak.
 Value arithmetic(OpCode op, const Value& a, const Value& b) {
@@ -88,7 +89,8 @@ PyObject* invert_slot(PyObject* a) {
   return guarded([&]() -> PyObject* {
     const Value& x = read(as_array(a));
     if (x.dtype() != DType::b1)
-      type_error("wengert.invert: '~' is defined for bool arrays, got " + core::describe(*x.array) + "; use logical_not");
+      type_error("wengert.invert: '~' is defined for bool arrays, got " + core::describe(*x.array) +
+                 "; use logical_not");
     return wrap(ad::apply_unary(code_of<ops::LogicalNot>, x));
   });
 }
@@ -179,8 +181,10 @@ void refuse_store(PyObject* a) {
       static_cast<unsigned char>(PyBytes_AS_STRING(code.ptr())[at]) != store)
     return;
   type_error(
-      "wengert.setitem: storing a value that is being differentiated in an array of another library would silently lose "
-      "the derivative; make the array with wengert.numpy (zeros, empty …), or store float(x) if no derivative is wanted");
+      "wengert.setitem: storing a value that is being differentiated in an array of another library would silently "
+      "lose "
+      "the derivative; make the array with wengert.numpy (zeros, empty …), or store float(x) if no derivative is "
+      "wanted");
 }
 
 PyObject* to_float(PyObject* a) {
@@ -206,7 +210,8 @@ PyObject* index_slot(PyObject* a) {
   });
 }
 
-// ---- container --------------------------------------------------------------------------------------------------------
+// ---- container
+// --------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* a) {
   return guarded([&]() -> Py_ssize_t {
@@ -236,7 +241,8 @@ PyObject* iterate(PyObject* a) {
   });
 }
 
-// ---- the type ---------------------------------------------------------------------------------------------------------
+// ---- the type
+// ---------------------------------------------------------------------------------------------------------
 
 template <class F>
 void* slot(F f) {
@@ -244,8 +250,9 @@ void* slot(F f) {
 }
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("An n-dimensional array that can be differentiated. Made by wengert.array and by every "
-                                  "function of wengert.numpy.")},
+    {Py_tp_doc,
+     const_cast<char*>("An n-dimensional array that can be differentiated. Made by wengert.array and by every "
+                       "function of wengert.numpy.")},
     {Py_tp_dealloc, slot(dealloc)},
     {Py_tp_repr, slot(array_repr)},
     {Py_tp_richcompare, slot(compare)},
@@ -284,8 +291,7 @@ PyType_Slot slots[] = {
     {Py_bf_getbuffer, slot(array_buffer)},
     {0, nullptr}};
 
-PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 }  // namespace
 
@@ -294,9 +300,7 @@ void bind_array_type(py::module_& m) {
   if (!array_type) throw py::error_already_set();
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));
   // NumPy scalars and arrays on the left leave mixed operations to us.
-  m.def(
-      "set_hooks", set_array_hooks,
-      "Installs the Python-level parts of the array type.");
+  m.def("set_hooks", set_array_hooks, "Installs the Python-level parts of the array type.");
   m.def(
       "array",
       [](const py::object& o, const py::object& dtype, bool requires_grad) {
@@ -309,10 +313,11 @@ void bind_array_type(py::module_& m) {
         if (!dtype.is_none()) v = ad::astype(v, to_dtype(dtype.ptr()));
         if (requires_grad) {
           if (v.trace)
-            runtime_error("wengert.array: a value that is being differentiated cannot be made a leaf; detach() it first");
+            runtime_error(
+                "wengert.array: a value that is being differentiated cannot be made a leaf; detach() it first");
           if (!core::is_float(v.dtype()))
-            type_error("wengert.array: only floating point arrays can require gradients, got " + core::describe(*v.array) +
-                       "; pass dtype=float");
+            type_error("wengert.array: only floating point arrays can require gradients, got " +
+                       core::describe(*v.array) + "; pass dtype=float");
           v.trace = ad::TraceRef(new ad::Leaf);
         }
         return py::reinterpret_steal<py::object>(wrap(std::move(v)));

@@ -18,7 +18,8 @@ Value initial_cotangent(const Value& y, PyObject* given) {
   if (given && given != Py_None) {
     const Value g = ad::astype(require_value(given, "backward"), y.dtype());
     if (!(g.shape() == y.shape()))
-      value_error("wengert.backward: the cotangent has shape " + g.shape().str() + ", the value has shape " + y.shape().str());
+      value_error("wengert.backward: the cotangent has shape " + g.shape().str() + ", the value has shape " +
+                  y.shape().str());
     return Value(g.array);
   }
   if (y.array->size != 1)
@@ -29,10 +30,11 @@ Value initial_cotangent(const Value& y, PyObject* given) {
 
 void run_backward(const Value& y, const Value& g, bool retain) {
   if (!y.trace || y.trace->depth != 0)
-    runtime_error(y.trace ? "wengert.backward: inside grad, vjp and the like derivatives are taken by the transform; return the "
-                            "value instead"
-                          : "wengert.backward: nothing to differentiate: the value does not depend on any array made with "
-                            "requires_grad=True (or was computed under no_grad)");
+    runtime_error(
+        y.trace ? "wengert.backward: inside grad, vjp and the like derivatives are taken by the transform; return the "
+                  "value instead"
+                : "wengert.backward: nothing to differentiate: the value does not depend on any array made with "
+                  "requires_grad=True (or was computed under no_grad)");
   auto accumulate = [](ad::Leaf& leaf, const Value& ct) {
     if (!ct) return;
     if (leaf.gradient) {
@@ -80,8 +82,7 @@ PyObject* get_grad(PyArray* a) {
 int set_grad(PyObject* o, PyObject* v, void*) {
   return guarded([&]() -> int {
     ad::Leaf* leaf = leaf_of(as_array(o));
-    if (!leaf)
-      type_error("wengert: .grad can only be set on an array made with requires_grad=True");
+    if (!leaf) type_error("wengert: .grad can only be set on an array made with requires_grad=True");
     if (!v || v == Py_None) {
       leaf->gradient = nullptr;
       return 0;
@@ -102,7 +103,8 @@ int set_requires_grad(PyObject* o, PyObject* v, void*) {
     if (on < 0) throw PythonError{};
     Value& x = as_array(o)->value;
     if (x.trace && !leaf_of(as_array(o)))
-      runtime_error("wengert: requires_grad can only be changed on an array that was not computed from others; use detach()");
+      runtime_error(
+          "wengert: requires_grad can only be changed on an array that was not computed from others; use detach()");
     if (on && !core::is_float(x.dtype()))
       type_error("wengert: only floating point arrays can require gradients, got " + core::describe(*x.array) +
                  "; convert with astype(float)");
@@ -118,9 +120,12 @@ PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject
     int retain = n > 1 ? PyObject_IsTrue(args[1]) : 0;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
       PyObject* key = PyTuple_GET_ITEM(kwnames, i);
-      if (PyUnicode_CompareWithASCIIString(key, "cotangent") == 0) given = args[n + i];
-      else if (PyUnicode_CompareWithASCIIString(key, "retain_graph") == 0) retain = PyObject_IsTrue(args[n + i]);
-      else type_error("wengert.backward takes cotangent and retain_graph, not '" + std::string(py::str(key)) + "'");
+      if (PyUnicode_CompareWithASCIIString(key, "cotangent") == 0)
+        given = args[n + i];
+      else if (PyUnicode_CompareWithASCIIString(key, "retain_graph") == 0)
+        retain = PyObject_IsTrue(args[n + i]);
+      else
+        type_error("wengert.backward takes cotangent and retain_graph, not '" + std::string(py::str(key)) + "'");
     }
     const Value y = read(as_array(self));
     run_backward(y, initial_cotangent(y, given), retain == 1);

@@ -70,7 +70,8 @@ class ReverseLevel : public Level {
       if (!owns(y) || py::object(cotangents[i]).is_none()) continue;
       Value g = require_value(py::object(cotangents[i]).ptr(), "vjp");
       if (!(g.shape() == y.shape()))
-        value_error("wengert.vjp: a cotangent of shape " + g.shape().str() + " for an output of shape " + y.shape().str());
+        value_error("wengert.vjp: a cotangent of shape " + g.shape().str() + " for an output of shape " +
+                    y.shape().str());
       g = ad::astype(g, y.dtype());
       g.weak = false;
       seeds.emplace_back(y.node, std::move(g));
@@ -80,8 +81,8 @@ class ReverseLevel : public Level {
     for (const Value& v : cts) r.append(v ? wrapped(v) : py::object(py::none()));
     return r;
   }
-  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None where
-  // there is no dependence.
+  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None
+  // where there is no dependence.
   py::list rows(const py::object& y) {
     const Value v = require_value(y.ptr(), "jacrev");
     ad::check_result(v, trace());
@@ -172,7 +173,9 @@ class ListingLevel : public Level {
     for (const ad::Listing::Entry& e : listing().entries) {
       py::dict d;
       d["index"] = i++;
-      d["op"] = e.op == -1 ? "input" : e.op == -2 ? "constant" : std::string(ops::info(static_cast<ad::OpCode>(e.op)).name);
+      d["op"] = e.op == -1   ? "input"
+                : e.op == -2 ? "constant"
+                             : std::string(ops::info(static_cast<ad::OpCode>(e.op)).name);
       py::tuple args(e.args.size());
       for (size_t k = 0; k < e.args.size(); ++k) args[k] = e.args[k];
       d["args"] = args;
@@ -268,7 +271,8 @@ class TopLevel {
       v.weak = false;
       if (owns(v))
         runtime_error(
-            "wengert: a function with a rule of its own (custom_vjp, custom_jvp, checkpoint) uses a differentiated value that "
+            "wengert: a function with a rule of its own (custom_vjp, custom_jvp, checkpoint) uses a differentiated "
+            "value that "
             "is not among its arguments; pass it as an argument, or stop_gradient it");
       call->results.push_back(std::move(v));
     }
@@ -335,7 +339,8 @@ void bind_ad(py::module_& m) {
   ad::location_hook = current_location;
   py::class_<Level>(m, "Level")
       .def("close", &Level::close, "Ends the transform; its values may no longer take part in operations.")
-      .def("owns", [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
+      .def("owns",
+           [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
       .def("primal", primal);
   py::class_<ReverseLevel, Level>(m, "ReverseLevel")
       .def(py::init<>())
@@ -379,7 +384,8 @@ void bind_ad(py::module_& m) {
     ad::observe(v, ad::Asked::elements);
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });
-  m.def("stop_gradient", [](const py::object& x) { return wrapped(ad::without_derivatives(require_value(x.ptr(), "stop_gradient"))); });
+  m.def("stop_gradient",
+        [](const py::object& x) { return wrapped(ad::without_derivatives(require_value(x.ptr(), "stop_gradient"))); });
   m.def("pool_bytes", core::pool_bytes);
   m.def("pool_trim", core::pool_trim);
   m.def("active_isa", simd::active_isa);

@@ -73,7 +73,8 @@ class Gradient {
       PyTuple_SetItem(held.ptr(), chosen[k].position, wrap(traced(primals[k], level, nodes.back())));
     }
     const bool keywords = kwargs && PyDict_GET_SIZE(kwargs);
-    const py::object result = py::reinterpret_steal<py::object>(PyObject_Call(f_.ptr(), held.ptr(), keywords ? kwargs : nullptr));
+    const py::object result =
+        py::reinterpret_steal<py::object>(PyObject_Call(f_.ptr(), held.ptr(), keywords ? kwargs : nullptr));
     if (!result) throw PythonError{};
     const bool scalar = is_array(result.ptr()) && read(as_array(result.ptr())).shape().empty() &&
                         core::is_float(read(as_array(result.ptr())).dtype());

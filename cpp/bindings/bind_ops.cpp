@@ -26,7 +26,8 @@ std::string op_name(OpCode op) { return std::string(info(op).name); }
 void refuse_keywords(OpCode op, PyObject* kwnames) {
   if (!kwnames || PyTuple_GET_SIZE(kwnames) == 0) return;
   type_error("wengert." + op_name(op) + ": unknown keyword argument '" +
-             std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) + "' (out=, where= and dtype= of NumPy are not supported here)");
+             std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) +
+             "' (out=, where= and dtype= of NumPy are not supported here)");
 }
 
 // Whole-number powers of whole numbers: NumPy refuses negative exponents.
@@ -201,7 +202,8 @@ void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
   if (op == code_of<ops::Slice> || op == code_of<ops::SliceUpdate> || op == code_of<ops::SliceAdd>) {
     for (int k = 0; k < 3; ++k)
       if (p.dims[k].size() != shape.size())
-        value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) + " axes");
+        value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) +
+                    " axes");
     for (int i = 0; i < shape.size(); ++i) {
       const int64_t first = p.dims[0][i], n = p.dims[2][i], last = first + (n - 1) * p.dims[1][i];
       if (n < 0 || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
@@ -212,7 +214,8 @@ void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
       if (d != 1) a.push_back(d);
     for (int64_t d : p.dims[3])
       if (d != 1) b.push_back(d);
-    if (!(a == b)) value_error(name + ": shape " + p.dims[3].str() + " is not count " + p.dims[2].str() + " up to unit axes");
+    if (!(a == b))
+      value_error(name + ": shape " + p.dims[3].str() + " is not count " + p.dims[2].str() + " up to unit axes");
   }
   if (op == code_of<ops::Gather> || op == code_of<ops::GatherUpdate> || op == code_of<ops::GatherAdd>) {
     if (p.number < 0 || p.number > shape.size()) value_error(name + ": lead must be between 0 and the number of axes");
@@ -344,7 +347,8 @@ PyObject* structured_entry(PyObject*, PyObject* const* args, Py_ssize_t n, PyObj
   return guarded([&] { return structured_function(Op, args, n, kwnames); });
 }
 
-// ---- functions that are not primitives themselves ---------------------------------------------------------------------
+// ---- functions that are not primitives themselves
+// ---------------------------------------------------------------------
 
 PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {
@@ -373,7 +377,8 @@ Dims unit_axes_inserted(const Value& x, PyObject* axis) {
   for (int64_t a : given) at.push_back(normal_axis(a, rank, "expand_dims"));
   Dims shape;
   int from = 0;
-  for (int i = 0; i < rank; ++i) shape.push_back(at.contains(i) ? 1 : (from < x.shape().size() ? x.shape()[from++] : 1));
+  for (int i = 0; i < rank; ++i)
+    shape.push_back(at.contains(i) ? 1 : (from < x.shape().size() ? x.shape()[from++] : 1));
   if (shape.product() != x.shape().product()) value_error("wengert.expand_dims: an axis is given twice");
   return shape;
 }
@@ -407,15 +412,19 @@ PyObject* unit_axes_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyO
     ParamsRef p(new ops::Params);
     p->dims[0] = Insert ? unit_axes_inserted(x, axis) : unit_axes_dropped(x, axis ? axis : Py_None);
     Value r = ad::apply(code_of<ops::Reshape>, &x, 1, p);
-    return is_array(args[0]) ? wrap_view(as_array(args[0]), code_of<ops::Reshape>, p, std::move(r)) : wrap(std::move(r));
+    return is_array(args[0]) ? wrap_view(as_array(args[0]), code_of<ops::Reshape>, p, std::move(r))
+                             : wrap(std::move(r));
   });
 }
 
 std::string signature(const ops::Info& f) {
   std::string s = std::string(f.name) + "(";
-  if (f.arity == ops::kVariadic) s += "arrays";
-  else if (f.name == "where") s += "condition, x, y";
-  else s += f.arity == 1 ? "x" : "a, b";
+  if (f.arity == ops::kVariadic)
+    s += "arrays";
+  else if (f.name == "where")
+    s += "condition, x, y";
+  else
+    s += f.arity == 1 ? "x" : "a, b";
   s += f.params.empty() ? ", /" : "";
   for (const ops::Param& p : f.params)
     s += ", " + std::string(p.name) + (p.fallback.empty() ? "" : "=" + std::string(p.fallback));
@@ -430,9 +439,12 @@ struct Functions {
       constexpr OpCode code = code_of<Op>;
       using Fast = PyObject* (*)(PyObject*, PyObject* const*, Py_ssize_t, PyObject*);
       Fast f;
-      if constexpr (ops::Unary<Op>) f = unary_function<code>;
-      else if constexpr (ops::Binary<Op>) f = binary_function<code>;
-      else f = structured_entry<code>;
+      if constexpr (ops::Unary<Op>)
+        f = unary_function<code>;
+      else if constexpr (ops::Binary<Op>)
+        f = binary_function<code>;
+      else
+        f = structured_entry<code>;
       docs[code] = signature(info(code));
       defs[code] = {Op::name.data(), reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)),
                     METH_FASTCALL | METH_KEYWORDS, docs[code].c_str()};
@@ -474,15 +486,19 @@ py::list registry() {
     std::string saves;
     for (int k = 0; k < 3; ++k) {
       const char* names[] = {"operand 0", "operand 1", "operand 2"};
-      if ((f.saves[0] | f.saves[1] | f.saves[2]) & (1 << k)) saves += (saves.empty() ? "" : ", ") + std::string(names[k]);
+      if ((f.saves[0] | f.saves[1] | f.saves[2]) & (1 << k))
+        saves += (saves.empty() ? "" : ", ") + std::string(names[k]);
     }
-    if ((f.saves[0] | f.saves[1] | f.saves[2]) & ops::kResult) saves += (saves.empty() ? "" : ", ") + std::string("result");
+    if ((f.saves[0] | f.saves[1] | f.saves[2]) & ops::kResult)
+      saves += (saves.empty() ? "" : ", ") + std::string("result");
     d["saves"] = saves.empty() ? "nothing" : saves;
     d["max_ulp"] = f.max_ulp;
     d["types"] = f.types == ops::Types::floats ? "floats" : f.types == ops::Types::numeric ? "numeric" : "logical";
     py::list params;
-    constexpr const char* kinds[] = {"axes", "axis", "shape", "permutation", "dims", "integer", "boolean", "dtype", "indices"};
-    for (const ops::Param& p : f.params) params.append(py::make_tuple(std::string(p.name), kinds[static_cast<int>(p.kind)]));
+    constexpr const char* kinds[] = {"axes",    "axis",    "shape", "permutation", "dims",
+                                     "integer", "boolean", "dtype", "indices"};
+    for (const ops::Param& p : f.params)
+      params.append(py::make_tuple(std::string(p.name), kinds[static_cast<int>(p.kind)]));
     d["params"] = params;
     r.append(d);
   }
@@ -510,7 +526,8 @@ void bind_ops(py::module_& m) {
         std::vector<PyObject*> all;
         py::tuple names(kwargs.size());
         size_t i = 0;
-        if (info(static_cast<OpCode>(op)).arity == ops::kVariadic) all.push_back(args.ptr());
+        if (info(static_cast<OpCode>(op)).arity == ops::kVariadic)
+          all.push_back(args.ptr());
         else
           for (const auto& a : args) all.push_back(a.ptr());
         const auto n = static_cast<Py_ssize_t>(all.size());

@@ -14,16 +14,18 @@ namespace {
 
 using program::Program;
 
-// ---- calls --------------------------------------------------------------------------------------------------------------
+// ---- calls
+// --------------------------------------------------------------------------------------------------------------
 
-constexpr uint64_t kTooMany = 32;      // recordings of one signature, then it is not recorded any more
+constexpr uint64_t kTooMany = 32;  // recordings of one signature, then it is not recorded any more
 constexpr size_t kReasonsKept = 200;
 
 std::string check_text(const Program& p, uint32_t k) {
   const program::Check& c = p.graph().checks[k];
-  std::string s = c.asked == ad::Asked::truth ? (core::item(*c.answer) != 0 ? "a condition was true" : "a condition was false")
-                  : c.answer->size == 1       ? "a number taken out was " + std::to_string(core::item(*c.answer))
-                                              : "the elements of an array of shape " + c.answer->shape.str() + " were looked at";
+  std::string s =
+      c.asked == ad::Asked::truth ? (core::item(*c.answer) != 0 ? "a condition was true" : "a condition was false")
+      : c.answer->size == 1       ? "a number taken out was " + std::to_string(core::item(*c.answer))
+                                  : "the elements of an array of shape " + c.answer->shape.str() + " were looked at";
   if (!c.location.empty()) s += " at " + c.location;
   return s;
 }
@@ -36,7 +38,8 @@ std::string why_new(const State& s, const std::vector<std::string>& now) {
   if (s.entries.empty()) return "first call";
   const Entry& last = s.entries.front();
   if (last.description.size() != now.size())
-    return "the arguments have " + std::to_string(now.size()) + " leaves, before " + std::to_string(last.description.size());
+    return "the arguments have " + std::to_string(now.size()) + " leaves, before " +
+           std::to_string(last.description.size());
   for (size_t k = 0; k < now.size(); ++k)
     if (last.description[k] != now[k])
       return "leaf " + std::to_string(k) + " of the arguments is " + now[k] + ", before " + last.description[k];
@@ -115,8 +118,10 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
     // Another thread may change the list while a program runs.
     std::vector<std::shared_ptr<Specialisation>> many;
     std::shared_ptr<Specialisation> one;
-    if (e->programs.size() == 1) one = e->programs.front();
-    else many.assign(e->programs.begin(), e->programs.end());
+    if (e->programs.size() == 1)
+      one = e->programs.front();
+    else
+      many.assign(e->programs.begin(), e->programs.end());
     const size_t count = one ? 1 : many.size();
     const std::string signature = count > 1 ? c.signature : std::string();
     for (size_t k = 0; k < count; ++k) {
@@ -168,7 +173,8 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
   });
 }
 
-// ---- the type -----------------------------------------------------------------------------------------------------------
+// ---- the type
+// -----------------------------------------------------------------------------------------------------------
 
 PyTypeObject* compiled_type = nullptr;
 
@@ -237,12 +243,12 @@ PyType_Slot slots[] = {{Py_tp_dealloc, slot(dealloc)},
                        {Py_tp_descr_get, slot(bind_method)},
                        {Py_tp_doc, const_cast<char*>("A compiled function; see wengert.compile.")},
                        {0, nullptr}};
-PyType_Spec spec = {"wengert.Compiled", sizeof(Compiled), 0,
-                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
-                    slots};
+PyType_Spec spec = {
+    "wengert.Compiled", sizeof(Compiled), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, size_t capacity, const py::object& flatten,
-                        const py::object& unflatten) {
+py::object new_compiled(const py::object& f, const py::tuple& static_arguments, size_t capacity,
+                        const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
   c->dict = nullptr;

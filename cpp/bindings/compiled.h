@@ -10,8 +10,8 @@
 
 namespace wengert::bindings {
 
-
-// ---- what a call consists of --------------------------------------------------------------------------------------------
+// ---- what a call consists of
+// --------------------------------------------------------------------------------------------
 
 enum class Family : uint8_t { python, numpy, array };  // of numbers; the strongest among the arguments decides
 
@@ -64,7 +64,7 @@ struct Specialisation {
   std::shared_ptr<program::Program> program;
   Template result;
   std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
-  std::vector<uint32_t> leaf_of;                        // which leaf every program input is
+  std::vector<uint32_t> leaf_of;                       // which leaf every program input is
   std::vector<std::unique_ptr<program::Program::Memory>> spare;
   uint64_t replays = 0;
 };
@@ -72,7 +72,7 @@ struct Specialisation {
 struct Entry {
   std::string signature;
   Family family;
-  std::vector<std::string> description;  // of the leaves, for why()
+  std::vector<std::string> description;                 // of the leaves, for why()
   std::list<std::shared_ptr<Specialisation>> programs;  // last used first
   uint64_t recordings = 0;
   bool given_up = false;
@@ -104,8 +104,8 @@ void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
 PyTypeObject* ndarray_type();
-PyTypeObject* generic_type();   // of NumPy scalars
-int direct_type(PyObject* a);   // element type of an ndarray that can be read as it is; -1: it has to be converted first
+PyTypeObject* generic_type();  // of NumPy scalars
+int direct_type(PyObject* a);  // element type of an ndarray that can be read as it is; -1: it has to be converted first
 ArrayRef leaf_array(const Leaf& leaf);
 std::string describe_leaf(const Leaf& leaf);
 

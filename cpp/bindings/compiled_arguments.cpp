@@ -12,7 +12,8 @@ PyTypeObject* ndarray_type() {
   return t;
 }
 PyTypeObject* generic_type() {
-  static PyTypeObject* t = reinterpret_cast<PyTypeObject*>(py::object(py::module_::import("numpy").attr("generic")).release().ptr());
+  static PyTypeObject* t =
+      reinterpret_cast<PyTypeObject*>(py::object(py::module_::import("numpy").attr("generic")).release().ptr());
   return t;
 }
 
@@ -26,13 +27,20 @@ int direct_type(PyObject* a) {
   if (order == '>' || (p->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0) return -1;
   using api = py::detail::npy_api;
   switch (num) {
-    case api::NPY_BOOL_: return static_cast<int>(DType::b1);
-    case api::NPY_INT_: return static_cast<int>(DType::i32);
-    case api::NPY_LONG_: return static_cast<int>(sizeof(long) == 8 ? DType::i64 : DType::i32);
-    case api::NPY_LONGLONG_: return static_cast<int>(DType::i64);
-    case api::NPY_FLOAT_: return static_cast<int>(DType::f32);
-    case api::NPY_DOUBLE_: return static_cast<int>(DType::f64);
-    default: return -1;
+    case api::NPY_BOOL_:
+      return static_cast<int>(DType::b1);
+    case api::NPY_INT_:
+      return static_cast<int>(DType::i32);
+    case api::NPY_LONG_:
+      return static_cast<int>(sizeof(long) == 8 ? DType::i64 : DType::i32);
+    case api::NPY_LONGLONG_:
+      return static_cast<int>(DType::i64);
+    case api::NPY_FLOAT_:
+      return static_cast<int>(DType::f32);
+    case api::NPY_DOUBLE_:
+      return static_cast<int>(DType::f64);
+    default:
+      return -1;
   }
 }
 
@@ -64,9 +72,10 @@ void read_other(State& s, PyObject* o, Call& c) {
   }
   const py::object flat = s.flatten_other(py::reinterpret_borrow<py::object>(o));
   if (flat.is_none())
-    type_error("wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +
-               " is neither a number, an array nor a tree of them; name it in static_argnums if it is hashable and never "
-               "changes");
+    type_error(
+        "wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +
+        " is neither a number, an array nor a tree of them; name it in static_argnums if it is hashable and never "
+        "changes");
   const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
   const py::list leaves = py::reinterpret_borrow<py::list>(pair[0]);
   c.signature += 'P';
@@ -165,23 +174,32 @@ void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
 
 ArrayRef leaf_array(const Leaf& leaf) {
   switch (leaf.kind) {
-    case 'f': return core::scalar(PyFloat_AS_DOUBLE(leaf.object), DType::f64);
-    case 'i': return core::scalar_int(PyLong_AsLongLong(leaf.object), DType::i64);
-    case 'A': return read(as_array(leaf.object)).array;
-    case 'n': return from_numpy(leaf.object, true);
-    default: return require_value(leaf.object, "compile").array;
+    case 'f':
+      return core::scalar(PyFloat_AS_DOUBLE(leaf.object), DType::f64);
+    case 'i':
+      return core::scalar_int(PyLong_AsLongLong(leaf.object), DType::i64);
+    case 'A':
+      return read(as_array(leaf.object)).array;
+    case 'n':
+      return from_numpy(leaf.object, true);
+    default:
+      return require_value(leaf.object, "compile").array;
   }
 }
 
 std::string describe_leaf(const Leaf& leaf) {
   switch (leaf.kind) {
-    case 'f': return "float";
-    case 'i': return "int";
-    case 'A': return "Array " + std::string(core::dtype_name(read(as_array(leaf.object)).dtype())) + " " +
-                     read(as_array(leaf.object)).shape().str();
+    case 'f':
+      return "float";
+    case 'i':
+      return "int";
+    case 'A':
+      return "Array " + std::string(core::dtype_name(read(as_array(leaf.object)).dtype())) + " " +
+             read(as_array(leaf.object)).shape().str();
     default: {
       const ArrayRef a = leaf_array(leaf);
-      return std::string(leaf.kind == 'n' ? "ndarray " : "scalar ") + std::string(core::dtype_name(a->dtype)) + " " + a->shape.str();
+      return std::string(leaf.kind == 'n' ? "ndarray " : "scalar ") + std::string(core::dtype_name(a->dtype)) + " " +
+             a->shape.str();
     }
   }
 }

@@ -196,7 +196,8 @@ class Recording {
       return t;
     const py::object flat = s_.flatten_other(y);
     if (flat.is_none()) {
-      run_->refusal = "it returns an object of type " + std::string(Py_TYPE(o)->tp_name) + ", which is no tree of arrays";
+      run_->refusal =
+          "it returns an object of type " + std::string(Py_TYPE(o)->tp_name) + ", which is no tree of arrays";
       return t;
     }
     const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
@@ -219,7 +220,8 @@ class Recording {
       } else if (!v.trace) {
         spec.changed.emplace_back(static_cast<uint32_t>(k), output(run_->constant(v.array), v.array));
       } else {
-        runtime_error("wengert.compile: an argument was given a value that is being differentiated outside the function");
+        runtime_error(
+            "wengert.compile: an argument was given a value that is being differentiated outside the function");
       }
     }
   }
@@ -260,9 +262,8 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
     default: {
       py::list r;
       for (const Template& p : t.parts) r.append(assembled(p, values));
-      return t.kind == Template::list ? py::object(std::move(r)) : [&] {
-        return py::object(s_.unflatten_other(t.held, r));
-      }();
+      return t.kind == Template::list ? py::object(std::move(r))
+                                      : [&] { return py::object(s_.unflatten_other(t.held, r)); }();
     }
   }
 }

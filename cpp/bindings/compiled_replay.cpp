@@ -19,8 +19,9 @@ PyObject* numpy_empty(DType t, const Dims& shape) {
   auto& api = py::detail::npy_api::get();
   Py_INCREF(type);
   static_assert(sizeof(Py_intptr_t) == sizeof(int64_t));
-  PyObject* r = api.PyArray_NewFromDescr_(api.PyArray_Type_, type, shape.size(), reinterpret_cast<const Py_intptr_t*>(shape.data()),
-                                          nullptr, nullptr, 0, nullptr);
+  PyObject* r =
+      api.PyArray_NewFromDescr_(api.PyArray_Type_, type, shape.size(),
+                                reinterpret_cast<const Py_intptr_t*>(shape.data()), nullptr, nullptr, 0, nullptr);
   if (!r) throw PythonError{};
   return r;
 }
@@ -28,9 +29,9 @@ PyObject* numpy_empty(DType t, const Dims& shape) {
 // Numbers of one replay: where inputs are, where outputs go, and the objects made for them.
 struct Replay {
   std::vector<char*> in, out;
-  std::vector<int64_t> numbers;     // inputs and outputs that are Python numbers
-  std::vector<ArrayRef> held;       // copies of inputs; outputs
-  std::vector<PyObject*> made;      // ndarrays for outputs
+  std::vector<int64_t> numbers;  // inputs and outputs that are Python numbers
+  std::vector<ArrayRef> held;    // copies of inputs; outputs
+  std::vector<PyObject*> made;   // ndarrays for outputs
   ~Replay() {
     for (PyObject* o : made) Py_XDECREF(o);
   }
@@ -152,9 +153,14 @@ class Replayer {
       return o;
     };
     switch (t.kind) {
-      case Template::value: return checked(value(t.index));
-      case Template::argument: Py_INCREF(c_.leaves[t.index].object); return c_.leaves[t.index].object;
-      case Template::object: Py_INCREF(t.held.ptr()); return t.held.ptr();
+      case Template::value:
+        return checked(value(t.index));
+      case Template::argument:
+        Py_INCREF(c_.leaves[t.index].object);
+        return c_.leaves[t.index].object;
+      case Template::object:
+        Py_INCREF(t.held.ptr());
+        return t.held.ptr();
       case Template::tuple: {
         const auto n = static_cast<Py_ssize_t>(t.parts.size());
         py::object r = py::reinterpret_steal<py::object>(checked(PyTuple_New(n)));
@@ -173,7 +179,8 @@ class Replayer {
         py::dict r;
         for (size_t i = 0; i < t.parts.size(); ++i) {
           const py::object v = py::reinterpret_steal<py::object>(assembled(t.parts[i]));
-          if (PyDict_SetItem(r.ptr(), PyList_GET_ITEM(t.held.ptr(), static_cast<Py_ssize_t>(i)), v.ptr()) < 0) throw PythonError{};
+          if (PyDict_SetItem(r.ptr(), PyList_GET_ITEM(t.held.ptr(), static_cast<Py_ssize_t>(i)), v.ptr()) < 0)
+            throw PythonError{};
         }
         return r.release().ptr();
       }

@@ -118,9 +118,10 @@ void refuse_traced(const Value& v, const char* what) {
     type_error("wengert: " + std::string(what) +
                " of an array that requires gradients would lose the derivative; use .detach() first, or a function of "
                "wengert.numpy");
-  type_error("wengert: " + std::string(what) +
-             " of a value that is being differentiated (or recorded) would silently lose the derivative; use the function "
-             "of the same name in wengert.numpy, or wengert.stop_gradient(x) if no derivative is wanted");
+  type_error(
+      "wengert: " + std::string(what) +
+      " of a value that is being differentiated (or recorded) would silently lose the derivative; use the function "
+      "of the same name in wengert.numpy, or wengert.stop_gradient(x) if no derivative is wanted");
 }
 
 // ---- NumPy ----------------------------------------------------------------------------------------------------------
@@ -145,16 +146,22 @@ DType read_as(const py::dtype& d) {
 
 bool exact_type(const py::dtype& d) {
   const auto size = d.itemsize();
-  return d.byteorder() != '>' && (d.kind() == 'b' || ((d.kind() == 'f' || d.kind() == 'i') && (size == 4 || size == 8)));
+  return d.byteorder() != '>' &&
+         (d.kind() == 'b' || ((d.kind() == 'f' || d.kind() == 'i') && (size == 4 || size == 8)));
 }
 
 py::dtype numpy_type(DType t) {
   switch (t) {
-    case DType::b1: return py::dtype::of<bool>();
-    case DType::i32: return py::dtype::of<int32_t>();
-    case DType::i64: return py::dtype::of<int64_t>();
-    case DType::f32: return py::dtype::of<float>();
-    default: return py::dtype::of<double>();
+    case DType::b1:
+      return py::dtype::of<bool>();
+    case DType::i32:
+      return py::dtype::of<int32_t>();
+    case DType::i64:
+      return py::dtype::of<int64_t>();
+    case DType::f32:
+      return py::dtype::of<float>();
+    default:
+      return py::dtype::of<double>();
   }
 }
 
@@ -168,7 +175,8 @@ void drop_object(void* o) {
 ArrayRef from_numpy(PyObject* ndarray, bool share) {
   py::array a = py::reinterpret_borrow<py::array>(ndarray);
   const DType t = read_as(a.dtype());
-  bool direct = exact_type(a.dtype()) && reinterpret_cast<uintptr_t>(a.data()) % static_cast<uintptr_t>(item_size(t)) == 0;
+  bool direct =
+      exact_type(a.dtype()) && reinterpret_cast<uintptr_t>(a.data()) % static_cast<uintptr_t>(item_size(t)) == 0;
   Dims shape, strides;
   if (a.ndim() > core::kMaxDims) value_error("arrays have at most 32 dimensions, got " + std::to_string(a.ndim()));
   for (int i = 0; i < a.ndim(); ++i) {
@@ -184,7 +192,8 @@ ArrayRef from_numpy(PyObject* ndarray, bool share) {
   auto* data = static_cast<char*>(const_cast<void*>(a.data()));
   if (share && a.size() > 4) {
     Py_INCREF(ndarray);
-    return core::foreign(t, shape, strides, core::Ref<core::Buffer>(core::foreign_buffer(data, ndarray, drop_object)), data);
+    return core::foreign(t, shape, strides, core::Ref<core::Buffer>(core::foreign_buffer(data, ndarray, drop_object)),
+                         data);
   }
   core::Array frame;
   frame.dtype = t;
@@ -306,8 +315,8 @@ bool to_value(PyObject* o, Value& v) {
              !PyNumber_Check(o)) {
     return false;
   }
-  PyObject* a = py::detail::npy_api::get().PyArray_FromAny_(o, nullptr, 0, 0, py::detail::npy_api::NPY_ARRAY_ENSUREARRAY_,
-                                                            nullptr);
+  PyObject* a = py::detail::npy_api::get().PyArray_FromAny_(o, nullptr, 0, 0,
+                                                            py::detail::npy_api::NPY_ARRAY_ENSUREARRAY_, nullptr);
   if (!a) throw PythonError{};
   const py::object held = py::reinterpret_steal<py::object>(a);
   v = Value(from_numpy(a, false));
@@ -337,7 +346,8 @@ Dims to_dims(PyObject* o, const char* what) {
   const py::object seq = py::reinterpret_steal<py::object>(PySequence_Fast(o, ""));
   if (!seq) {
     PyErr_Clear();
-    type_error("wengert." + std::string(what) + ": expected an integer or a tuple of integers, got " + Py_TYPE(o)->tp_name);
+    type_error("wengert." + std::string(what) + ": expected an integer or a tuple of integers, got " +
+               Py_TYPE(o)->tp_name);
   }
   Dims d;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.ptr()); ++i)
@@ -354,8 +364,8 @@ PyObject* from_dims(const Dims& d) {
 
 int64_t normal_axis(int64_t axis, int ndim, const char* op) {
   if (axis < -ndim || axis >= ndim)
-    value_error("wengert." + std::string(op) + ": axis " + std::to_string(axis) + " is out of bounds for an array with " +
-                std::to_string(ndim) + " dimensions");
+    value_error("wengert." + std::string(op) + ": axis " + std::to_string(axis) +
+                " is out of bounds for an array with " + std::to_string(ndim) + " dimensions");
   return axis < 0 ? axis + ndim : axis;
 }
 

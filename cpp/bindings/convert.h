@@ -24,8 +24,10 @@ auto guarded(F&& f) noexcept -> decltype(f()) {
     return f();
   } catch (...) {
     set_python_error();
-    if constexpr (std::is_pointer_v<decltype(f())>) return nullptr;
-    else return static_cast<decltype(f())>(-1);
+    if constexpr (std::is_pointer_v<decltype(f())>)
+      return nullptr;
+    else
+      return static_cast<decltype(f())>(-1);
   }
 }
 
@@ -52,7 +54,8 @@ inline bool is_array(PyObject* o) { return Py_TYPE(o) == array_type; }
 inline PyArray* as_array(PyObject* o) { return reinterpret_cast<PyArray*>(o); }
 void refresh(PyArray* a);
 inline const Value& read(PyArray* a) {
-  if (a->link) [[unlikely]] refresh(a);
+  if (a->link) [[unlikely]]
+    refresh(a);
   return a->value;
 }
 // Gives an array a new value, through to what it is a view of.
@@ -67,17 +70,17 @@ PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, V
 bool to_value(PyObject* o, Value& v);
 // Any array-like; raises TypeError naming `what` otherwise.
 Value require_value(PyObject* o, const char* what);
-ArrayRef from_numpy(PyObject* ndarray, bool share);  // share: no copy, the ndarray is kept alive
+ArrayRef from_numpy(PyObject* ndarray, bool share);    // share: no copy, the ndarray is kept alive
 PyObject* to_numpy(const ArrayRef& a, bool writable);  // no copy unless the storage has to be its own
 DType to_dtype(PyObject* o);
 PyObject* from_dtype(DType t);  // np.dtype, new reference
 PyObject* to_python_scalar(const core::Array& a);
 
 int64_t to_int(PyObject* o, const char* what);
-Dims to_dims(PyObject* o, const char* what);  // int or sequence of ints
-PyObject* from_dims(const Dims& d);           // tuple
-int64_t normal_axis(int64_t axis, int ndim, const char* op);   // to 0 … ndim-1
-Dims normal_axes(PyObject* o, int ndim, const char* op);       // None: all; negative, ascending
+Dims to_dims(PyObject* o, const char* what);                  // int or sequence of ints
+PyObject* from_dims(const Dims& d);                           // tuple
+int64_t normal_axis(int64_t axis, int ndim, const char* op);  // to 0 … ndim-1
+Dims normal_axes(PyObject* o, int ndim, const char* op);      // None: all; negative, ascending
 
 // Raises if numbers may not leave: the value is being differentiated.
 void refuse_traced(const Value& v, const char* what);

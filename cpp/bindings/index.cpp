@@ -80,7 +80,8 @@ void add_entry(PyObject* o, Index& index) {
     Py_ssize_t start, stop, step;
     if (PySlice_Unpack(o, &start, &stop, &step) < 0) throw PythonError{};
     index.entries.push_back({Entry::range, start, step, stop});  // resolved against the axis later
-  } else if (is_plain_int(o) || (!is_array(o) && PyIndex_Check(o) && !PyBool_Check(o) && !py::isinstance<py::array>(o))) {
+  } else if (is_plain_int(o) ||
+             (!is_array(o) && PyIndex_Check(o) && !PyBool_Check(o) && !py::isinstance<py::array>(o))) {
     index.entries.push_back({Entry::single, to_int(o, "getitem")});
   } else {
     if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype())) {
@@ -139,8 +140,8 @@ Index parse(PyObject* o, const Dims& shape) {
       if (e.start < -size || e.start >= size) out_of_bounds(e.start, axis, size);
       if (e.start < 0) e.start += size;
     } else if (e.step == 0 && e.start != size) {
-      index_error("wengert.getitem: a boolean index of size " + std::to_string(e.start) +
-                  " does not match axis " + std::to_string(axis) + " with size " + std::to_string(size));
+      index_error("wengert.getitem: a boolean index of size " + std::to_string(e.start) + " does not match axis " +
+                  std::to_string(axis) + " with size " + std::to_string(size));
     }
     ++axis;
   }
@@ -277,12 +278,13 @@ void change_at(Value& x, Index& index, const Value& given, bool add) {
   const Value v = ad::astype(given, x.dtype());
   auto fit = [](const Value& value, const Dims& shape) {
     Value w = value;
-    while (w.shape().size() > shape.size() && w.shape()[0] == 1) w = ad::reshape(w, w.shape().slice(1, w.shape().size()));
+    while (w.shape().size() > shape.size() && w.shape()[0] == 1)
+      w = ad::reshape(w, w.shape().slice(1, w.shape().size()));
     try {
       return ad::broadcast_to(w, shape);
     } catch (const Error&) {
-      value_error("wengert.setitem: a value of shape " + value.shape().str() + " does not fit an indexed part of shape " +
-                  shape.str());
+      value_error("wengert.setitem: a value of shape " + value.shape().str() +
+                  " does not fit an indexed part of shape " + shape.str());
     }
   };
   if (!index.advanced) {
@@ -294,8 +296,8 @@ void change_at(Value& x, Index& index, const Value& given, bool add) {
   const Lookup r = plan(index, x.shape(), !add);
   Dims front_shape;
   for (int64_t i : r.to_front) front_shape.push_back(r.basic->dims[3][static_cast<int>(i)]);
-  const Dims gathered = core::concat(r.gather->array->shape,
-                                     front_shape.slice(static_cast<int>(r.gather->number), front_shape.size()));
+  const Dims gathered =
+      core::concat(r.gather->array->shape, front_shape.slice(static_cast<int>(r.gather->number), front_shape.size()));
   Dims placed;
   for (int64_t i : r.place) placed.push_back(gathered[static_cast<int>(i)]);
   const Value fitted = ad::transpose(fit(v, placed), r.unplace);
@@ -306,8 +308,10 @@ void change_at(Value& x, Index& index, const Value& given, bool add) {
   Value part = ad::transpose(r.whole ? x : ad::slice(x, r.basic), r.to_front);
   ad::update(op, part, fitted, r.gather);
   part = ad::transpose(part, r.back);
-  if (r.whole) x = part;
-  else ad::update(code_of<ops::SliceUpdate>, x, part, r.basic);
+  if (r.whole)
+    x = part;
+  else
+    ad::update(code_of<ops::SliceUpdate>, x, part, r.basic);
 }
 
 }  // namespace
@@ -335,7 +339,8 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
   }
   if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.trace)
     type_error("wengert.setitem: a differentiated value cannot be stored in an array of " +
-               std::string(core::dtype_name(self->value.dtype())) + ": its derivative would be lost; make the array float");
+               std::string(core::dtype_name(self->value.dtype())) +
+               ": its derivative would be lost; make the array float");
   Value changed = std::move(self->value);  // moved, so that it can be changed in place
   try {
     change_at(changed, index, v, false);

@@ -34,14 +34,12 @@ struct Array {
     return reinterpret_cast<T*>(data);
   }
   // May be overwritten by whoever holds the only reference to this object.
-  bool sole_owner() const {
-    return refs == 1 && contiguous && (!buffer || (buffer->refs == 1 && !buffer->drop));
-  }
+  bool sole_owner() const { return refs == 1 && contiguous && (!buffer || (buffer->refs == 1 && !buffer->drop)); }
 };
 
-ArrayRef make(DType dtype, const Dims& shape);  // contents undefined
+ArrayRef make(DType dtype, const Dims& shape);    // contents undefined
 ArrayRef make_like(const Array& a, DType dtype);  // of the shape of a; contents undefined
-ArrayRef make_scalar(DType dtype);              // 0-d, contents undefined
+ArrayRef make_scalar(DType dtype);                // 0-d, contents undefined
 ArrayRef scalar(double v, DType dtype);
 ArrayRef scalar_int(int64_t v, DType dtype);
 ArrayRef zeros(DType dtype, const Dims& shape);
@@ -59,7 +57,7 @@ Dims row_major(const Dims& shape);
 bool is_row_major(const Dims& shape, const Dims& strides);
 Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op);
 ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape);
-double item(const Array& a, int64_t flat = 0);       // element of a contiguous array as double
+double item(const Array& a, int64_t flat = 0);  // element of a contiguous array as double
 int64_t item_int(const Array& a, int64_t flat = 0);
 std::string describe(const Array& a);  // "float64 array of shape (2, 3)"
 

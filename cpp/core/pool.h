@@ -10,22 +10,22 @@ inline constexpr int64_t kPoolCap = int64_t{512} << 20;
 
 struct Buffer {
   int64_t refs = 0;
-  int64_t bytes = 0;               // usable size
-  char* data = nullptr;            // 64-byte aligned
-  void (*drop)(void*) = nullptr;   // foreign memory: called with owner instead of freeing
+  int64_t bytes = 0;              // usable size
+  char* data = nullptr;           // 64-byte aligned
+  void (*drop)(void*) = nullptr;  // foreign memory: called with owner instead of freeing
   void* owner = nullptr;
-  bool updated = false;            // has been written in place: slices of it must be copies (see indexing.h)
+  bool updated = false;  // has been written in place: slices of it must be copies (see indexing.h)
   int size_class = -1;
   static void destroy(Buffer* b);
 };
 
-Buffer* new_buffer(int64_t bytes);                                             // count 0
-Buffer* foreign_buffer(void* data, void* owner, void (*drop)(void*));          // count 0
+Buffer* new_buffer(int64_t bytes);                                     // count 0
+Buffer* foreign_buffer(void* data, void* owner, void (*drop)(void*));  // count 0
 
-void* small_alloc(std::size_t bytes);   // objects of at most 512 bytes, from per-thread lists
+void* small_alloc(std::size_t bytes);  // objects of at most 512 bytes, from per-thread lists
 void small_free(void* p, std::size_t bytes);
 
-int64_t pool_bytes();    // kept by this thread at the moment
-void pool_trim();        // gives all of them back
+int64_t pool_bytes();  // kept by this thread at the moment
+void pool_trim();      // gives all of them back
 
 }  // namespace wengert::core

@@ -1,5 +1,5 @@
-// Lets other Python threads run while a long kernel works on raw memory. The bindings install the two functions; without
-// them (C++ tests) nothing happens.
+// Lets other Python threads run while a long kernel works on raw memory. The bindings install the two functions;
+// without them (C++ tests) nothing happens.
 #pragma once
 
 namespace wengert::core {

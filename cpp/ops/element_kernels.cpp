@@ -87,8 +87,10 @@ void sweep1(const void* g, const void* x, const void* y, void* out, int64_t n, i
 
 template <class Op, int Operand, class V>
 WG_INLINE V slope_times(V g, V a, V b, V y) {
-  if constexpr (Operand == 0) return times(g, Op::slope0(a, b, y));
-  else return times(g, Op::slope1(a, b, y));
+  if constexpr (Operand == 0)
+    return times(g, Op::slope0(a, b, y));
+  else
+    return times(g, Op::slope1(a, b, y));
 }
 
 template <class Op, int Operand, class T>

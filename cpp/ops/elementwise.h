@@ -12,34 +12,64 @@ inline constexpr double kLn2 = 0.69314718055994530942, kLn10 = 2.302585092994045
 struct Negative : UnaryBase {
   static constexpr std::string_view name = "negative", doc = "The negative -x, elementwise.";
   static constexpr Types types = Types::numeric;
-  template <class V> WG_OP V value(V x) { return -x; }
-  template <class T> WG_OP T integer(T x) { return static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(x)); }
-  template <class X> WG_OP MinusOne slope(X, X) { return {}; }
+  template <class V>
+  WG_OP V value(V x) {
+    return -x;
+  }
+  template <class T>
+  WG_OP T integer(T x) {
+    return static_cast<T>(0 - static_cast<std::make_unsigned_t<T>>(x));
+  }
+  template <class X>
+  WG_OP MinusOne slope(X, X) {
+    return {};
+  }
 };
 
 struct Absolute : UnaryBase {
   static constexpr std::string_view name = "absolute", doc = "The absolute value; its derivative at 0 is 0.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves = kArg0;
-  template <class V> WG_OP V value(V x) { return abs(x); }
-  template <class T> WG_OP T integer(T x) { return x < 0 ? Negative::integer(x) : x; }
-  template <class X> WG_OP X slope(X x, X) { return select(x > X(0), X(1), select(x < X(0), X(-1), X(0))); }
+  template <class V>
+  WG_OP V value(V x) {
+    return abs(x);
+  }
+  template <class T>
+  WG_OP T integer(T x) {
+    return x < 0 ? Negative::integer(x) : x;
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return select(x > X(0), X(1), select(x < X(0), X(-1), X(0)));
+  }
 };
 
 struct Sign : UnaryBase {
   static constexpr std::string_view name = "sign", doc = "The sign: -1, 0 or 1 (NaN for NaN).";
   static constexpr Types types = Types::numeric;
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return select(x > V(0), V(1), select(x < V(0), V(-1), select(x == V(0), V(0), x))); }
-  template <class T> WG_OP T integer(T x) { return static_cast<T>((x > 0) - (x < 0)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return select(x > V(0), V(1), select(x < V(0), V(-1), select(x == V(0), V(0), x)));
+  }
+  template <class T>
+  WG_OP T integer(T x) {
+    return static_cast<T>((x > 0) - (x < 0));
+  }
 };
 
 struct Sqrt : UnaryBase {
   static constexpr std::string_view name = "sqrt", doc = "The square root.";
   static constexpr uint8_t saves = kResult;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return sqrt(x); }
-  template <class X> WG_OP X slope(X, X y) { return X(0.5) / y; }
+  template <class V>
+  WG_OP V value(V x) {
+    return sqrt(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return X(0.5) / y;
+  }
 };
 
 struct Rsqrt : UnaryBase {
@@ -47,8 +77,14 @@ struct Rsqrt : UnaryBase {
   static constexpr uint8_t saves = kArg0 | kResult;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return rsqrt(x); }
-  template <class X> WG_OP X slope(X x, X y) { return X(-0.5) * y / x; }
+  template <class V>
+  WG_OP V value(V x) {
+    return rsqrt(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X y) {
+    return X(-0.5) * y / x;
+  }
 };
 
 struct Cbrt : UnaryBase {
@@ -56,52 +92,89 @@ struct Cbrt : UnaryBase {
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return cbrt(x); }
-  template <class X> WG_OP X slope(X, X y) { return X(1) / (X(3) * y * y); }
+  template <class V>
+  WG_OP V value(V x) {
+    return cbrt(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return X(1) / (X(3) * y * y);
+  }
 };
 
 struct Square : UnaryBase {
   static constexpr std::string_view name = "square", doc = "The square x*x.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves = kArg0;
-  template <class V> WG_OP V value(V x) { return x * x; }
-  template <class T> WG_OP T integer(T x) {
+  template <class V>
+  WG_OP V value(V x) {
+    return x * x;
+  }
+  template <class T>
+  WG_OP T integer(T x) {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(static_cast<U>(x) * static_cast<U>(x));
   }
-  template <class X> WG_OP X slope(X x, X) { return X(2) * x; }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(2) * x;
+  }
 };
 
 struct Reciprocal : UnaryBase {
   static constexpr std::string_view name = "reciprocal", doc = "The reciprocal 1/x.";
   static constexpr uint8_t saves = kResult;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return V(1) / x; }
-  template <class X> WG_OP X slope(X, X y) { return -y * y; }
+  template <class V>
+  WG_OP V value(V x) {
+    return V(1) / x;
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return -y * y;
+  }
 };
 
 struct Exp : UnaryBase {
   static constexpr std::string_view name = "exp", doc = "The exponential function.";
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return exp(x); }
-  template <class X> WG_OP X slope(X, X y) { return y; }
+  template <class V>
+  WG_OP V value(V x) {
+    return exp(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return y;
+  }
 };
 
 struct Exp2 : UnaryBase {
   static constexpr std::string_view name = "exp2", doc = "Two to the power x.";
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return exp2(x); }
-  template <class X> WG_OP X slope(X, X y) { return X(kLn2) * y; }
+  template <class V>
+  WG_OP V value(V x) {
+    return exp2(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return X(kLn2) * y;
+  }
 };
 
 struct Expm1 : UnaryBase {
   static constexpr std::string_view name = "expm1", doc = "exp(x) - 1, accurate near 0.";
   static constexpr uint8_t saves = kArg0;  // 1 + y would lose the tail for very negative x
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return expm1(x); }
-  template <class X> WG_OP X slope(X x, X) { return exp(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return expm1(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return exp(x);
+  }
 };
 
 struct Log : UnaryBase {
@@ -109,8 +182,14 @@ struct Log : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return log(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / x; }
+  template <class V>
+  WG_OP V value(V x) {
+    return log(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / x;
+  }
 };
 
 struct Log2 : UnaryBase {
@@ -118,8 +197,14 @@ struct Log2 : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return log2(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1 / kLn2) / x; }
+  template <class V>
+  WG_OP V value(V x) {
+    return log2(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1 / kLn2) / x;
+  }
 };
 
 struct Log10 : UnaryBase {
@@ -127,8 +212,14 @@ struct Log10 : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return log10(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1 / kLn10) / x; }
+  template <class V>
+  WG_OP V value(V x) {
+    return log10(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1 / kLn10) / x;
+  }
 };
 
 struct Log1p : UnaryBase {
@@ -136,24 +227,42 @@ struct Log1p : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {{-1, kInf}};
-  template <class V> WG_OP V value(V x) { return log1p(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / (X(1) + x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return log1p(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / (X(1) + x);
+  }
 };
 
 struct Sin : UnaryBase {
   static constexpr std::string_view name = "sin", doc = "The sine of x (radians).";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return sin(x); }
-  template <class X> WG_OP X slope(X x, X) { return cos(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return sin(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return cos(x);
+  }
 };
 
 struct Cos : UnaryBase {
   static constexpr std::string_view name = "cos", doc = "The cosine of x (radians).";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return cos(x); }
-  template <class X> WG_OP X slope(X x, X) { return -sin(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return cos(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return -sin(x);
+  }
 };
 
 struct Tan : UnaryBase {
@@ -161,8 +270,14 @@ struct Tan : UnaryBase {
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {{-1.5, 1.5}};
-  template <class V> WG_OP V value(V x) { return tan(x); }
-  template <class X> WG_OP X slope(X, X y) { return X(1) + y * y; }
+  template <class V>
+  WG_OP V value(V x) {
+    return tan(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return X(1) + y * y;
+  }
 };
 
 struct Arcsin : UnaryBase {
@@ -170,8 +285,14 @@ struct Arcsin : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
-  template <class V> WG_OP V value(V x) { return asin(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / sqrt((X(1) - x) * (X(1) + x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return asin(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / sqrt((X(1) - x) * (X(1) + x));
+  }
 };
 
 struct Arccos : UnaryBase {
@@ -179,48 +300,84 @@ struct Arccos : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
-  template <class V> WG_OP V value(V x) { return acos(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(-1) / sqrt((X(1) - x) * (X(1) + x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return acos(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(-1) / sqrt((X(1) - x) * (X(1) + x));
+  }
 };
 
 struct Arctan : UnaryBase {
   static constexpr std::string_view name = "arctan", doc = "The inverse tangent, in radians.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return atan(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / (X(1) + x * x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return atan(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / (X(1) + x * x);
+  }
 };
 
 struct Sinh : UnaryBase {
   static constexpr std::string_view name = "sinh", doc = "The hyperbolic sine.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return sinh(x); }
-  template <class X> WG_OP X slope(X x, X) { return cosh(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return sinh(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return cosh(x);
+  }
 };
 
 struct Cosh : UnaryBase {
   static constexpr std::string_view name = "cosh", doc = "The hyperbolic cosine.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return cosh(x); }
-  template <class X> WG_OP X slope(X x, X) { return sinh(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return cosh(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return sinh(x);
+  }
 };
 
 struct Tanh : UnaryBase {
   static constexpr std::string_view name = "tanh", doc = "The hyperbolic tangent.";
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return tanh(x); }
-  template <class X> WG_OP X slope(X, X y) { return (X(1) - y) * (X(1) + y); }
+  template <class V>
+  WG_OP V value(V x) {
+    return tanh(x);
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return (X(1) - y) * (X(1) + y);
+  }
 };
 
 struct Arcsinh : UnaryBase {
   static constexpr std::string_view name = "arcsinh", doc = "The inverse hyperbolic sine.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return asinh(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / hypot(X(1), x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return asinh(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / hypot(X(1), x);
+  }
 };
 
 struct Arccosh : UnaryBase {
@@ -228,8 +385,14 @@ struct Arccosh : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kAboveOne};
-  template <class V> WG_OP V value(V x) { return acosh(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / (sqrt(x - X(1)) * sqrt(x + X(1))); }
+  template <class V>
+  WG_OP V value(V x) {
+    return acosh(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / (sqrt(x - X(1)) * sqrt(x + X(1)));
+  }
 };
 
 struct Arctanh : UnaryBase {
@@ -237,65 +400,114 @@ struct Arctanh : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
-  template <class V> WG_OP V value(V x) { return atanh(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / ((X(1) - x) * (X(1) + x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return atanh(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1) / ((X(1) - x) * (X(1) + x));
+  }
 };
 
 struct Sigmoid : UnaryBase {
   static constexpr std::string_view name = "sigmoid", doc = "The logistic sigmoid 1/(1 + exp(-x)).";
   static constexpr uint8_t saves = kArg0;  // y * (1 - y) would lose the upper tail: sigmoid(40) is 1
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return sigmoid(x); }
-  template <class X> WG_OP X slope(X x, X) { return sigmoid(x) * sigmoid(-x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return sigmoid(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return sigmoid(x) * sigmoid(-x);
+  }
 };
 
 struct LogSigmoid : UnaryBase {
   static constexpr std::string_view name = "log_sigmoid", doc = "The logarithm of the logistic sigmoid.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return log_sigmoid(x); }
-  template <class X> WG_OP X slope(X x, X) { return sigmoid(-x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return log_sigmoid(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return sigmoid(-x);
+  }
 };
 
 struct Softplus : UnaryBase {
   static constexpr std::string_view name = "softplus", doc = "log(1 + exp(x)), without overflow.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return softplus(x); }
-  template <class X> WG_OP X slope(X x, X) { return sigmoid(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return softplus(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return sigmoid(x);
+  }
 };
 
 struct Relu : UnaryBase {
   static constexpr std::string_view name = "relu", doc = "max(x, 0); its derivative at 0 is 0.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves = kResult;
-  template <class V> WG_OP V value(V x) { return select(x <= V(0), V(0), x); }  // NaN stays NaN, as in maximum(x, 0)
-  template <class T> WG_OP T integer(T x) { return x < 0 ? T(0) : x; }
-  template <class X> WG_OP X slope(X, X y) { return select(y > X(0), X(1), X(0)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return select(x <= V(0), V(0), x);
+  }  // NaN stays NaN, as in maximum(x, 0)
+  template <class T>
+  WG_OP T integer(T x) {
+    return x < 0 ? T(0) : x;
+  }
+  template <class X>
+  WG_OP X slope(X, X y) {
+    return select(y > X(0), X(1), X(0));
+  }
 };
 
 struct Erf : UnaryBase {
   static constexpr std::string_view name = "erf", doc = "The error function.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return erf(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1.12837916709551257390) * exp(-(x * x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return erf(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(1.12837916709551257390) * exp(-(x * x));
+  }
 };
 
 struct Erfc : UnaryBase {
   static constexpr std::string_view name = "erfc", doc = "The complementary error function 1 - erf(x).";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return erfc(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(-1.12837916709551257390) * exp(-(x * x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return erfc(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return X(-1.12837916709551257390) * exp(-(x * x));
+  }
 };
 
 struct Gelu : UnaryBase {
   static constexpr std::string_view name = "gelu", doc = "x times the normal distribution function of x (exact form).";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V x) { return gelu(x); }
-  template <class X> WG_OP X slope(X x, X) {
+  template <class V>
+  WG_OP V value(V x) {
+    return gelu(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
     return X(0.5) * erfc(X(-0.70710678118654752440) * x) + X(0.39894228040143267794) * x * exp(X(-0.5) * (x * x));
   }
 };
@@ -304,8 +516,14 @@ struct Silu : UnaryBase {
   static constexpr std::string_view name = "silu", doc = "x * sigmoid(x), also called swish.";
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 3;
-  template <class V> WG_OP V value(V x) { return x * sigmoid(x); }
-  template <class X> WG_OP X slope(X x, X) { return sigmoid(x) * (X(1) + x * sigmoid(-x)); }
+  template <class V>
+  WG_OP V value(V x) {
+    return x * sigmoid(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return sigmoid(x) * (X(1) + x * sigmoid(-x));
+  }
 };
 
 struct Lgamma : UnaryBase {
@@ -313,8 +531,14 @@ struct Lgamma : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 4;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return lgamma(x); }
-  template <class X> WG_OP X slope(X x, X) { return digamma(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return lgamma(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return digamma(x);
+  }
 };
 
 struct Digamma : UnaryBase {
@@ -322,29 +546,47 @@ struct Digamma : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 4;
   static constexpr Interval domain[] = {kPositive};
-  template <class V> WG_OP V value(V x) { return digamma(x); }
-  template <class X> WG_OP X slope(X x, X) { return trigamma(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return digamma(x);
+  }
+  template <class X>
+  WG_OP X slope(X x, X) {
+    return trigamma(x);
+  }
 };
 
 struct Floor : UnaryBase {
   static constexpr std::string_view name = "floor", doc = "The largest integer not above x, as a float.";
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return floor(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return floor(x);
+  }
 };
 struct Ceil : UnaryBase {
   static constexpr std::string_view name = "ceil", doc = "The smallest integer not below x, as a float.";
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return ceil(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return ceil(x);
+  }
 };
 struct Trunc : UnaryBase {
   static constexpr std::string_view name = "trunc", doc = "x without its fractional part.";
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return trunc(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return trunc(x);
+  }
 };
 struct Rint : UnaryBase {
   static constexpr std::string_view name = "rint", doc = "The nearest integer, ties to even, as a float.";
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) { return rint(x); }
+  template <class V>
+  WG_OP V value(V x) {
+    return rint(x);
+  }
 };
 
 // ---- two operands ------------------------------------------------------------------------------------------------
@@ -352,58 +594,107 @@ struct Rint : UnaryBase {
 struct Add : BinaryBase {
   static constexpr std::string_view name = "add", doc = "The sum a + b.";
   static constexpr Types types = Types::numeric;
-  template <class V> WG_OP V value(V a, V b) { return a + b; }
-  template <class T> WG_OP T integer(T a, T b) {
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return a + b;
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
   }
-  template <class X> WG_OP One slope0(X, X, X) { return {}; }
-  template <class X> WG_OP One slope1(X, X, X) { return {}; }
+  template <class X>
+  WG_OP One slope0(X, X, X) {
+    return {};
+  }
+  template <class X>
+  WG_OP One slope1(X, X, X) {
+    return {};
+  }
 };
 
 struct Subtract : BinaryBase {
   static constexpr std::string_view name = "subtract", doc = "The difference a - b.";
   static constexpr Types types = Types::numeric;
-  template <class V> WG_OP V value(V a, V b) { return a - b; }
-  template <class T> WG_OP T integer(T a, T b) {
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return a - b;
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(static_cast<U>(a) - static_cast<U>(b));
   }
-  template <class X> WG_OP One slope0(X, X, X) { return {}; }
-  template <class X> WG_OP MinusOne slope1(X, X, X) { return {}; }
+  template <class X>
+  WG_OP One slope0(X, X, X) {
+    return {};
+  }
+  template <class X>
+  WG_OP MinusOne slope1(X, X, X) {
+    return {};
+  }
 };
 
 struct Multiply : BinaryBase {
   static constexpr std::string_view name = "multiply", doc = "The product a * b.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
-  template <class V> WG_OP V value(V a, V b) { return a * b; }
-  template <class T> WG_OP T integer(T a, T b) {
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return a * b;
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
     using U = std::make_unsigned_t<T>;
     return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
   }
-  template <class X> WG_OP X slope0(X, X b, X) { return b; }
-  template <class X> WG_OP X slope1(X a, X, X) { return a; }
+  template <class X>
+  WG_OP X slope0(X, X b, X) {
+    return b;
+  }
+  template <class X>
+  WG_OP X slope1(X a, X, X) {
+    return a;
+  }
 };
 
 // Multiplication of a cotangent (or tangent) by a slope: an exactly zero factor gives exactly zero, whatever the other
 // is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0.
 struct Scale : BinaryBase {
-  static constexpr std::string_view name = "scale", doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";
+  static constexpr std::string_view name = "scale",
+                                    doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";
   static constexpr bool hidden = true;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
-  template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b); }
-  template <class X> WG_OP X slope0(X, X b, X) { return b; }
-  template <class X> WG_OP X slope1(X a, X, X) { return a; }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return select((a == V(0)) | (b == V(0)), V(0), a * b);
+  }
+  template <class X>
+  WG_OP X slope0(X, X b, X) {
+    return b;
+  }
+  template <class X>
+  WG_OP X slope1(X a, X, X) {
+    return a;
+  }
 };
 
 struct Divide : BinaryBase {
   static constexpr std::string_view name = "divide", doc = "The quotient a / b.";
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg1 | kResult;
   static constexpr Interval domain[] = {kAllReals, kPositive};
-  template <class V> WG_OP V value(V a, V b) { return a / b; }
-  template <class X> WG_OP X slope0(X, X b, X) { return X(1) / b; }
-  template <class X> WG_OP X slope1(X, X b, X y) { return -y / b; }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return a / b;
+  }
+  template <class X>
+  WG_OP X slope0(X, X b, X) {
+    return X(1) / b;
+  }
+  template <class X>
+  WG_OP X slope1(X, X b, X y) {
+    return -y / b;
+  }
 };
 
 struct Power : BinaryBase {
@@ -412,35 +703,69 @@ struct Power : BinaryBase {
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kResult;
   static constexpr int max_ulp = 4;
   static constexpr Interval domain[] = {kPositive, kAllReals};
-  template <class V> WG_OP V value(V a, V b) { return pow(a, b); }
-  template <class T> WG_OP T integer(T a, T b) {  // the binding refuses negative exponents
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return pow(a, b);
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {  // the binding refuses negative exponents
     std::make_unsigned_t<T> r = 1, base = static_cast<std::make_unsigned_t<T>>(a);
     for (; b > 0; b >>= 1, base *= base)
       if (b & 1) r *= base;
     return static_cast<T>(r);
   }
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(b == X(0), X(0), b * pow(a, b - X(1))); }
-  template <class X> WG_OP X slope1(X a, X, X y) { return select(a == X(0), X(0), y * log(a)); }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return select(b == X(0), X(0), b * pow(a, b - X(1)));
+  }
+  template <class X>
+  WG_OP X slope1(X a, X, X y) {
+    return select(a == X(0), X(0), y * log(a));
+  }
 };
 
 struct Maximum : BinaryBase {
   static constexpr std::string_view name = "maximum", doc = "The larger of a and b; NaN if either is NaN.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kArg1;
-  template <class V> WG_OP V value(V a, V b) { return select((a > b) | isnan(a), a, b); }
-  template <class T> WG_OP T integer(T a, T b) { return a > b ? a : b; }
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(a > b, X(1), select(a == b, X(0.5), X(0))); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return select(b > a, X(1), select(a == b, X(0.5), X(0))); }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return select((a > b) | isnan(a), a, b);
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
+    return a > b ? a : b;
+  }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return select(a > b, X(1), select(a == b, X(0.5), X(0)));
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return select(b > a, X(1), select(a == b, X(0.5), X(0)));
+  }
 };
 
 struct Minimum : BinaryBase {
   static constexpr std::string_view name = "minimum", doc = "The smaller of a and b; NaN if either is NaN.";
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kArg1;
-  template <class V> WG_OP V value(V a, V b) { return select((a < b) | isnan(a), a, b); }
-  template <class T> WG_OP T integer(T a, T b) { return a < b ? a : b; }
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(a < b, X(1), select(a == b, X(0.5), X(0))); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return select(b < a, X(1), select(a == b, X(0.5), X(0))); }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return select((a < b) | isnan(a), a, b);
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
+    return a < b ? a : b;
+  }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return select(a < b, X(1), select(a == b, X(0.5), X(0)));
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return select(b < a, X(1), select(a == b, X(0.5), X(0)));
+  }
 };
 
 // The same two with one constant operand, as the tape records them: at a tie the subgradient of least norm is 0, so
@@ -448,14 +773,26 @@ struct Minimum : BinaryBase {
 struct MaximumOfConstant : Maximum {
   static constexpr std::string_view name = "maximum_of_constant", doc = "maximum with one operand constant.";
   static constexpr bool hidden = true;
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(a > b, X(1), X(0)); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return select(b > a, X(1), X(0)); }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return select(a > b, X(1), X(0));
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return select(b > a, X(1), X(0));
+  }
 };
 struct MinimumOfConstant : Minimum {
   static constexpr std::string_view name = "minimum_of_constant", doc = "minimum with one operand constant.";
   static constexpr bool hidden = true;
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(a < b, X(1), X(0)); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return select(b < a, X(1), X(0)); }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return select(a < b, X(1), X(0));
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return select(b < a, X(1), X(0));
+  }
 };
 
 struct Arctan2 : BinaryBase {
@@ -463,28 +800,56 @@ struct Arctan2 : BinaryBase {
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kArg1;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive, kPositive};
-  template <class V> WG_OP V value(V a, V b) { return atan2(a, b); }
-  template <class X> WG_OP X slope0(X a, X b, X) { return b / (a * a + b * b); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return -a / (a * a + b * b); }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return atan2(a, b);
+  }
+  template <class X>
+  WG_OP X slope0(X a, X b, X) {
+    return b / (a * a + b * b);
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return -a / (a * a + b * b);
+  }
 };
 
 struct Hypot : BinaryBase {
-  static constexpr std::string_view name = "hypot", doc = "sqrt(a*a + b*b) without overflow; derivative 0 at the origin.";
+  static constexpr std::string_view name = "hypot",
+                                    doc = "sqrt(a*a + b*b) without overflow; derivative 0 at the origin.";
   static constexpr uint8_t saves0 = kArg0 | kResult, saves1 = kArg1 | kResult;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive, kPositive};
-  template <class V> WG_OP V value(V a, V b) { return hypot(a, b); }
-  template <class X> WG_OP X slope0(X a, X, X y) { return select(y == X(0), X(0), a / y); }
-  template <class X> WG_OP X slope1(X, X b, X y) { return select(y == X(0), X(0), b / y); }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return hypot(a, b);
+  }
+  template <class X>
+  WG_OP X slope0(X a, X, X y) {
+    return select(y == X(0), X(0), a / y);
+  }
+  template <class X>
+  WG_OP X slope1(X, X b, X y) {
+    return select(y == X(0), X(0), b / y);
+  }
 };
 
 struct Logaddexp : BinaryBase {
   static constexpr std::string_view name = "logaddexp", doc = "log(exp(a) + exp(b)) without overflow.";
   static constexpr uint8_t saves0 = kArg0 | kResult, saves1 = kArg1 | kResult;
   static constexpr int max_ulp = 2;
-  template <class V> WG_OP V value(V a, V b) { return logaddexp(a, b); }
-  template <class X> WG_OP X slope0(X a, X, X y) { return select(a == y, X(1), exp(a - y)); }
-  template <class X> WG_OP X slope1(X, X b, X y) { return select(b == y, X(1), exp(b - y)); }
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return logaddexp(a, b);
+  }
+  template <class X>
+  WG_OP X slope0(X a, X, X y) {
+    return select(a == y, X(1), exp(a - y));
+  }
+  template <class X>
+  WG_OP X slope1(X, X b, X y) {
+    return select(b == y, X(1), exp(b - y));
+  }
 };
 
 // a mod b with the sign of b, exact (fmod is); NumPy's floor_divide is made from it, so that
@@ -500,13 +865,15 @@ struct FloorDivide : BinaryBase {
   static constexpr Types types = Types::numeric;
   static constexpr bool differentiable = false;
   static constexpr Interval domain[] = {kAllReals, kPositive};
-  template <class V> WG_OP V value(V a, V b) {
+  template <class V>
+  WG_OP V value(V a, V b) {
     const V m = fmod(a, b), q = (a - m) / b;
     const V whole = select((m != V(0)) & ((m < V(0)) != (b < V(0))), q - V(1), q), down = floor(whole);
     const V near = select(whole - down > V(0.5), down + V(1), down);
     return select(b == V(0), a / b, select(whole == V(0), copysign(V(0), a / b), near));
   }
-  template <class T> WG_OP T integer(T a, T b) {  // division by zero gives 0, as NumPy does
+  template <class T>
+  WG_OP T integer(T a, T b) {  // division by zero gives 0, as NumPy does
     if (b == 0) return 0;
     if (b == -1) return Negative::integer(a);
     const T q = a / b;
@@ -519,14 +886,24 @@ struct Remainder : BinaryBase {
   static constexpr Types types = Types::numeric;
   static constexpr uint8_t saves1 = kArg0 | kArg1;
   static constexpr Interval domain[] = {{0.1, 0.9}, {1, 2}};
-  template <class V> WG_OP V value(V a, V b) { return floor_mod(a, b); }
-  template <class T> WG_OP T integer(T a, T b) {
+  template <class V>
+  WG_OP V value(V a, V b) {
+    return floor_mod(a, b);
+  }
+  template <class T>
+  WG_OP T integer(T a, T b) {
     if (b == 0 || b == -1) return 0;
     const T r = a % b;
     return static_cast<T>(r != 0 && ((r < 0) != (b < 0)) ? r + b : r);
   }
-  template <class X> WG_OP One slope0(X, X, X) { return {}; }
-  template <class X> WG_OP X slope1(X a, X b, X) { return -floor(a / b); }
+  template <class X>
+  WG_OP One slope0(X, X, X) {
+    return {};
+  }
+  template <class X>
+  WG_OP X slope1(X a, X b, X) {
+    return -floor(a / b);
+  }
 };
 
 // ---- comparisons and logic: bool results, no derivative -----------------------------------------------------------
@@ -537,39 +914,66 @@ struct LogicalBase : BinaryBase {
 };
 struct Equal : LogicalBase {
   static constexpr std::string_view name = "equal", doc = "a == b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a == b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a == b;
+  }
 };
 struct NotEqual : LogicalBase {
   static constexpr std::string_view name = "not_equal", doc = "a != b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a != b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a != b;
+  }
 };
 struct Less : LogicalBase {
   static constexpr std::string_view name = "less", doc = "a < b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a < b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a < b;
+  }
 };
 struct LessEqual : LogicalBase {
   static constexpr std::string_view name = "less_equal", doc = "a <= b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a <= b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a <= b;
+  }
 };
 struct Greater : LogicalBase {
   static constexpr std::string_view name = "greater", doc = "a > b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a > b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a > b;
+  }
 };
 struct GreaterEqual : LogicalBase {
   static constexpr std::string_view name = "greater_equal", doc = "a >= b, elementwise.";
-  template <class T> WG_OP bool test(T a, T b) { return a >= b; }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return a >= b;
+  }
 };
 struct LogicalAnd : LogicalBase {
   static constexpr std::string_view name = "logical_and", doc = "True where both a and b are nonzero.";
-  template <class T> WG_OP bool test(T a, T b) { return (a != T(0)) & (b != T(0)); }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return (a != T(0)) & (b != T(0));
+  }
 };
 struct LogicalOr : LogicalBase {
   static constexpr std::string_view name = "logical_or", doc = "True where a or b is nonzero.";
-  template <class T> WG_OP bool test(T a, T b) { return (a != T(0)) | (b != T(0)); }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return (a != T(0)) | (b != T(0));
+  }
 };
 struct LogicalXor : LogicalBase {
   static constexpr std::string_view name = "logical_xor", doc = "True where exactly one of a and b is nonzero.";
-  template <class T> WG_OP bool test(T a, T b) { return (a != T(0)) != (b != T(0)); }
+  template <class T>
+  WG_OP bool test(T a, T b) {
+    return (a != T(0)) != (b != T(0));
+  }
 };
 
 struct LogicalUnary : UnaryBase {
@@ -578,19 +982,31 @@ struct LogicalUnary : UnaryBase {
 };
 struct LogicalNot : LogicalUnary {
   static constexpr std::string_view name = "logical_not", doc = "True where x is zero.";
-  template <class T> WG_OP bool test(T x) { return x == T(0); }
+  template <class T>
+  WG_OP bool test(T x) {
+    return x == T(0);
+  }
 };
 struct Isnan : LogicalUnary {
   static constexpr std::string_view name = "isnan", doc = "True where x is not a number.";
-  template <class T> WG_OP bool test(T x) { return x != x; }
+  template <class T>
+  WG_OP bool test(T x) {
+    return x != x;
+  }
 };
 struct Isfinite : LogicalUnary {
   static constexpr std::string_view name = "isfinite", doc = "True where x is neither infinite nor NaN.";
-  template <class T> WG_OP bool test(T x) { return (x - x) == T(0); }
+  template <class T>
+  WG_OP bool test(T x) {
+    return (x - x) == T(0);
+  }
 };
 struct Isinf : LogicalUnary {
   static constexpr std::string_view name = "isinf", doc = "True where x is infinite.";
-  template <class T> WG_OP bool test(T x) { return (x == x) & ((x - x) != T(0)); }
+  template <class T>
+  WG_OP bool test(T x) {
+    return (x == x) & ((x - x) != T(0));
+  }
 };
 
 }  // namespace wengert::ops

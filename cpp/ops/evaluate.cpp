@@ -8,8 +8,8 @@
 #include "simd/threads.h"
 
 namespace wengert::simd {
-#define WG_DECLARE(isa) \
-  namespace isa {       \
+#define WG_DECLARE(isa)                            \
+  namespace isa {                                  \
   void fill_element_kernels(ops::ElementKernels&); \
   }
 WG_DECLARE(scalar)
@@ -63,8 +63,10 @@ void plain1(const char* x, char* y, int64_t n) {
   const T* p = reinterpret_cast<const T*>(x);
   auto* __restrict out = reinterpret_cast<PlainResult<Op, T>*>(y);
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::types == Types::logical) out[i] = Op::test(p[i]);
-    else out[i] = Op::integer(p[i]);
+    if constexpr (Op::types == Types::logical)
+      out[i] = Op::test(p[i]);
+    else
+      out[i] = Op::integer(p[i]);
   }
 }
 template <int IA, int IB, class Op, class T>
@@ -72,8 +74,10 @@ void plain2_with(const T* p, const T* q, PlainResult<Op, T>* __restrict out, int
   const T a0 = *p, b0 = *q;
   for (int64_t i = 0; i < n; ++i) {
     const T a = IA ? p[i] : a0, b = IB ? q[i] : b0;
-    if constexpr (Op::types == Types::logical) out[i] = Op::test(a, b);
-    else out[i] = Op::integer(a, b);
+    if constexpr (Op::types == Types::logical)
+      out[i] = Op::test(a, b);
+    else
+      out[i] = Op::integer(a, b);
   }
 }
 template <class Op, class T>
@@ -81,9 +85,12 @@ void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
   if (n == 0) return;
   const T *p = reinterpret_cast<const T*>(a), *q = reinterpret_cast<const T*>(b);
   auto* out = reinterpret_cast<PlainResult<Op, T>*>(y);
-  if (ia && ib) plain2_with<1, 1, Op, T>(p, q, out, n);
-  else if (ia) plain2_with<1, 0, Op, T>(p, q, out, n);
-  else plain2_with<0, 1, Op, T>(p, q, out, ib ? n : 1);
+  if (ia && ib)
+    plain2_with<1, 1, Op, T>(p, q, out, n);
+  else if (ia)
+    plain2_with<1, 0, Op, T>(p, q, out, n);
+  else
+    plain2_with<0, 1, Op, T>(p, q, out, ib ? n : 1);
   if (!ia && !ib) std::fill(out + 1, out + n, *out);
 }
 
@@ -92,8 +99,10 @@ struct PlainTable {
   Loop2 two[kOps][core::kDTypes] = {};
   template <class Op, class T>
   void put() {
-    if constexpr (Unary<Op>) one[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain1<Op, T>;
-    else two[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain2<Op, T>;
+    if constexpr (Unary<Op>)
+      one[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain1<Op, T>;
+    else
+      two[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain2<Op, T>;
   }
   PlainTable() {
     Primitives::for_each([&]<class Op>() {
@@ -167,8 +176,8 @@ void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
   });
 }
 
-// Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do results
-// on the cut. Below kLong one thread is faster than waking another (about 5 us).
+// Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do
+// results on the cut. Below kLong one thread is faster than waking another (about 5 us).
 constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
 
 template <class F>
@@ -209,7 +218,9 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     const ArrayRef from = as_it_lies ? x : core::contiguous(x);
     ArrayRef y = core::make_like(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
-    in_pieces(y->size, [&](int64_t i, int64_t n) { if (n) kernel(from->data + i * item, y->data + i * item, n); });
+    in_pieces(y->size, [&](int64_t i, int64_t n) {
+      if (n) kernel(from->data + i * item, y->data + i * item, n);
+    });
     if (as_it_lies) return core::view(y, from->shape, from->strides);
     return y;
   }
@@ -239,7 +250,8 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
     const int ia = as_it_lies ? 1 : increment(*a, y->shape), ib = as_it_lies ? 1 : increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
       const int64_t item = item_size(in);
-      in_pieces(y->size, [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
+      in_pieces(y->size,
+                [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
       if (as_it_lies) return core::view(y, a->shape, a->strides);
     } else if (in == DType::f64) {
       run_pair<double>(*a, *b, *y, kernel);
@@ -310,7 +322,8 @@ void run_sweep2(OpCode op, int operand, const ArrayRef& g, const Array* a, const
   const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
   const int ia = a && a->size > 1, ib = b && b->size > 1;
   in_pieces(out.size, [&](int64_t i, int64_t n) {
-    if (n) kernel(at(g, i, ig), at(a, i, ia), at(b, i, ib), at(y, i, 1), out.data + i * item_size(out.dtype), n, ig, ia, ib);
+    if (n)
+      kernel(at(g, i, ig), at(a, i, ia), at(b, i, ib), at(y, i, 1), out.data + i * item_size(out.dtype), n, ig, ia, ib);
   });
 }
 
@@ -355,7 +368,9 @@ void add_into(Array& dst, const ArrayRef& src) {
   const int inc = increment(*src, dst.shape);
   if (inc >= 0) {
     const int64_t item = item_size(dst.dtype);
-    in_pieces(dst.size, [&](int64_t i, int64_t n) { kernel(dst.data + i * item, at(src, i, inc), dst.data + i * item, n, 1, inc); });
+    in_pieces(dst.size, [&](int64_t i, int64_t n) {
+      kernel(dst.data + i * item, at(src, i, inc), dst.data + i * item, n, 1, inc);
+    });
   } else if (dst.dtype == DType::f64) {
     run_pair<double>(dst, *src, dst, kernel);
   } else {

@@ -10,7 +10,8 @@ ArrayRef binary(OpCode op, const ArrayRef& a, const ArrayRef& b);
 
 // g * slope, fused; arrays that the slope does not need may be null. The result has the shape of g.
 ArrayRef sweep_unary(OpCode op, ArrayRef g, const core::Array* x, const core::Array* y);
-ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const core::Array* a, const core::Array* b, const core::Array* y);
+ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const core::Array* a, const core::Array* b,
+                      const core::Array* y);
 
 // dst += src, where dst is contiguous and solely owned and src broadcasts to it.
 void add_into(core::Array& dst, const ArrayRef& src);

@@ -10,8 +10,8 @@ struct ElementKernels {
   using Value2 = void (*)(const void* a, const void* b, void* y, int64_t n, int ia, int ib);
   // g * slope in one pass, zero where g is exactly zero
   using Sweep1 = void (*)(const void* g, const void* x, const void* y, void* out, int64_t n, int ig);
-  using Sweep2 = void (*)(const void* g, const void* a, const void* b, const void* y, void* out, int64_t n, int ig, int ia,
-                          int ib);
+  using Sweep2 = void (*)(const void* g, const void* a, const void* b, const void* y, void* out, int64_t n, int ig,
+                          int ia, int ib);
   Value1 value1[kOps][2] = {};
   Value2 value2[kOps][2] = {};
   Sweep1 sweep1[kOps][2] = {};

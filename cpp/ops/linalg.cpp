@@ -38,11 +38,14 @@ constexpr double kLongProduct = 2e6;  // multiplications: about 20 us, well over
 
 // `count` products along one batch axis.
 template <class T>
-void products(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c, int64_t count, int64_t step_a, int64_t step_b) {
+void products(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c, int64_t count, int64_t step_a,
+              int64_t step_b) {
   const int64_t m = a.rows, k = a.cols, n = b.cols;
   if constexpr (std::is_floating_point_v<T>) {
-    if (count == 1) simd::gemm(a, b, c, n);
-    else simd::gemm_batched(a, b, c, n, count, step_a, step_b, m * n);
+    if (count == 1)
+      simd::gemm(a, b, c, n);
+    else
+      simd::gemm_batched(a, b, c, n, count, step_a, step_b, m * n);
   } else {
     using U = std::make_unsigned_t<T>;
     for (int64_t l = 0; l < count; ++l)

@@ -27,16 +27,17 @@ struct List {
 
 using Primitives = List<
     // elementwise, one operand
-    Negative, Absolute, Sign, Sqrt, Rsqrt, Cbrt, Square, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin, Cos,
-    Tan, Arcsin, Arccos, Arctan, Sinh, Cosh, Tanh, Arcsinh, Arccosh, Arctanh, Sigmoid, LogSigmoid, Softplus, Relu, Erf,
-    Erfc, Gelu, Silu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
+    Negative, Absolute, Sign, Sqrt, Rsqrt, Cbrt, Square, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin,
+    Cos, Tan, Arcsin, Arccos, Arctan, Sinh, Cosh, Tanh, Arcsinh, Arccosh, Arctanh, Sigmoid, LogSigmoid, Softplus, Relu,
+    Erf, Erfc, Gelu, Silu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
     // elementwise, two operands
-    Add, Subtract, Multiply, Scale, Divide, Power, Maximum, Minimum, MaximumOfConstant, MinimumOfConstant, Arctan2, Hypot,
-    Logaddexp, FloorDivide, Remainder, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd, LogicalOr,
-    LogicalXor,
+    Add, Subtract, Multiply, Scale, Divide, Power, Maximum, Minimum, MaximumOfConstant, MinimumOfConstant, Arctan2,
+    Hypot, Logaddexp, FloorDivide, Remainder, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd,
+    LogicalOr, LogicalXor,
     // structured
-    Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax, Matmul, Reshape,
-    Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather, GatherUpdate, GatherAdd>;
+    Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
+    Matmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather,
+    GatherUpdate, GatherAdd>;
 
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;

@@ -15,7 +15,8 @@ Dims axis_last(int n, int axis) {
 
 ArrayRef permuted(const ArrayRef& x, const Dims& perm) {
   Dims shape, strides;
-  for (int64_t a : perm) shape.push_back(x->shape[static_cast<int>(a)]), strides.push_back(x->strides[static_cast<int>(a)]);
+  for (int64_t a : perm)
+    shape.push_back(x->shape[static_cast<int>(a)]), strides.push_back(x->strides[static_cast<int>(a)]);
   return core::view(x, shape, strides);
 }
 
@@ -33,7 +34,9 @@ ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Ar
     core::dispatch(x->dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       if constexpr (std::is_floating_point_v<T>) {
-        auto run = [&](const auto&... held) { kernel(x->template as<T>(), held->template as<T>()..., count, cols, y->template as<T>()); };
+        auto run = [&](const auto&... held) {
+          kernel(x->template as<T>(), held->template as<T>()..., count, cols, y->template as<T>());
+        };
         run(rows(others)...);
       }
     });
@@ -47,7 +50,8 @@ ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Ar
 }  // namespace
 
 ArrayRef Softmax::value(Args a, const Params& p) {
-  return along_axis(p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::softmax_rows(x, rows, cols, y); }, a[0]);
+  return along_axis(
+      p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::softmax_rows(x, rows, cols, y); }, a[0]);
 }
 ArrayRef Softmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
   return along_axis(

@@ -52,8 +52,8 @@ enum class ParamKind : uint8_t { axes, axis, shape, permutation, dims, integer, 
 struct Param {
   std::string_view name;
   ParamKind kind;
-  int slot = 0;                        // which of Params::dims
-  std::string_view fallback = "";      // default as Python text; empty: required
+  int slot = 0;                    // which of Params::dims
+  std::string_view fallback = "";  // default as Python text; empty: required
 };
 
 using Args = std::span<const ArrayRef>;

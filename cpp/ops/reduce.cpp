@@ -104,10 +104,13 @@ ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params
       ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
       const core::Unlocked unlocked(is_long);
       const auto block = [&](int64_t i) {
-        simd::reduce_columns_of(op, x->as<T>() + i * c.down * c.across, c.down, c.across, c.across, y->as<T>() + i * c.across);
+        simd::reduce_columns_of(op, x->as<T>() + i * c.down * c.across, c.down, c.across, c.across,
+                                y->as<T>() + i * c.across);
       };
-      if (c.blocks > 1 && is_long) simd::parallel_for(c.blocks, block);
-      else for (int64_t i = 0; i < c.blocks; ++i) block(i);
+      if (c.blocks > 1 && is_long)
+        simd::parallel_for(c.blocks, block);
+      else
+        for (int64_t i = 0; i < c.blocks; ++i) block(i);
       return y;
     }
     if (axes.size() == x->ndim() && without_gaps(*x)) {
@@ -213,8 +216,10 @@ ArrayRef Argmin::value(Args a, const Params& p) { return arg_extremum<false>("ar
 ArrayRef Logsumexp::value(Args a, const Params& p) {
   const Rows r = as_rows(a[0], p);
   ArrayRef y = make(a[0]->dtype, r.out);
-  if (y->dtype == DType::f64) simd::logsumexp_rows(r.x->as<double>(), r.rows, r.length, y->as<double>());
-  else simd::logsumexp_rows(r.x->as<float>(), r.rows, r.length, y->as<float>());
+  if (y->dtype == DType::f64)
+    simd::logsumexp_rows(r.x->as<double>(), r.rows, r.length, y->as<double>());
+  else
+    simd::logsumexp_rows(r.x->as<float>(), r.rows, r.length, y->as<float>());
   return y;
 }
 

@@ -33,8 +33,12 @@ struct ReductionBase : StructuredBase {
 struct Sum : ReductionBase {
   static constexpr std::string_view name = "sum", doc = "The sum over the given axes (all of them by default).";
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return sum(r.t(0), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) {
+  template <class R>
+  static auto jvp(R& r) {
+    return sum(r.t(0), r.p().dims[0], r.p().flag);
+  }
+  template <class R>
+  static void vjp(R& r) {
     r.give(0, broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0)));
   }
 };
@@ -43,8 +47,12 @@ struct Mean : ReductionBase {
   static constexpr std::string_view name = "mean", doc = "The arithmetic mean over the given axes.";
   static constexpr Types types = Types::floats;
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return mean(r.t(0), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) {
+  template <class R>
+  static auto jvp(R& r) {
+    return mean(r.t(0), r.p().dims[0], r.p().flag);
+  }
+  template <class R>
+  static void vjp(R& r) {
     const Dims& axes = r.p().dims[0];
     auto g = r.g() * (1.0 / static_cast<double>(reduced_count(r.shape(0), axes)));
     r.give(0, broadcast_to(reshape(g, kept_shape(r.shape(0), axes)), r.shape(0)));
@@ -77,7 +85,8 @@ struct Prod : ReductionBase {
   static ArrayRef value(Args a, const Params& p);
 
   // The reduced axes moved to the end and merged there.
-  template <class X> static X rows(const X& x, const Dims& axes) {
+  template <class X>
+  static X rows(const X& x, const Dims& axes) {
     Dims perm, shape;
     const int n = x.shape().size();
     for (int i = 0; i < n; ++i)
@@ -87,7 +96,8 @@ struct Prod : ReductionBase {
     shape.push_back(reduced_count(x.shape(), axes));
     return reshape(transpose(x, perm), shape);
   }
-  template <class X> static X unrows(const X& y, const Dims& axes, const Dims& shape) {
+  template <class X>
+  static X unrows(const X& y, const Dims& axes, const Dims& shape) {
     Dims perm, moved, inverse(shape.size());
     const int n = shape.size();
     for (int i = 0; i < n; ++i)
@@ -98,15 +108,18 @@ struct Prod : ReductionBase {
     for (int i = 0; i < n; ++i) inverse[static_cast<int>(perm[i])] = i;
     return transpose(reshape(y, moved), inverse);
   }
-  template <class R> static auto slopes(R& r) {
+  template <class R>
+  static auto slopes(R& r) {
     auto x = r.arg(0);
     return unrows(products_of_others(rows(x, r.p().dims[0])), r.p().dims[0], x.shape());
   }
-  template <class R> static auto jvp(R& r) {
+  template <class R>
+  static auto jvp(R& r) {
     if (r.arg(0).shape().product() == 0) return sum(r.t(0), r.p().dims[0], r.p().flag);
     return sum(scale(r.t(0), slopes(r)), r.p().dims[0], r.p().flag);
   }
-  template <class R> static void vjp(R& r) {
+  template <class R>
+  static void vjp(R& r) {
     if (r.shape(0).product() == 0) return;
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, slopes(r)));
@@ -117,15 +130,20 @@ struct Prod : ReductionBase {
 template <class Op>
 struct Extremum : ReductionBase {
   static constexpr uint8_t saves = kArg0 | kResult;
-  template <class R> static auto weights(R& r) {
+  template <class R>
+  static auto weights(R& r) {
     auto x = r.arg(0);
     const Dims& axes = r.p().dims[0];
     auto best = reshape(r.result(), kept_shape(x.shape(), axes));
     auto hit = select(x == best, 1.0, 0.0, x);
     return hit / sum(hit, axes, true);
   }
-  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) {
+  template <class R>
+  static auto jvp(R& r) {
+    return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag);
+  }
+  template <class R>
+  static void vjp(R& r) {
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
@@ -145,12 +163,17 @@ struct Logsumexp : ReductionBase {
   static constexpr uint8_t saves = kArg0 | kResult;
   static constexpr int max_ulp = 4;
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto weights(R& r) {  // all -inf: no weight anywhere
+  template <class R>
+  static auto weights(R& r) {  // all -inf: no weight anywhere
     auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().dims[0]));
     return exp(r.arg(0) - select(y == -kInf, 0.0, y));
   }
-  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) {
+  template <class R>
+  static auto jvp(R& r) {
+    return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag);
+  }
+  template <class R>
+  static void vjp(R& r) {
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
@@ -174,19 +197,27 @@ struct Argmax : ReductionBase {
   static ArrayRef value(Args a, const Params& p);
 };
 struct Argmin : ReductionBase {
-  static constexpr std::string_view name = "argmin", doc = "Index of the first smallest element (flat if axis is None).";
+  static constexpr std::string_view name = "argmin",
+                                    doc = "Index of the first smallest element (flat if axis is None).";
   static constexpr bool differentiable = false;
   static ArrayRef value(Args a, const Params& p);
 };
 
 inline constexpr Param kCumsumParams[] = {{"axis", ParamKind::axis, 0}, {"reverse", ParamKind::boolean, 0, "False"}};
 struct Cumsum : StructuredBase {
-  static constexpr std::string_view name = "cumsum", doc = "The running sum along an axis; reverse=True runs from the end.";
+  static constexpr std::string_view name = "cumsum",
+                                    doc = "The running sum along an axis; reverse=True runs from the end.";
   static constexpr Kind kind = Kind::reduction;
   static constexpr std::span<const Param> params = kCumsumParams;
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag)); }
+  template <class R>
+  static auto jvp(R& r) {
+    return cumsum(r.t(0), r.p().dims[0], r.p().flag);
+  }
+  template <class R>
+  static void vjp(R& r) {
+    r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag));
+  }
 };
 
 }  // namespace wengert::ops

@@ -13,9 +13,14 @@ double polygamma(int64_t n, double x) {
   double s = 0;
   for (; x < 12 + order; x += 1) s += factorial / std::pow(x, order + 1);
   // B_2k / (2k)!
-  static constexpr double b[] = {1.0 / 12,           -1.0 / 720,           1.0 / 30240,
-                                 -1.0 / 1209600,     1.0 / 47900160,       -691.0 / 1307674368000.0,
-                                 1.0 / 74724249600.0, -3617.0 / 10670622842880000.0};
+  static constexpr double b[] = {1.0 / 12,
+                                 -1.0 / 720,
+                                 1.0 / 30240,
+                                 -1.0 / 1209600,
+                                 1.0 / 47900160,
+                                 -691.0 / 1307674368000.0,
+                                 1.0 / 74724249600.0,
+                                 -3617.0 / 10670622842880000.0};
   double tail = std::tgamma(order) / std::pow(x, order) + factorial / (2 * std::pow(x, order + 1));
   for (int k = 1; k <= 8; ++k) tail += b[k - 1] * std::tgamma(2.0 * k + order) / std::pow(x, 2.0 * k + order);
   return (n % 2 ? 1 : -1) * (s + tail);
@@ -24,7 +29,8 @@ double polygamma(int64_t n, double x) {
 }  // namespace
 
 ArrayRef Polygamma::value(Args a, const Params& p) {
-  if (p.number < 1 || p.number > 80) value_error("wengert.polygamma: n must be between 1 and 80, got " + std::to_string(p.number));
+  if (p.number < 1 || p.number > 80)
+    value_error("wengert.polygamma: n must be between 1 and 80, got " + std::to_string(p.number));
   const ArrayRef x = core::contiguous(a[0]);
   ArrayRef y = core::make(x->dtype, x->shape);
   core::dispatch(x->dtype, [&](auto tag) {

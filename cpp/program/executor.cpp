@@ -13,7 +13,8 @@ namespace {
 
 constexpr int64_t kParallelWork = 1 << 17;  // elements times operations worth a second thread
 
-// ---- fused groups -----------------------------------------------------------------------------------------------------
+// ---- fused groups
+// -----------------------------------------------------------------------------------------------------
 
 constexpr int kMostLocals = 48 * 4;
 
@@ -44,7 +45,8 @@ void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_
 
 template <class T>
 void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r) std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
 }
 template <class T>
 void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
@@ -55,9 +57,12 @@ void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
 }
 template <class F>
 void by_item(uint8_t item, F&& f) {
-  if (item == 8) f(uint64_t{});
-  else if (item == 4) f(uint32_t{});
-  else f(uint8_t{});
+  if (item == 8)
+    f(uint64_t{});
+  else if (item == 4)
+    f(uint32_t{});
+  else
+    f(uint8_t{});
 }
 
 // Elements [from, to) of a group; both are multiples of the tile (or the end).
@@ -140,15 +145,18 @@ void run_fused(const Fused& f, char* const* base) {
   });
 }
 
-// ---- the other steps --------------------------------------------------------------------------------------------------
+// ---- the other steps
+// --------------------------------------------------------------------------------------------------
 
 template <class T>
 void run_product(const Product& p, char* const* base) {
   const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
   const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.inner, p.cols, p.row_b, p.col_b};
   T* c = reinterpret_cast<T*>(base[p.c] + p.offset_c);
-  if (p.batch == 1) simd::gemm(a, b, c, p.cols, p.accumulate);
-  else simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
+  if (p.batch == 1)
+    simd::gemm(a, b, c, p.cols, p.accumulate);
+  else
+    simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
 }
 
 template <class T>
@@ -156,8 +164,10 @@ void run_reduced(const Reduced& s, char* const* base) {
   const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
   T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
   const auto which = static_cast<simd::Reduction>(s.which);
-  if (s.columns) simd::reduce_columns_of(which, x, s.rows, s.cols, s.cols, y);
-  else simd::reduce_rows_of(which, x, s.rows, s.cols, s.cols, y);
+  if (s.columns)
+    simd::reduce_columns_of(which, x, s.rows, s.cols, s.cols, y);
+  else
+    simd::reduce_rows_of(which, x, s.rows, s.cols, s.cols, y);
   if (!s.mean) return;
   const int64_t n = s.columns ? s.cols : s.rows;
   const T count = static_cast<T>(static_cast<double>(s.columns ? s.rows : s.cols));
@@ -168,8 +178,10 @@ template <class T>
 void run_rows(const RowsOp& s, char* const* base) {
   const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
   T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
-  if (s.log) simd::log_softmax_rows(x, s.rows, s.cols, y);
-  else simd::softmax_rows(x, s.rows, s.cols, y);
+  if (s.log)
+    simd::log_softmax_rows(x, s.rows, s.cols, y);
+  else
+    simd::softmax_rows(x, s.rows, s.cols, y);
 }
 
 template <class T>
@@ -226,8 +238,10 @@ void run_lookup(const Lookup& s, char* const* base) {
   for (int64_t i = 0; i < s.count; ++i) {
     T *p = x + at[i] * run, *q = y + i * run;
     if (s.kind == Lookup::read) {
-      if (run == 1) *q = *p;
-      else std::memcpy(q, p, static_cast<size_t>(run) * sizeof(T));
+      if (run == 1)
+        *q = *p;
+      else
+        std::memcpy(q, p, static_cast<size_t>(run) * sizeof(T));
     } else if (s.kind == Lookup::replace) {
       std::memcpy(p, q, static_cast<size_t>(run) * sizeof(T));
     } else {
@@ -282,8 +296,10 @@ Context::Context(const Plan& plan) : base(plan.storages.size(), nullptr) {
   }
   for (size_t s = 0; s < base.size(); ++s) {
     const Storage& st = plan.storages[s];
-    if (st.kind == Storage::arena) base[s] = arena + st.offset;
-    else if (st.kind == Storage::constant) base[s] = plan.constants[st.index]->data;
+    if (st.kind == Storage::arena)
+      base[s] = arena + st.offset;
+    else if (st.kind == Storage::constant)
+      base[s] = plan.constants[st.index]->data;
   }
 }
 Context::~Context() = default;
@@ -292,8 +308,10 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
   char** base = context.base.data();
   for (size_t s = 0; s < context.base.size(); ++s) {
     const Storage& st = plan.storages[s];
-    if (st.kind == Storage::input) base[s] = inputs[st.index];
-    else if (st.kind == Storage::output) base[s] = outputs[st.index];
+    if (st.kind == Storage::input)
+      base[s] = inputs[st.index];
+    else if (st.kind == Storage::output)
+      base[s] = outputs[st.index];
   }
   for (const Step& s : plan.steps) {
     switch (s.kind) {

@@ -43,8 +43,10 @@ void convert(const void* x, void* y, int64_t n) {
   const S* p = static_cast<const S*>(x);
   T* out = static_cast<T*>(y);
   for (int64_t i = 0; i < n; ++i) {
-    if constexpr (std::is_same_v<T, uint8_t>) out[i] = p[i] != S(0);
-    else out[i] = static_cast<T>(p[i]);
+    if constexpr (std::is_same_v<T, uint8_t>)
+      out[i] = p[i] != S(0);
+    else
+      out[i] = static_cast<T>(p[i]);
   }
 }
 
@@ -67,8 +69,10 @@ struct Tables {
   template <class Op, class T>
   void put() {
     constexpr auto t = static_cast<int>(core::dtype_of<T>());
-    if constexpr (ops::Unary<Op>) one[code_of<Op>][t] = test1<Op, T>;
-    else two[code_of<Op>][t] = test2<Op, T>;
+    if constexpr (ops::Unary<Op>)
+      one[code_of<Op>][t] = test1<Op, T>;
+    else
+      two[code_of<Op>][t] = test2<Op, T>;
   }
 };
 const Tables tables;

@@ -89,7 +89,8 @@ std::vector<uint32_t> readers(const Graph& g) {
   return n;
 }
 
-// ---- sums of products -------------------------------------------------------------------------------------------------
+// ---- sums of products
+// -------------------------------------------------------------------------------------------------
 
 // The sum over the rows of a matrix (kNone: it is none), perhaps under another shape.
 uint32_t column_sum(const Graph& g, uint32_t i) {
@@ -128,7 +129,8 @@ Graph sums_gathered(Graph g) {
   std::vector<char> inside(n, 0);
   auto addition = [&](uint32_t i) {
     const Node& v = g.nodes[i];
-    return v.is(code_of<ops::Add>) && core::is_float(v.dtype) && g.nodes[g.operand(i, 0)].shape == v.shape && g.nodes[g.operand(i, 1)].shape == v.shape;
+    return v.is(code_of<ops::Add>) && core::is_float(v.dtype) && g.nodes[g.operand(i, 0)].shape == v.shape &&
+           g.nodes[g.operand(i, 1)].shape == v.shape;
   };
   bool changed = false;
   for (uint32_t i = n; i-- > 0;) {
@@ -150,7 +152,8 @@ Graph sums_gathered(Graph g) {
         }
       }
     }
-    if (products.size() < kFewestProducts) others.insert(others.end(), products.begin(), products.end()), products.clear();
+    if (products.size() < kFewestProducts)
+      others.insert(others.end(), products.begin(), products.end()), products.clear();
     if (sums.size() < kFewestProducts) others.insert(others.end(), sums.begin(), sums.end()), sums.clear();
     if (products.empty() && sums.empty()) continue;
     const DType t = g.nodes[i].dtype;
@@ -176,7 +179,8 @@ Graph sums_gathered(Graph g) {
   return changed ? sorted(g, replaced) : std::move(g);
 }
 
-// ---- products with one right operand ------------------------------------------------------------------------------------
+// ---- products with one right operand
+// ------------------------------------------------------------------------------------
 
 // Does any of the nodes depend on another one of them?
 bool dependent(const Graph& g, const std::vector<uint32_t>& members) {

@@ -2,7 +2,8 @@
 
 namespace wengert::program {
 
-uint32_t Graph::add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype, const Dims& shape) {
+uint32_t Graph::add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype,
+                    const Dims& shape) {
   const auto first = static_cast<uint32_t>(args.size());
   nodes.push_back({op, dtype, first, static_cast<uint32_t>(operands.size()), shape, params, {}});
   for (size_t i = 0; i < operands.size(); ++i) args.push_back(operands[i]);
@@ -112,12 +113,23 @@ std::string params_text(const Node& n) {
   for (const ops::Param& p : ops::info(static_cast<OpCode>(n.op)).params) {
     s += ", " + std::string(p.name) + "=";
     switch (p.kind) {
-      case ops::ParamKind::axis: s += std::to_string(n.params->dims[p.slot][0]); break;
-      case ops::ParamKind::integer: s += std::to_string(n.params->number); break;
-      case ops::ParamKind::boolean: s += n.params->flag ? "True" : "False"; break;
-      case ops::ParamKind::dtype: s += core::dtype_name(static_cast<DType>(n.params->number)); break;
-      case ops::ParamKind::indices: s += "<" + n.params->array->shape.str() + ">"; break;
-      default: s += n.params->dims[p.slot].str();
+      case ops::ParamKind::axis:
+        s += std::to_string(n.params->dims[p.slot][0]);
+        break;
+      case ops::ParamKind::integer:
+        s += std::to_string(n.params->number);
+        break;
+      case ops::ParamKind::boolean:
+        s += n.params->flag ? "True" : "False";
+        break;
+      case ops::ParamKind::dtype:
+        s += core::dtype_name(static_cast<DType>(n.params->number));
+        break;
+      case ops::ParamKind::indices:
+        s += "<" + n.params->array->shape.str() + ">";
+        break;
+      default:
+        s += n.params->dims[p.slot].str();
     }
   }
   return s;
@@ -157,7 +169,8 @@ std::string listing(const Graph& g) {
     } else if (n.op == kConstant) {
       s += "constant";
     } else {
-      s += (n.op == kPositions ? std::string("positions") : std::string(ops::info(static_cast<OpCode>(n.op)).name)) + "(";
+      s += (n.op == kPositions ? std::string("positions") : std::string(ops::info(static_cast<OpCode>(n.op)).name)) +
+           "(";
       bool first = true;
       for (uint32_t a : g.operands(i)) {
         s += (first ? "" : ", ") + names[a];
@@ -169,9 +182,12 @@ std::string listing(const Graph& g) {
     for (size_t k : checks[i]) {
       const Check& c = g.checks[k];
       s += "check " + names[i];
-      if (c.asked == ad::Asked::truth) s += core::item(*c.answer) != 0 ? " is true" : " is false";
-      else if (c.answer->size == 1) s += " == " + number_text(core::item(*c.answer));
-      else s += " has the recorded elements";
+      if (c.asked == ad::Asked::truth)
+        s += core::item(*c.answer) != 0 ? " is true" : " is false";
+      else if (c.answer->size == 1)
+        s += " == " + number_text(core::item(*c.answer));
+      else
+        s += " has the recorded elements";
       if (!c.location.empty()) s += "    # " + c.location;
       s += "\n";
     }

@@ -47,7 +47,8 @@ struct Graph {
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
 
-// ---- passes: each takes a graph and gives an equal one ----------------------------------------------------------------
+// ---- passes: each takes a graph and gives an equal one
+// ----------------------------------------------------------------
 
 // How a rewriting pass replaces one node, given its operands in the new graph; kNone: kept as it is.
 using Rule = uint32_t (*)(Graph& to, const Node& node, std::span<const uint32_t> operands);
@@ -57,8 +58,8 @@ uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> o
 uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operands);
 uint32_t rejoined(Graph& to, const Node& node, std::span<const uint32_t> operands);
 Graph with_gathered_products(const Graph& g);  // products over time steps made into larger ones
-Graph without_repeats(const Graph& g);    // common subexpressions are computed once
-Graph without_dead_code(const Graph& g);  // nothing but what outputs and checks need
+Graph without_repeats(const Graph& g);         // common subexpressions are computed once
+Graph without_dead_code(const Graph& g);       // nothing but what outputs and checks need
 
 struct PassReport {
   const char* pass;

@@ -13,9 +13,9 @@ namespace wengert::program {
 namespace {
 
 constexpr int64_t kAlign = 64;
-constexpr size_t kMostFused = 48;           // operations of one group
-constexpr int64_t kTileBytes = 24 * 1024;   // scratch of one tile: stays in the first-level cache
-constexpr int64_t kTile = 1024;             // elements
+constexpr size_t kMostFused = 48;          // operations of one group
+constexpr int64_t kTileBytes = 24 * 1024;  // scratch of one tile: stays in the first-level cache
+constexpr int64_t kTile = 1024;            // elements
 
 int64_t aligned(int64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
@@ -33,8 +33,10 @@ class Planner {
     mark_outputs();
     order();
     for (const auto& [key, members] : order_) {
-      if (members.fused) emit_groups(members.nodes);
-      else emit(members.nodes[0]);
+      if (members.fused)
+        emit_groups(members.nodes);
+      else
+        emit(members.nodes[0]);
     }
     emit_outputs();
     lay_out();
@@ -265,10 +267,14 @@ class Planner {
     const Node& n = node(i);
     const bool mean = n.is(code_of<ops::Mean>);
     simd::Reduction which;
-    if (n.is(code_of<ops::Sum>) || mean) which = simd::Reduction::sum;
-    else if (n.is(code_of<ops::Max>)) which = simd::Reduction::max;
-    else if (n.is(code_of<ops::Min>)) which = simd::Reduction::min;
-    else return false;
+    if (n.is(code_of<ops::Sum>) || mean)
+      which = simd::Reduction::sum;
+    else if (n.is(code_of<ops::Max>))
+      which = simd::Reduction::max;
+    else if (n.is(code_of<ops::Min>))
+      which = simd::Reduction::min;
+    else
+      return false;
     const uint32_t x = graph().operand(i, 0);
     const Dims& axes = n.params->dims[0];
     const int rank = node(x).shape.size();
@@ -284,8 +290,9 @@ class Planner {
     const int64_t count = ops::reduced_count(node(x).shape, axes);
     allocate(i);
     read(from.storage);
-    plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset, columns ? count : n.size(),
-                                columns ? n.size() : count, columns, mean, static_cast<int>(which), n.dtype});
+    plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset,
+                                columns ? count : n.size(), columns ? n.size() : count, columns, mean,
+                                static_cast<int>(which), n.dtype});
     step(Step::reduced, plan_.reductions.size() - 1);
     return true;
   }
@@ -395,7 +402,8 @@ class Planner {
         if (!(node(a).shape == n.shape) && node(a).size() != 1) {  // spread out
           Place wide = place(a);
           wide.strides = aligned_strides(node(a).shape, wide.strides, n.shape);
-          const Place to{storage(Storage::arena, 0, n.size() * core::item_size(node(a).dtype)), 0, core::row_major(n.shape), true};
+          const Place to{storage(Storage::arena, 0, n.size() * core::item_size(node(a).dtype)), 0,
+                         core::row_major(n.shape), true};
           copy(wide, to, n.shape, node(a).dtype, false);
           p.operands.push_back({to.storage, 0, node(a).dtype, true});
         } else {
@@ -559,8 +567,10 @@ class Planner {
     f.tile = std::clamp<int64_t>(kTileBytes / (widest * std::max<int64_t>(slots, 1)) / 16 * 16, 128, kTile);
     if (f.cols) {
       f.rows = f.size / f.cols;
-      if (f.cols <= f.tile / 2) f.tile = std::min(f.rows, f.tile / f.cols) * f.cols;
-      else f.tile = std::min(f.tile, f.cols);
+      if (f.cols <= f.tile / 2)
+        f.tile = std::min(f.rows, f.tile / f.cols) * f.cols;
+      else
+        f.tile = std::min(f.tile, f.cols);
     } else {
       f.rows = 1;
     }
@@ -598,7 +608,8 @@ class Planner {
     step(Step::fused, plan_.fused.size() - 1);
   }
 
-  uint16_t operand(Fused& f, uint32_t a, const Node& reader, std::map<std::tuple<uint32_t, int64_t, int, int64_t>, uint16_t>& seen) {
+  uint16_t operand(Fused& f, uint32_t a, const Node& reader,
+                   std::map<std::tuple<uint32_t, int64_t, int, int64_t>, uint16_t>& seen) {
     Fused::Pattern pattern = Fused::full;
     int64_t cols = 0;
     uint32_t x = a;
@@ -624,7 +635,8 @@ class Planner {
       Place wide = place(x);
       wide.strides = aligned_strides(n.shape, wide.strides, reader.shape);
       wide.contiguous = false;
-      p = {storage(Storage::arena, 0, reader.size() * core::item_size(n.dtype)), 0, core::row_major(reader.shape), true};
+      p = {storage(Storage::arena, 0, reader.size() * core::item_size(n.dtype)), 0, core::row_major(reader.shape),
+           true};
       copy(wide, p, reader.shape, n.dtype, false);
       pattern = Fused::full;
     }
@@ -660,12 +672,18 @@ class Planner {
     const ops::Info& f = ops::info(code);
     const DType in = node(graph().operand(i, 0)).dtype;
     const auto& table = ops::element_kernels();
-    if (code == code_of<ops::Where>) op.f3 = selection(n.dtype);
-    else if (code == code_of<ops::Astype>) op.f1 = conversion(in, n.dtype);
-    else if (f.types == ops::Types::logical && f.arity == 1) op.f1 = plain_unary(code, in);
-    else if (f.types == ops::Types::logical) op.f2 = plain_binary(code, in);
-    else if (f.arity == 1) op.f1 = table.value1[code][in == DType::f64];
-    else op.f2 = table.value2[code][in == DType::f64];
+    if (code == code_of<ops::Where>)
+      op.f3 = selection(n.dtype);
+    else if (code == code_of<ops::Astype>)
+      op.f1 = conversion(in, n.dtype);
+    else if (f.types == ops::Types::logical && f.arity == 1)
+      op.f1 = plain_unary(code, in);
+    else if (f.types == ops::Types::logical)
+      op.f2 = plain_binary(code, in);
+    else if (f.arity == 1)
+      op.f1 = table.value1[code][in == DType::f64];
+    else
+      op.f2 = table.value2[code][in == DType::f64];
   }
 
   // ---- the end ----
@@ -717,13 +735,16 @@ class Planner {
       for (uint32_t s : end[at]) {
         const Storage& st = plan_.storages[s];
         Block b{st.offset, st.offset + std::max<int64_t>(aligned(st.bytes), kAlign)};
-        auto next = std::lower_bound(free.begin(), free.end(), b, [](const Block& x, const Block& y) { return x.from < y.from; });
+        auto next = std::lower_bound(free.begin(), free.end(), b,
+                                     [](const Block& x, const Block& y) { return x.from < y.from; });
         if (next != free.end() && next->from == b.to) {
           b.to = next->to;
           next = free.erase(next);
         }
-        if (next != free.begin() && (next - 1)->to == b.from) (next - 1)->to = b.to;
-        else free.insert(next, b);
+        if (next != free.begin() && (next - 1)->to == b.from)
+          (next - 1)->to = b.to;
+        else
+          free.insert(next, b);
       }
     }
   }

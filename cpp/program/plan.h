@@ -153,7 +153,7 @@ struct Schedule {
   std::vector<char> fusable;
 };
 Schedule scheduled(const Graph& g);
-bool is_view(const Graph& g, uint32_t i);       // no step of its own where the operand's layout allows
+bool is_view(const Graph& g, uint32_t i);         // no step of its own where the operand's layout allows
 uint32_t unreshaped(const Graph& g, uint32_t i);  // the node whose elements these are, in the same order
 
 // Kernels of fused operations that the tables of ops:: do not have. Null if there is none.

@@ -37,11 +37,20 @@ uint32_t Program::run(Memory& memory, char* const* inputs, char* const* outputs)
   for (const ScalarCode::Source& s : scalar_->sources) {
     const char* from = inputs[s.input];
     switch (s.dtype) {
-      case DType::f64: r[s.target] = reinterpret_cast<const double*>(from)[s.element]; break;
-      case DType::i64: r[s.target] = static_cast<double>(reinterpret_cast<const int64_t*>(from)[s.element]); break;
-      case DType::i32: r[s.target] = reinterpret_cast<const int32_t*>(from)[s.element]; break;
-      case DType::f32: r[s.target] = reinterpret_cast<const float*>(from)[s.element]; break;
-      default: r[s.target] = reinterpret_cast<const uint8_t*>(from)[s.element] != 0;
+      case DType::f64:
+        r[s.target] = reinterpret_cast<const double*>(from)[s.element];
+        break;
+      case DType::i64:
+        r[s.target] = static_cast<double>(reinterpret_cast<const int64_t*>(from)[s.element]);
+        break;
+      case DType::i32:
+        r[s.target] = reinterpret_cast<const int32_t*>(from)[s.element];
+        break;
+      case DType::f32:
+        r[s.target] = reinterpret_cast<const float*>(from)[s.element];
+        break;
+      default:
+        r[s.target] = reinterpret_cast<const uint8_t*>(from)[s.element] != 0;
     }
   }
   const uint32_t failed = program::run(*scalar_, r);

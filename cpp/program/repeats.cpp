@@ -45,9 +45,7 @@ bool same_params(const ParamsRef& a, const ParamsRef& b) {
   return a->number == b->number && a->flag == b->flag && same_array(a->array, b->array);
 }
 
-bool commutes(int op) {
-  return op == code_of<ops::Add> || op == code_of<ops::Multiply> || op == code_of<ops::Scale>;
-}
+bool commutes(int op) { return op == code_of<ops::Add> || op == code_of<ops::Multiply> || op == code_of<ops::Scale>; }
 
 }  // namespace
 

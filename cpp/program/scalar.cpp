@@ -14,8 +14,8 @@ namespace {
 
 using namespace scalar;
 
-constexpr int64_t kMostElements = 128;          // of one array
-constexpr double kMostExpansion = 12;           // scalar operations for each operation on arrays
+constexpr int64_t kMostElements = 128;           // of one array
+constexpr double kMostExpansion = 12;            // scalar operations for each operation on arrays
 constexpr size_t kMostValues = size_t{1} << 23;  // registers are numbered with 24 bits
 
 enum Source : uint8_t { from_code, from_constant, from_input };
@@ -297,12 +297,18 @@ ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
     }
     for (; k < length; ++k) {
       const uint32_t e = id(rows, r * length + k);
-      if (n.is(code_of<ops::Sum>) || n.is(code_of<ops::Mean>)) v = add(v, e);
-      else if (n.is(code_of<ops::Prod>)) v = multiply(v, e);
-      else if (n.is(code_of<ops::Max>)) v = operation(op_maximum, v, e);
-      else if (n.is(code_of<ops::Min>)) v = operation(op_minimum, v, e);
-      else if (n.is(code_of<ops::Any>)) v = operation(op_logical_or, v, e);
-      else v = operation(op_logical_and, v, e);
+      if (n.is(code_of<ops::Sum>) || n.is(code_of<ops::Mean>))
+        v = add(v, e);
+      else if (n.is(code_of<ops::Prod>))
+        v = multiply(v, e);
+      else if (n.is(code_of<ops::Max>))
+        v = operation(op_maximum, v, e);
+      else if (n.is(code_of<ops::Min>))
+        v = operation(op_minimum, v, e);
+      else if (n.is(code_of<ops::Any>))
+        v = operation(op_logical_or, v, e);
+      else
+        v = operation(op_logical_and, v, e);
     }
     if (n.is(code_of<ops::Mean>)) v = operation(op_divide, v, constant(static_cast<double>(length)));
     ids(y)[r] = v;
@@ -319,14 +325,14 @@ ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
     std::vector<uint32_t> shifted, e;
     for (int64_t k = 1; k < length; ++k) largest = operation(op_maximum, largest, id(rows, r * length + k));
     for (int64_t k = 0; k < length; ++k) {
-      shifted.push_back(subtract( id(rows, r * length + k), largest));
+      shifted.push_back(subtract(id(rows, r * length + k), largest));
       e.push_back(call1(code_of<ops::Exp>, shifted.back()));
       total = k ? add(total, e.back()) : e.back();
     }
     const uint32_t log = n.is(code_of<ops::LogSoftmax>) ? call1(code_of<ops::Log>, total) : kNone;
     for (int64_t k = 0; k < length; ++k) {
       const auto i = static_cast<size_t>(k);
-      ids(y)[r * length + k] = log == kNone ? operation(op_divide, e[i], total) : subtract( shifted[i], log);
+      ids(y)[r * length + k] = log == kNone ? operation(op_divide, e[i], total) : subtract(shifted[i], log);
     }
   }
   // The reduced axis goes back to its place.
@@ -379,8 +385,10 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
     const ArrayRef c = spread(of(in[0]), n.shape), a = spread(of(in[1]), n.shape), b = spread(of(in[2]), n.shape);
     for (int64_t i = 0; i < y->size; ++i) {
       double v;
-      if (known(id(c, i), &v)) ids(y)[i] = v != 0 ? id(a, i) : id(b, i);
-      else ids(y)[i] = operation(op_select, id(c, i), id(a, i), id(b, i));
+      if (known(id(c, i), &v))
+        ids(y)[i] = v != 0 ? id(a, i) : id(b, i);
+      else
+        ids(y)[i] = operation(op_select, id(c, i), id(a, i), id(b, i));
     }
     return y;
   }
@@ -392,7 +400,8 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
     return moved(op, arrays, n.params.get());
   }
   if (op == code_of<ops::SliceAdd>) {
-    const ArrayRef x = of(in[0]), part = moved(code_of<ops::Slice>, {x}, n.params.get()), v = spread(of(in[1]), part->shape);
+    const ArrayRef x = of(in[0]), part = moved(code_of<ops::Slice>, {x}, n.params.get()),
+                   v = spread(of(in[1]), part->shape);
     ArrayRef sum = core::make(DType::i64, part->shape);
     for (int64_t i = 0; i < sum->size; ++i) ids(sum)[i] = add(id(part, i), id(v, i));
     return moved(code_of<ops::SliceUpdate>, {x, sum}, n.params.get());
@@ -476,18 +485,36 @@ void Expansion::test(uint32_t k) {
 int joined(uint8_t inner, uint8_t outer, bool right) {
   int i, o;
   switch (inner) {
-    case op_add: i = 0; break;
-    case op_subtract: i = 1; break;
-    case op_multiply: i = 2; break;
-    case op_scale: i = 3; break;
-    default: return -1;
+    case op_add:
+      i = 0;
+      break;
+    case op_subtract:
+      i = 1;
+      break;
+    case op_multiply:
+      i = 2;
+      break;
+    case op_scale:
+      i = 3;
+      break;
+    default:
+      return -1;
   }
   switch (outer) {
-    case op_add: o = 0; break;
-    case op_subtract: o = right ? 2 : 1; break;
-    case op_multiply: o = 3; break;
-    case op_scale: o = 4; break;
-    default: return -1;
+    case op_add:
+      o = 0;
+      break;
+    case op_subtract:
+      o = right ? 2 : 1;
+      break;
+    case op_multiply:
+      o = 3;
+      break;
+    case op_scale:
+      o = 4;
+      break;
+    default:
+      return -1;
   }
   return op_add_add + 5 * i + o;
 }

@@ -36,7 +36,7 @@ struct ScalarCode {
   std::vector<void (*)(const void*, void*, int64_t)> calls1;
   std::vector<void (*)(const void*, const void*, void*, int64_t, int, int)> calls2;
   std::vector<ops::OpCode> called1, called2;  // which operations these are
-  size_t operations = 0;                       // before pairs were joined
+  size_t operations = 0;                      // before pairs were joined
 };
 
 // Empty if the program has too many elements, or other element types than float64 and bool.

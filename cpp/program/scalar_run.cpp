@@ -8,8 +8,8 @@
 namespace wengert::program {
 namespace {
 
-// ops::Scale: a zero factor gives zero whatever the other is. A product is NaN only if one of them is not finite, so the
-// test costs a branch that is never taken; + 0.0 turns -0 into 0.
+// ops::Scale: a zero factor gives zero whatever the other is. A product is NaN only if one of them is not finite, so
+// the test costs a branch that is never taken; + 0.0 turns -0 into 0.
 [[gnu::always_inline]] inline double scaled(double a, double b) {
   const double r = a * b + 0.0;
   if (r != r) [[unlikely]]
@@ -42,16 +42,16 @@ uint32_t run(const ScalarCode& program, double* r) {
 #define A r[p->a]
 #define B r[p->b]
 #define C r[p->c]
-#define CASE(name, expression) \
-  do_##name : D = (expression);      \
-  ++p;                         \
+#define CASE(name, expression)  \
+  do_##name : D = (expression); \
+  ++p;                          \
   NEXT;
   NEXT;
   CASE(copy, A)
   CASE(negative, -A)
   CASE(absolute, std::fabs(A))
   CASE(sqrt, std::sqrt(A))
-  CASE(square, A* A)
+  CASE(square, A * A)
   CASE(reciprocal, 1.0 / A)
   CASE(relu, A < 0 ? 0.0 : A)
   CASE(add, A + B)
@@ -74,10 +74,10 @@ uint32_t run(const ScalarCode& program, double* r) {
   CASE(isinf, (A == A) & ((A - A) != 0))
   CASE(select, A != 0 ? B : C)
 #define PAIR(inner, outer, f, g) CASE(inner##_##outer, g(f(A, B), C))
-#define PAIRS(inner, f)               \
-  PAIR(inner, add, f, added)          \
+#define PAIRS(inner, f)                \
+  PAIR(inner, add, f, added)           \
   PAIR(inner, subtract, f, subtracted) \
-  PAIR(inner, from, f, taken_from)    \
+  PAIR(inner, from, f, taken_from)     \
   PAIR(inner, multiply, f, multiplied) \
   PAIR(inner, scale, f, scaled)
   PAIRS(add, added)

@@ -26,7 +26,8 @@ bool has_kernel(const Graph& g, uint32_t i) {
   if (op == code_of<ops::Where>) return selection(n.dtype) != nullptr;
   if (op == code_of<ops::Astype>) return conversion(in, n.dtype) != nullptr;
   if (!f.elementwise) return false;
-  if (f.types == ops::Types::logical) return f.arity == 1 ? plain_unary(op, in) != nullptr : plain_binary(op, in) != nullptr;
+  if (f.types == ops::Types::logical)
+    return f.arity == 1 ? plain_unary(op, in) != nullptr : plain_binary(op, in) != nullptr;
   return core::is_float(in);
 }
 
@@ -48,8 +49,7 @@ Schedule scheduled(const Graph& g) {
   for (uint32_t i = 0; i < n; ++i) {  // as soon as possible
     if (g.nodes[i].leaf()) continue;
     uint32_t at = 0;
-    for (uint32_t a : g.operands(i))
-      at = std::max(at, is_view(g, i) || together(i, a) ? s.stage[a] : s.stage[a] + 1);
+    for (uint32_t a : g.operands(i)) at = std::max(at, is_view(g, i) || together(i, a) ? s.stage[a] : s.stage[a] + 1);
     s.stage[i] = is_view(g, i) ? at : std::max(at, 1u);
   }
   // Elementwise operations move down to their readers: what is only needed later is not kept, it is computed there.
@@ -60,13 +60,18 @@ Schedule scheduled(const Graph& g) {
   for (uint32_t i = n; i-- > 0;) {
     if (g.nodes[i].leaf()) continue;
     const bool view = is_view(g, i);
-    if (fixed[i]) latest[i] = s.stage[i];
-    else if (s.fusable[i] && latest[i] != kNone) s.stage[i] = std::max(s.stage[i], latest[i]);
+    if (fixed[i])
+      latest[i] = s.stage[i];
+    else if (s.fusable[i] && latest[i] != kNone)
+      s.stage[i] = std::max(s.stage[i], latest[i]);
     for (uint32_t a : g.operands(i)) {
       uint32_t bound;
-      if (view && g.nodes[i].is(code_of<ops::Reshape>)) bound = latest[i];
-      else if (view) bound = latest[i] == kNone ? kNone : latest[i] - (latest[i] > 0);
-      else bound = together(i, a) ? s.stage[i] : s.stage[i] - 1;
+      if (view && g.nodes[i].is(code_of<ops::Reshape>))
+        bound = latest[i];
+      else if (view)
+        bound = latest[i] == kNone ? kNone : latest[i] - (latest[i] > 0);
+      else
+        bound = together(i, a) ? s.stage[i] : s.stage[i] - 1;
       latest[a] = std::min(latest[a], bound);
     }
   }

@@ -171,8 +171,10 @@ uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
     if (g.nodes[in[0]].is(code_of<ops::Negative>)) r = g.operand(in[0], 0);
   } else if (node.is(code_of<ops::Where>)) {
     double v;
-    if (uniform(g, in[0], &v)) r = spread(g, v != 0 ? in[1] : in[2], node);
-    else if (in[1] == in[2]) r = spread(g, in[1], node);
+    if (uniform(g, in[0], &v))
+      r = spread(g, v != 0 ? in[1] : in[2], node);
+    else if (in[1] == in[2])
+      r = spread(g, in[1], node);
   } else if (node.is(code_of<ops::Sum>) || node.is(code_of<ops::Max>) || node.is(code_of<ops::Min>)) {
     r = trivial_sum(g, node, in[0]);
   } else if (node.count == 1) {

@@ -45,9 +45,11 @@ Choice& choice() {
 
 bool supported(Isa isa) {
   switch (isa) {
-    case Isa::scalar: return true;
+    case Isa::scalar:
+      return true;
 #if defined(__x86_64__)
-    case Isa::x86_64_v2: return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    case Isa::x86_64_v2:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
     case Isa::x86_64_v3:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
              __builtin_cpu_supports("bmi");
@@ -56,9 +58,11 @@ bool supported(Isa isa) {
              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vl");
 #elif defined(__aarch64__)
-    case Isa::arm64: return true;
+    case Isa::arm64:
+      return true;
 #endif
-    default: return false;
+    default:
+      return false;
   }
 }
 

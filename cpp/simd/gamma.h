@@ -1,7 +1,7 @@
 // lgamma (of the absolute value of gamma), digamma, trigamma.
 // Types: double, float. Range: all arguments; lgamma and trigamma are inf at the poles, digamma NaN (inf at 0, with the
-// sign of -x). Max error 4 ulp for x > 0 (trigamma 6 for x < 0); for x < 0, where lgamma and digamma have zeros between any two poles, 4 ulp of
-// the larger of the result and the terms of the reflection formula.
+// sign of -x). Max error 4 ulp for x > 0 (trigamma 6 for x < 0); for x < 0, where lgamma and digamma have zeros between
+// any two poles, 4 ulp of the larger of the result and the terms of the reflection formula.
 #pragma once
 
 #include "simd/power.h"

@@ -253,8 +253,7 @@ void gemm(MatView<double> a, MatView<double> b, double* c, int64_t ldc, bool acc
           const Epilogue<double>* epilogue) {
   gemm_any(a, b, c, ldc, accumulate, epilogue);
 }
-void gemm(MatView<float> a, MatView<float> b, float* c, int64_t ldc, bool accumulate,
-          const Epilogue<float>* epilogue) {
+void gemm(MatView<float> a, MatView<float> b, float* c, int64_t ldc, bool accumulate, const Epilogue<float>* epilogue) {
   gemm_any(a, b, c, ldc, accumulate, epilogue);
 }
 void gemm_batched(MatView<double> a, MatView<double> b, double* c, int64_t ldc, int64_t batch, int64_t a_batch_stride,

@@ -195,10 +195,14 @@ void pack(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t c
 template <class V>
 WG_INLINE V activate(V x, Activation activation) {
   switch (activation) {
-    case Activation::tanh: return tanh(x);
-    case Activation::relu: return select((x > 0) | (x != x), x, V(0));
-    case Activation::sigmoid: return sigmoid(x);
-    default: return x;
+    case Activation::tanh:
+      return tanh(x);
+    case Activation::relu:
+      return select((x > 0) | (x != x), x, V(0));
+    case Activation::sigmoid:
+      return sigmoid(x);
+    default:
+      return x;
   }
 }
 
@@ -262,8 +266,7 @@ WG_INLINE void dot_rows(int64_t k, const T* a, int64_t a_row, const T* x, T* y, 
   for (; p + U * L <= k; p += U * L) {
     unrolled<U>([&](auto u) WG_BODY {
       const X xv = X::load(x + p + u * L);
-      unrolled<R>(
-          [&](auto r) WG_BODY { acc[r][u] = fma(X::load(a + r * a_row + p + u * L), xv, acc[r][u]); });
+      unrolled<R>([&](auto r) WG_BODY { acc[r][u] = fma(X::load(a + r * a_row + p + u * L), xv, acc[r][u]); });
     });
   }
   for (; p + L <= k; p += L) {
@@ -277,9 +280,7 @@ WG_INLINE void dot_rows(int64_t k, const T* a, int64_t a_row, const T* x, T* y, 
     sum[r] = lane_sum(s);
   });
   for (; p < k; ++p) {
-    unrolled<R>([&](auto r) WG_BODY {
-      sum[r] = OneLane<T>::fma(a[r * a_row + p], x[p], sum[r]);
-    });
+    unrolled<R>([&](auto r) WG_BODY { sum[r] = OneLane<T>::fma(a[r * a_row + p], x[p], sum[r]); });
   }
   unrolled<R>([&](auto r) WG_BODY { y[r * y_stride] = accumulate ? y[r * y_stride] + sum[r] : sum[r]; });
 }

@@ -20,7 +20,8 @@ WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
   const V n = rint(x * Ln2<T>::inverse);
   const V t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t), lo = fma(n, -Ln2<T>::lo, t - r), z = r * r;
   const V up = pow2(n - T(2)), down = pow2(-clamp(n, V(T(0)), V(T(100))) - T(2));
-  return {fast_two_sum(up, down), fast_two_sum(up, -down), fma(r * z, poly<SinhPoly<T>>(z), lo) + r, z * poly<CoshPoly<T>>(z)};
+  return {fast_two_sum(up, down), fast_two_sum(up, -down), fma(r * z, poly<SinhPoly<T>>(z), lo) + r,
+          z * poly<CoshPoly<T>>(z)};
 }
 
 template <class T, int N>
@@ -100,8 +101,8 @@ WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
     const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
     const auto u = two_sum(c, root.hi);  // log(u) = log1p(u - 1): u >= 1 here
     const auto h = two_sum(u.hi, V(-1));
-    const V y = log1p_pair(select(big, a - 1, h.hi), select(big, V(0), h.lo + (u.lo + root.lo)),
-                           select(big, V(1), V(0)));
+    const V y =
+        log1p_pair(select(big, a - 1, h.hi), select(big, V(0), h.lo + (u.lo + root.lo)), select(big, V(1), V(0)));
     return copysign(select(a < T(0.5), small, select(a < Format<T>::inf, y, a)), x);
   }
 }

@@ -91,11 +91,11 @@ struct KernelTable {
 // The table of the active instruction set.
 const KernelTable& kernels();
 
-#define WG_DECLARE_FILL(target)           \
-  namespace target {                      \
-  void fill_gemm(KernelTable& table);     \
-  void fill_reduce(KernelTable& table);   \
-  void fill_softmax(KernelTable& table);  \
+#define WG_DECLARE_FILL(target)          \
+  namespace target {                     \
+  void fill_gemm(KernelTable& table);    \
+  void fill_reduce(KernelTable& table);  \
+  void fill_softmax(KernelTable& table); \
   }
 WG_DECLARE_FILL(scalar)
 #if defined(__x86_64__)

@@ -37,8 +37,8 @@ void scaled_add_to(float* y, float scale, const float* x, int64_t n);
 
 // dst[i, j] = src[i, j] for any strides (in elements); a transposition goes through square blocks that stay in cache.
 template <class T>
-void copy_matrix(T* dst, int64_t dst_row, int64_t dst_col, const T* src, int64_t src_row, int64_t src_col,
-                 int64_t rows, int64_t cols) {
+void copy_matrix(T* dst, int64_t dst_row, int64_t dst_col, const T* src, int64_t src_row, int64_t src_col, int64_t rows,
+                 int64_t cols) {
   constexpr int64_t side = 16;
   const bool along_rows = dst_col == 1 && src_col == 1;
   const int64_t h = along_rows ? 1 : side, w = along_rows ? cols : side;

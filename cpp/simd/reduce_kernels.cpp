@@ -8,22 +8,30 @@ namespace {
 struct Sum {
   static constexpr double identity = 0;
   template <class V>
-  static WG_INLINE V apply(V a, V b) { return a + b; }
+  static WG_INLINE V apply(V a, V b) {
+    return a + b;
+  }
 };
 struct Prod {
   static constexpr double identity = 1;
   template <class V>
-  static WG_INLINE V apply(V a, V b) { return a * b; }
+  static WG_INLINE V apply(V a, V b) {
+    return a * b;
+  }
 };
 struct Max {
   static constexpr double identity = -__builtin_inf();
   template <class V>
-  static WG_INLINE V apply(V a, V b) { return max(a, b); }
+  static WG_INLINE V apply(V a, V b) {
+    return max(a, b);
+  }
 };
 struct Min {
   static constexpr double identity = __builtin_inf();
   template <class V>
-  static WG_INLINE V apply(V a, V b) { return min(a, b); }
+  static WG_INLINE V apply(V a, V b) {
+    return min(a, b);
+  }
 };
 
 template <class Op, class T, int N>

@@ -47,38 +47,37 @@ void logsumexp_sweep_any(const T* g, const T* x, const T* y, int64_t rows, int64
 
 }  // namespace
 
-#define WG_DEFINE_SOFTMAX(T)                                                                                     \
-  void softmax_rows(const T* x, int64_t rows, int64_t cols, T* y) {                                              \
-    by_rows(rows, cols,                                                                                          \
-            [&](int64_t i, int64_t n) { kernels().softmax<T>().softmax(x + i * cols, n, cols, y + i * cols); }); \
-  }                                                                                                              \
-  void softmax_rows_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {                          \
-    by_rows(rows, cols, [&](int64_t i, int64_t n) {                                                              \
-      kernels().softmax<T>().softmax_sweep(g + i * cols, y + i * cols, n, cols, out + i * cols);                 \
-    });                                                                                                          \
-  }                                                                                                              \
-  void log_softmax_rows(const T* x, int64_t rows, int64_t cols, T* y) {                                          \
-    by_rows(rows, cols, [&](int64_t i, int64_t n) {                                                              \
-      kernels().softmax<T>().log_softmax(x + i * cols, n, cols, y + i * cols);                                   \
-    });                                                                                                          \
-  }                                                                                                              \
-  void log_softmax_rows_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {                      \
-    by_rows(rows, cols, [&](int64_t i, int64_t n) {                                                              \
-      kernels().softmax<T>().log_softmax_sweep(g + i * cols, y + i * cols, n, cols, out + i * cols);             \
-    });                                                                                                          \
-  }                                                                                                              \
-  void logsumexp_rows(const T* x, int64_t rows, int64_t cols, T* y) { logsumexp_any(x, rows, cols, y); }         \
-  void logsumexp_rows_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {            \
-    logsumexp_sweep_any(g, x, y, rows, cols, out);                                                               \
-  }                                                                                                              \
-  void cross_entropy_rows(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse) {      \
-    cross_entropy_any(x, labels, rows, cols, loss, lse);                                                         \
-  }                                                                                                              \
-  void cross_entropy_rows_sweep(const T* g, const T* x, const T* loss, const T* lse, const int64_t* labels,      \
-                                int64_t rows, int64_t cols, T* out) {                                            \
-    logsumexp_sweep_any(g, x, lse, rows, cols, out);                                                             \
-    /* p - 1 without cancellation where p is nearly 1 */                                                         \
-    for (int64_t i = 0; i < rows; ++i) out[i * cols + labels[i]] = g[i] * std::expm1(-loss[i]);                  \
+#define WG_DEFINE_SOFTMAX(T)                                                                                         \
+  void softmax_rows(const T* x, int64_t rows, int64_t cols, T* y) {                                                  \
+    by_rows(rows, cols,                                                                                              \
+            [&](int64_t i, int64_t n) { kernels().softmax<T>().softmax(x + i * cols, n, cols, y + i * cols); });     \
+  }                                                                                                                  \
+  void softmax_rows_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {                              \
+    by_rows(rows, cols, [&](int64_t i, int64_t n) {                                                                  \
+      kernels().softmax<T>().softmax_sweep(g + i * cols, y + i * cols, n, cols, out + i * cols);                     \
+    });                                                                                                              \
+  }                                                                                                                  \
+  void log_softmax_rows(const T* x, int64_t rows, int64_t cols, T* y) {                                              \
+    by_rows(rows, cols,                                                                                              \
+            [&](int64_t i, int64_t n) { kernels().softmax<T>().log_softmax(x + i * cols, n, cols, y + i * cols); }); \
+  }                                                                                                                  \
+  void log_softmax_rows_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {                          \
+    by_rows(rows, cols, [&](int64_t i, int64_t n) {                                                                  \
+      kernels().softmax<T>().log_softmax_sweep(g + i * cols, y + i * cols, n, cols, out + i * cols);                 \
+    });                                                                                                              \
+  }                                                                                                                  \
+  void logsumexp_rows(const T* x, int64_t rows, int64_t cols, T* y) { logsumexp_any(x, rows, cols, y); }             \
+  void logsumexp_rows_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {                \
+    logsumexp_sweep_any(g, x, y, rows, cols, out);                                                                   \
+  }                                                                                                                  \
+  void cross_entropy_rows(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse) {          \
+    cross_entropy_any(x, labels, rows, cols, loss, lse);                                                             \
+  }                                                                                                                  \
+  void cross_entropy_rows_sweep(const T* g, const T* x, const T* loss, const T* lse, const int64_t* labels,          \
+                                int64_t rows, int64_t cols, T* out) {                                                \
+    logsumexp_sweep_any(g, x, lse, rows, cols, out);                                                                 \
+    /* p - 1 without cancellation where p is nearly 1 */                                                             \
+    for (int64_t i = 0; i < rows; ++i) out[i * cols + labels[i]] = g[i] * std::expm1(-loss[i]);                      \
   }
 
 WG_DEFINE_SOFTMAX(double)

@@ -90,13 +90,10 @@ void softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
     RunningSum<T> s;
-    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY {
-      s.add(load(g + j, T(0)) * load(y + j, T(0)));
-    });
+    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0)) * load(y + j, T(0))); });
     const X d(s.result());
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
-      store((load(g + j, T(0)) - d) * load(y + j, T(0)), out + j);
-    });
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store)
+                             WG_BODY { store((load(g + j, T(0)) - d) * load(y + j, T(0)), out + j); });
   }
 }
 
@@ -133,9 +130,8 @@ void log_softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* ou
     RunningSum<T> s;
     each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0))); });
     const X d(s.result());
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
-      store(load(g + j, T(0)) - exp(load(y + j, T(0))) * d, out + j);
-    });
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store)
+                             WG_BODY { store(load(g + j, T(0)) - exp(load(y + j, T(0))) * d, out + j); });
   }
 }
 

@@ -8,8 +8,7 @@ namespace wengert::simd::WG_TARGET {
 // The lanes of a and b alternating: the first N of the 2 N results (Which 0) or the last (Which 1).
 template <int Which, class T, int N, int... I>
 WG_INLINE Vec<T, N> interleave(Vec<T, N> a, Vec<T, N> b, std::integer_sequence<int, I...>) {
-  return Vec<T, N>::from_raw(
-      __builtin_shufflevector(a.v, b.v, (Which * (N / 2) + I / 2 + (I % 2 ? N : 0))...));
+  return Vec<T, N>::from_raw(__builtin_shufflevector(a.v, b.v, (Which * (N / 2) + I / 2 + (I % 2 ? N : 0))...));
 }
 
 // N vectors of N lanes, transposed: log2(N) rounds of interleaving row i with row i + N/2.

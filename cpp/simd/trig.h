@@ -66,8 +66,8 @@ struct Reduced {
   V k, r, lo;
 };
 
-// The lanes above angle_limit, if any, reduced one by one; the others stay as they are. `parity` 0 or 1 asks for an even
-// or odd k and |r| <= pi/2, -1 for any k and |r| <= pi/4.
+// The lanes above angle_limit, if any, reduced one by one; the others stay as they are. `parity` 0 or 1 asks for an
+// even or odd k and |r| <= pi/2, -1 for any k and |r| <= pi/4.
 template <int N>
 WG_INLINE void replace_huge(Vec<double, N> x, Reduced<Vec<double, N>>& out, int parity) {
   using V = Vec<double, N>;
@@ -230,8 +230,8 @@ WG_INLINE Vec<T, N> cospi(Vec<T, N> x) {
   }
 }
 
-// atan(n / d) for 0 <= n, 0 < d. A quotient above 0.66 is turned by pi/4 or pi/2, so that its own rounding counts little
-// in the sum.
+// atan(n / d) for 0 <= n, 0 < d. A quotient above 0.66 is turned by pi/4 or pi/2, so that its own rounding counts
+// little in the sum.
 template <class T, int N>
 WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, Vec<T, N> d) {
   using V = Vec<T, N>;

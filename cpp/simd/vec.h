@@ -52,8 +52,7 @@ using Raw = typename RawOf<T, N>::type;
 template <int Bytes>
 using IntOf = std::conditional_t<Bytes == 8, int64_t, std::conditional_t<Bytes == 4, int32_t, int8_t>>;
 template <class T>
-using UnsignedOf =
-    std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint8_t>>;
+using UnsignedOf = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint8_t>>;
 
 // ---------------------------------------------------------------------------------------------------------- masks
 
@@ -497,8 +496,10 @@ template <class T, int N>
 WG_INLINE Vec<T, N> fmod(Vec<T, N> a, Vec<T, N> b) {
   return map_lanes(
       [](T x, T y) {
-        if constexpr (std::is_same_v<T, double>) return __builtin_fmod(x, y);
-        else return __builtin_fmodf(x, y);
+        if constexpr (std::is_same_v<T, double>)
+          return __builtin_fmod(x, y);
+        else
+          return __builtin_fmodf(x, y);
       },
       a, b);
 }

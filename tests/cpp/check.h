@@ -11,14 +11,14 @@ struct Tests {
   }
 };
 
-#define CHECK(condition, ...)                                                \
-  do {                                                                       \
-    ++Tests::all().checks;                                                   \
-    if (!(condition) && ++Tests::all().failures <= 20) {                     \
-      std::printf("%s:%d: failed: %s: ", __FILE__, __LINE__, #condition);    \
-      std::printf(__VA_ARGS__);                                              \
-      std::printf("\n");                                                     \
-    }                                                                        \
+#define CHECK(condition, ...)                                             \
+  do {                                                                    \
+    ++Tests::all().checks;                                                \
+    if (!(condition) && ++Tests::all().failures <= 20) {                  \
+      std::printf("%s:%d: failed: %s: ", __FILE__, __LINE__, #condition); \
+      std::printf(__VA_ARGS__);                                           \
+      std::printf("\n");                                                  \
+    }                                                                     \
   } while (0)
 
 inline int report() {

@@ -31,7 +31,8 @@ double error(double expected, float got) {
   if (std::isinf(nearest) || std::isinf(got)) {
     // One ulp around the overflow threshold either answer will do.
     const double largest = std::numeric_limits<float>::max(), ulp = largest * 0x1p-23;
-    return nearest == got || (std::fabs(std::fabs(expected) - largest) < ulp && std::signbit(expected) == std::signbit(got))
+    return nearest == got ||
+                   (std::fabs(std::fabs(expected) - largest) < ulp && std::signbit(expected) == std::signbit(got))
                ? 0
                : HUGE_VAL;
   }

@@ -31,20 +31,29 @@ template <class T>
 MatView<T> view(const std::vector<T>& v, int64_t rows, int64_t cols, int layout) {
   const T* p = v.data();
   switch (layout) {
-    case rows_contiguous: return {p, rows, cols, cols, 1};
-    case columns_contiguous: return {p, rows, cols, 1, rows};
-    case gaps: return {p, rows, cols, 2 * cols + 3, 2};
-    case reversed: return {p + rows * cols - (rows && cols ? 1 : 0), rows, cols, -cols, -1};
-    default: return {p, rows, cols, 0, 1};
+    case rows_contiguous:
+      return {p, rows, cols, cols, 1};
+    case columns_contiguous:
+      return {p, rows, cols, 1, rows};
+    case gaps:
+      return {p, rows, cols, 2 * cols + 3, 2};
+    case reversed:
+      return {p + rows * cols - (rows && cols ? 1 : 0), rows, cols, -cols, -1};
+    default:
+      return {p, rows, cols, 0, 1};
   }
 }
 
 double activated(double x, Activation a) {
   switch (a) {
-    case Activation::tanh: return std::tanh(x);
-    case Activation::relu: return x > 0 ? x : 0;
-    case Activation::sigmoid: return 1 / (1 + std::exp(-x));
-    default: return x;
+    case Activation::tanh:
+      return std::tanh(x);
+    case Activation::relu:
+      return x > 0 ? x : 0;
+    case Activation::sigmoid:
+      return 1 / (1 + std::exp(-x));
+    default:
+      return x;
   }
 }
 
@@ -136,8 +145,8 @@ void batches() {
           worst = std::fmax(worst, std::fabs(double(s) - c[i * n * n + r]));
         }
       }
-      CHECK(worst <= (n + 4) * (sizeof(T) == 8 ? 2.3e-16 : 1.2e-7), "%s batched %ld layout %d: %g", active_isa(), long(n),
-            layout, worst);
+      CHECK(worst <= (n + 4) * (sizeof(T) == 8 ? 2.3e-16 : 1.2e-7), "%s batched %ld layout %d: %g", active_isa(),
+            long(n), layout, worst);
     }
   }
 }

@@ -30,12 +30,18 @@ T sample(int mode) {
       std::memcpy(&x, &b, sizeof x);
       return x;
     }
-    case 1: return T(s * 2 * u);
-    case 2: return T(s * 40 * u);
-    case 3: return T(s * 750 * u);
-    case 4: return T(s * std::exp(-40 * u));
-    case 5: return T(1 + s * std::exp(-36 * u));
-    default: return T(s * u * 1e5);
+    case 1:
+      return T(s * 2 * u);
+    case 2:
+      return T(s * 40 * u);
+    case 3:
+      return T(s * 750 * u);
+    case 4:
+      return T(s * std::exp(-40 * u));
+    case 5:
+      return T(1 + s * std::exp(-36 * u));
+    default:
+      return T(s * u * 1e5);
   }
 }
 
@@ -77,9 +83,15 @@ const std::map<std::string, Contract>& contracts() {
       {"acosh", {2, [](Long x, Long) { return std::acosh(x); }}},
       {"atanh", {2, [](Long x, Long) { return std::atanh(x); }}},
       {"sigmoid", {2, [](Long x, Long) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }}},
-      {"softplus", {2, [](Long x, Long) { return (x > 0 ? x : x < 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x))); }}},
+      {"softplus", {2, [](Long x, Long) { return (x > 0   ? x
+                                                  : x < 0 ? 0
+                                                          : x) +
+                                                 std::log1p(std::exp(-std::fabs(x))); }}},
       {"log_sigmoid",
-       {2, [](Long x, Long) { return -((x < 0 ? -x : x > 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x)))); }}},
+       {2,
+        [](Long x, Long) {
+          return -((x < 0 ? -x : x > 0 ? 0 : x) + std::log1p(std::exp(-std::fabs(x))));
+        }}},
       {"sin", {2, [](Long x, Long) { return std::sin(x); }}},
       {"cos", {2, [](Long x, Long) { return std::cos(x); }}},
       {"tan", {2, [](Long x, Long) { return std::tan(x); }}},
@@ -110,8 +122,26 @@ template <class T>
 void check_function(const char* isa, const MathFunction& f) {
   const int bits = 8 * sizeof(T);
   using L = std::numeric_limits<T>;
-  const T special[] = {0, -T(0), 1, -1, 2, -2, T(0.5), T(-0.5), 3, T(2.5), T(1e5), L::infinity(), -L::infinity(),
-                       L::quiet_NaN(), L::denorm_min(), -L::denorm_min(), L::min(), -L::min(), L::max(), -L::max()};
+  const T special[] = {0,
+                       -T(0),
+                       1,
+                       -1,
+                       2,
+                       -2,
+                       T(0.5),
+                       T(-0.5),
+                       3,
+                       T(2.5),
+                       T(1e5),
+                       L::infinity(),
+                       -L::infinity(),
+                       L::quiet_NaN(),
+                       L::denorm_min(),
+                       -L::denorm_min(),
+                       L::min(),
+                       -L::min(),
+                       L::max(),
+                       -L::max()};
   std::vector<T> x, y;
   for (T a : special) {
     for (T b : special) {
@@ -178,8 +208,7 @@ void check_values(const char* isa, const MathFunction* table, int count) {
       table[i].f64(&row.x, &row.x, &got, 1);
       // Near the zeros of digamma for x < 0 the error is that of the terms; next to the positive one it is its own.
       const bool terms = std::strcmp(row.name, "digamma") == 0 && row.x == -0.5;
-      CHECK(terms ? std::fabs(got - row.expected) < 3e-16
-                  : got == row.expected || ulps(Long(row.expected), got) <= 4,
+      CHECK(terms ? std::fabs(got - row.expected) < 3e-16 : got == row.expected || ulps(Long(row.expected), got) <= 4,
             "%s %s(%g) = %.17g, expected %.17g", isa, row.name, row.x, got, row.expected);
     }
   }

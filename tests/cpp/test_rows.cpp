@@ -136,8 +136,8 @@ void softmax_matches() {
           const long double p = std::exp(r[j] - m) / s, lp = (r[j] - m) - log_s, gj = g[i * cols + j];
           const double t = 8 * eps<T> * (1 + std::log2(double(cols)));
           const int64_t at = i * cols + j;
-          CHECK(close(y[at], p, t * double(p) + 1e-44), "%s softmax %ld: %g %g", active_isa(), long(cols), double(y[at]),
-                double(p));
+          CHECK(close(y[at], p, t * double(p) + 1e-44), "%s softmax %ld: %g %g", active_isa(), long(cols),
+                double(y[at]), double(p));
           CHECK(close(ly[at], lp, t * (0.1 * std::fabs(double(lp)) + (r[j] == m ? double(log_s) : 0.2)) + 1e-44),
                 "%s log_softmax %ld: %.9g %.9g", active_isa(), long(cols), double(ly[at]), double(lp));
           CHECK(close(sweep[at], (gj - gy) * p, t), "%s softmax sweep %ld", active_isa(), long(cols));
