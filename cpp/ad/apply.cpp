@@ -74,7 +74,7 @@ bool carries_derivative(OpCode op, const Value& result) {
   return info(op).differentiable && core::is_float(result.dtype());
 }
 
-// With one constant operand the subgradient at a tie is another one (see ops/elementwise.h).
+// With one constant operand the subgradient at a tie is another one (see ops/binary.h).
 OpCode recorded_code(OpCode op, bool both_active) {
   if (both_active) return op;
   if (op == code_of<ops::Maximum>) return code_of<ops::MaximumOfConstant>;

@@ -31,8 +31,7 @@ Value times(const Value& t, const Value& slope) { return scale(t, slope); }
 Value times(const Value& t, ops::One) { return t; }
 Value times(const Value& t, ops::MinusOne) { return -t; }
 
-template <class Op>
-Value tangent_rule(Jvp& r) {
+template <class Op> Value tangent_rule(Jvp& r) {
   if constexpr (ops::Unary<Op>) {
     return times(r.t(0), Op::slope(r.arg(0), r.result()));
   } else if constexpr (ops::Binary<Op>) {
@@ -46,8 +45,7 @@ Value tangent_rule(Jvp& r) {
   }
 }
 
-template <class Op>
-void cotangent_rule(Vjp& r) {
+template <class Op> void cotangent_rule(Vjp& r) {
   if constexpr (ops::Unary<Op>) {
     const Value x = Op::saves & ops::kArg0 ? r.arg(0) : r.g(), y = Op::saves & ops::kResult ? r.result() : r.g();
     r.give(0, times(r.g(), Op::slope(x, y)));

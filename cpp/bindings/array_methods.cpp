@@ -44,8 +44,7 @@ PyObject* hook(const char* name) {
 // ---- attributes
 // -------------------------------------------------------------------------------------------------------
 
-template <PyObject* (*F)(PyArray*)>
-PyObject* getter(PyObject* o, void*) {
+template <PyObject* (*F)(PyArray*)> PyObject* getter(PyObject* o, void*) {
   return guarded([&] { return F(as_array(o)); });
 }
 
@@ -73,8 +72,7 @@ PyObject* get_mt(PyArray* a) { return transposed(a, true); }
 // ---- methods
 // ----------------------------------------------------------------------------------------------------------
 
-template <OpCode Op>
-PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <OpCode Op> PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] {
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     std::vector<PyObject*> all{self};
@@ -84,8 +82,7 @@ PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* 
 }
 
 // reshape and transpose take the numbers one by one as well.
-template <OpCode Op>
-PyObject* spread_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <OpCode Op> PyObject* spread_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     if (n == 0 || (n == 1 && !PyIndex_Check(args[0]))) return method<Op>(self, args, n, kwnames);
     const py::object t = py::reinterpret_steal<py::object>(PyTuple_New(n));
@@ -192,10 +189,7 @@ void set_array_hooks(const py::dict& d) { hooks = py::dict(d).release().ptr(); }
 
 namespace {
 
-template <class F>
-PyCFunction as_method(F f) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
-}
+template <class F> PyCFunction as_method(F f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 constexpr int kFast = METH_FASTCALL | METH_KEYWORDS, kAny = METH_VARARGS | METH_KEYWORDS;
 
 }  // namespace

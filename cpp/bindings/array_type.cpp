@@ -37,8 +37,7 @@ Value arithmetic(OpCode op, const Value& a, const Value& b) {
   return r;
 }
 
-template <OpCode Op>
-PyObject* binary_slot(PyObject* a, PyObject* b) {
+template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     if (is_array(a) && is_array(b)) return wrap(arithmetic(Op, read(as_array(a)), read(as_array(b))));
     Value other;
@@ -52,8 +51,7 @@ PyObject* binary_slot(PyObject* a, PyObject* b) {
 }
 
 // x += v: the handle takes the new value, keeping shape and element type, as NumPy does.
-template <OpCode Op>
-PyObject* in_place_slot(PyObject* a, PyObject* b) {
+template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
@@ -76,8 +74,7 @@ PyObject* in_place_slot(PyObject* a, PyObject* b) {
   });
 }
 
-template <OpCode Op>
-PyObject* unary_slot(PyObject* a) {
+template <OpCode Op> PyObject* unary_slot(PyObject* a) {
   return guarded([&] { return wrap(ad::apply_unary(Op, read(as_array(a)))); });
 }
 
@@ -95,8 +92,7 @@ PyObject* invert_slot(PyObject* a) {
   });
 }
 
-template <OpCode Op>
-PyObject* logical_slot(PyObject* a, PyObject* b) {
+template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
@@ -244,10 +240,7 @@ PyObject* iterate(PyObject* a) {
 // ---- the type
 // ---------------------------------------------------------------------------------------------------------
 
-template <class F>
-void* slot(F f) {
-  return reinterpret_cast<void*>(f);
-}
+template <class F> void* slot(F f) { return reinterpret_cast<void*>(f); }
 
 PyType_Slot slots[] = {
     {Py_tp_doc,

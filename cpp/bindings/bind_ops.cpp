@@ -81,8 +81,7 @@ namespace {
 
 // ---- elementwise functions: one instance each -----------------------------------------------------------------------
 
-template <OpCode Op>
-PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <OpCode Op> PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     if (n != 1) wrong_count(Op, n);
     if (kwnames) refuse_keywords(Op, kwnames);
@@ -95,8 +94,7 @@ PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObjec
   });
 }
 
-template <OpCode Op>
-PyObject* binary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <OpCode Op> PyObject* binary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     if (n != 2) wrong_count(Op, n);
     if (kwnames) refuse_keywords(Op, kwnames);
@@ -342,8 +340,7 @@ PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, Py
 
 namespace {
 
-template <OpCode Op>
-PyObject* structured_entry(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <OpCode Op> PyObject* structured_entry(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] { return structured_function(Op, args, n, kwnames); });
 }
 
@@ -358,8 +355,7 @@ PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
   });
 }
 
-template <bool Add>
-PyObject* index_change_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
+template <bool Add> PyObject* index_change_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {
     const char* name = Add ? "index_add" : "index_update";
     if (n != 3) type_error("wengert." + std::string(name) + " takes an array, an index and a value");
@@ -399,8 +395,7 @@ Dims unit_axes_dropped(const Value& x, PyObject* axis) {
   return shape;
 }
 
-template <bool Insert>
-PyObject* unit_axes_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+template <bool Insert> PyObject* unit_axes_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
     const char* name = Insert ? "expand_dims" : "squeeze";
     PyObject* axis = n > 1 ? args[1] : nullptr;
@@ -452,10 +447,7 @@ struct Functions {
   }
 };
 
-template <class F>
-PyCFunction as_method(F f) {
-  return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f));
-}
+template <class F> PyCFunction as_method(F f) { return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(f)); }
 
 PyMethodDef more[] = {
     {"getitem", as_method(getitem_function), METH_FASTCALL, "getitem(x, index)\n--\n\nx[index]."},

@@ -228,10 +228,7 @@ PyMemberDef members[] = {{"__dictoffset__", T_PYSSIZET, offsetof(Compiled, dict)
 PyGetSetDef attributes[] = {{"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, nullptr, nullptr},
                             {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
-template <class F>
-void* slot(F f) {
-  return reinterpret_cast<void*>(f);
-}
+template <class F> void* slot(F f) { return reinterpret_cast<void*>(f); }
 PyType_Slot slots[] = {{Py_tp_dealloc, slot(dealloc)},
                        {Py_tp_traverse, slot(traverse)},
                        {Py_tp_clear, slot(clear)},

@@ -18,8 +18,7 @@ struct PythonError {};
 
 // Runs f; any C++ exception becomes the Python exception of its kind.
 void set_python_error() noexcept;  // call inside a catch block only
-template <class F>
-auto guarded(F&& f) noexcept -> decltype(f()) {
+template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
   try {
     return f();
   } catch (...) {

@@ -29,10 +29,7 @@ struct Array {
   }
   int ndim() const { return shape.size(); }
   int64_t bytes() const { return size * item_size(dtype); }
-  template <class T>
-  T* as() const {
-    return reinterpret_cast<T*>(data);
-  }
+  template <class T> T* as() const { return reinterpret_cast<T*>(data); }
   // May be overwritten by whoever holds the only reference to this object.
   bool sole_owner() const { return refs == 1 && contiguous && (!buffer || (buffer->refs == 1 && !buffer->drop)); }
 };
@@ -63,8 +60,7 @@ std::string describe(const Array& a);  // "float64 array of shape (2, 3)"
 
 // Walks all positions of `shape` in row-major order along up to N stride lists, innermost axis handed over whole:
 // body(pointers, inner strides in elements, count). Adjacent axes are merged where every operand allows.
-template <int N, class Body>
-void walk(const Dims& shape, const Dims (&strides)[N], Body&& body) {
+template <int N, class Body> void walk(const Dims& shape, const Dims (&strides)[N], Body&& body) {
   int64_t dim[kMaxDims], step[N][kMaxDims];
   int n = 0;
   for (int i = 0; i < shape.size(); ++i) {

@@ -29,41 +29,20 @@ constexpr DType promote(DType a, DType b) {
   return b;
 }
 
-template <class T>
-constexpr DType dtype_of();
-template <>
-constexpr DType dtype_of<bool>() {
-  return DType::b1;
-}
-template <>
-constexpr DType dtype_of<uint8_t>() {
-  return DType::b1;
-}
-template <>
-constexpr DType dtype_of<int32_t>() {
-  return DType::i32;
-}
-template <>
-constexpr DType dtype_of<int64_t>() {
-  return DType::i64;
-}
-template <>
-constexpr DType dtype_of<float>() {
-  return DType::f32;
-}
-template <>
-constexpr DType dtype_of<double>() {
-  return DType::f64;
-}
+template <class T> constexpr DType dtype_of();
+template <> constexpr DType dtype_of<bool>() { return DType::b1; }
+template <> constexpr DType dtype_of<uint8_t>() { return DType::b1; }
+template <> constexpr DType dtype_of<int32_t>() { return DType::i32; }
+template <> constexpr DType dtype_of<int64_t>() { return DType::i64; }
+template <> constexpr DType dtype_of<float>() { return DType::f32; }
+template <> constexpr DType dtype_of<double>() { return DType::f64; }
 
-template <class T>
-struct TypeTag {
+template <class T> struct TypeTag {
   using type = T;
 };
 
 // Calls f(TypeTag<T>) with the C++ element type of t; bool is stored as uint8_t 0 or 1.
-template <class F>
-decltype(auto) dispatch(DType t, F&& f) {
+template <class F> decltype(auto) dispatch(DType t, F&& f) {
   switch (t) {
     case DType::b1:
       return f(TypeTag<uint8_t>{});

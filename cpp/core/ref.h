@@ -6,8 +6,7 @@
 
 namespace wengert::core {
 
-template <class T>
-class Ref {
+template <class T> class Ref {
  public:
   Ref() = default;
   Ref(std::nullptr_t) {}
@@ -53,8 +52,7 @@ class Ref {
 };
 
 // Base of counted objects that live on the ordinary heap.
-template <class T>
-struct Counted {
+template <class T> struct Counted {
   int64_t refs = 0;
   static void destroy(T* p) { delete p; }
 };

@@ -12,17 +12,14 @@ using ops::kArg0;
 using ops::kArg1;
 using ops::kResult;
 
-template <class V, class T>
-WG_INLINE V read(const T* p, int64_t i, int64_t left) {
+template <class V, class T> WG_INLINE V read(const T* p, int64_t i, int64_t left) {
   return left >= V::size ? V::load(p + i) : V::load(p + i, static_cast<int>(left));
 }
-template <class V, class T>
-WG_INLINE void write(T* p, int64_t i, int64_t left, V v) {
+template <class V, class T> WG_INLINE void write(T* p, int64_t i, int64_t left, V v) {
   left >= V::size ? v.store(p + i) : v.store(p + i, static_cast<int>(left));
 }
 
-template <class Op, class T>
-void value1(const void* x, void* y, int64_t n) {
+template <class Op, class T> void value1(const void* x, void* y, int64_t n) {
   const T* px = static_cast<const T*>(x);
   T* py = static_cast<T*>(y);
   if (n == 1) {
@@ -33,8 +30,7 @@ void value1(const void* x, void* y, int64_t n) {
   for (int64_t i = 0; i < n; i += V::size) write<V>(py, i, n - i, Op::value(read<V>(px, i, n - i)));
 }
 
-template <class Op, class T>
-void value2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
+template <class Op, class T> void value2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
   const T *pa = static_cast<const T*>(a), *pb = static_cast<const T*>(b);
   T* py = static_cast<T*>(y);
   if (n == 1) {
@@ -51,21 +47,11 @@ void value2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
 }
 
 // g * slope: known slopes need no product, and an exact zero on either side gives zero (see ops::Scale).
-template <class V>
-WG_INLINE V times(V g, V s) {
-  return select((g == V(0)) | (s == V(0)), V(0), g * s);
-}
-template <class V>
-WG_INLINE V times(V g, ops::One) {
-  return g;
-}
-template <class V>
-WG_INLINE V times(V g, ops::MinusOne) {
-  return -g;
-}
+template <class V> WG_INLINE V times(V g, V s) { return select((g == V(0)) | (s == V(0)), V(0), g * s); }
+template <class V> WG_INLINE V times(V g, ops::One) { return g; }
+template <class V> WG_INLINE V times(V g, ops::MinusOne) { return -g; }
 
-template <class Op, class T>
-void sweep1(const void* g, const void* x, const void* y, void* out, int64_t n, int ig) {
+template <class Op, class T> void sweep1(const void* g, const void* x, const void* y, void* out, int64_t n, int ig) {
   const T *pg = static_cast<const T*>(g), *px = static_cast<const T*>(x), *py = static_cast<const T*>(y);
   T* po = static_cast<T*>(out);
   constexpr bool sx = (Op::saves & kArg0) != 0, sy = (Op::saves & kResult) != 0;
@@ -85,8 +71,7 @@ void sweep1(const void* g, const void* x, const void* y, void* out, int64_t n, i
   }
 }
 
-template <class Op, int Operand, class V>
-WG_INLINE V slope_times(V g, V a, V b, V y) {
+template <class Op, int Operand, class V> WG_INLINE V slope_times(V g, V a, V b, V y) {
   if constexpr (Operand == 0)
     return times(g, Op::slope0(a, b, y));
   else
@@ -117,8 +102,7 @@ void sweep2(const void* g, const void* a, const void* b, const void* y, void* ou
   }
 }
 
-template <class Op, class T>
-void fill(ElementKernels& k) {
+template <class Op, class T> void fill(ElementKernels& k) {
   constexpr int t = sizeof(T) == 8, op = ops::code_of<Op>;
   if constexpr (Op::types != ops::Types::logical) {
     if constexpr (ops::Unary<Op>) {

@@ -55,11 +55,9 @@ const Tables tables;
 using Loop1 = void (*)(const char* x, char* y, int64_t n);
 using Loop2 = void (*)(const char* a, const char* b, char* y, int64_t n, int ia, int ib);
 
-template <class Op, class T>
-using PlainResult = std::conditional_t<Op::types == Types::logical, uint8_t, T>;
+template <class Op, class T> using PlainResult = std::conditional_t<Op::types == Types::logical, uint8_t, T>;
 
-template <class Op, class T>
-void plain1(const char* x, char* y, int64_t n) {
+template <class Op, class T> void plain1(const char* x, char* y, int64_t n) {
   const T* p = reinterpret_cast<const T*>(x);
   auto* __restrict out = reinterpret_cast<PlainResult<Op, T>*>(y);
   for (int64_t i = 0; i < n; ++i) {
@@ -80,8 +78,7 @@ void plain2_with(const T* p, const T* q, PlainResult<Op, T>* __restrict out, int
       out[i] = Op::integer(a, b);
   }
 }
-template <class Op, class T>
-void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
+template <class Op, class T> void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
   if (n == 0) return;
   const T *p = reinterpret_cast<const T*>(a), *q = reinterpret_cast<const T*>(b);
   auto* out = reinterpret_cast<PlainResult<Op, T>*>(y);
@@ -97,8 +94,7 @@ void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
 struct PlainTable {
   Loop1 one[kOps][core::kDTypes] = {};
   Loop2 two[kOps][core::kDTypes] = {};
-  template <class Op, class T>
-  void put() {
+  template <class Op, class T> void put() {
     if constexpr (Unary<Op>)
       one[code_of<Op>][static_cast<int>(core::dtype_of<T>())] = plain1<Op, T>;
     else
@@ -146,16 +142,14 @@ Dims aligned_strides(const Array& a, const Dims& shape) {
 
 constexpr int64_t kBlock = 256;  // elements brought together where an operand has gaps
 
-template <class T>
-const char* packed(const char* from, int64_t stride, int64_t n, T* block) {
+template <class T> const char* packed(const char* from, int64_t stride, int64_t n, T* block) {
   const T* p = reinterpret_cast<const T*>(from);
   for (int64_t i = 0; i < n; ++i) block[i] = p[i * stride];
   return reinterpret_cast<const char*>(block);
 }
 
 // Runs kernel(a, b, y, n, ia, ib) over a broadcast pair without materialising the broadcast.
-template <class T, class Kernel>
-void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
+template <class T, class Kernel> void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
   const Dims strides[2] = {aligned_strides(a, y.shape), aligned_strides(b, y.shape)};
   char* out = y.data;
   T block_a[kBlock], block_b[kBlock];
@@ -180,8 +174,7 @@ void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
 // results on the cut. Below kLong one thread is faster than waking another (about 5 us).
 constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
 
-template <class F>
-void in_pieces(int64_t n, F&& run) {
+template <class F> void in_pieces(int64_t n, F&& run) {
   if (n < kLong) {
     run(int64_t{0}, n);
     return;

@@ -28,8 +28,7 @@ void make_writable(ArrayRef& x) {
 }
 
 // Runs f(target, value) over the part of x that a slice names.
-template <class F>
-void over_slice(Array& x, const ArrayRef& v, const Params& p, F&& f) {
+template <class F> void over_slice(Array& x, const ArrayRef& v, const Params& p, F&& f) {
   int64_t offset = 0;
   Dims steps;
   for (int i = 0; i < x.ndim(); ++i) {
@@ -51,8 +50,7 @@ void over_slice(Array& x, const ArrayRef& v, const Params& p, F&& f) {
 // The shape behind the gathered axes, and its size.
 Dims rest_of(const Array& x, const Params& p) { return x.shape.slice(static_cast<int>(p.number), x.ndim()); }
 
-template <class F>
-void over_gather(Array& x, const ArrayRef& v, const Params& p, F&& f) {
+template <class F> void over_gather(Array& x, const ArrayRef& v, const Params& p, F&& f) {
   const Dims rest = rest_of(x, p);
   const int64_t n = rest.product();
   const ArrayRef where = core::contiguous(p.array);

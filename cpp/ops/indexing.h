@@ -32,14 +32,8 @@ struct GatherBase : IndexingBase {
 struct Slice : SliceBase {
   static constexpr std::string_view name = "slice", doc = "A rectangular part of x, with steps: a basic index.";
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
-    return slice(r.t(0), lifted(r.p(), r.k()));
-  }
-  template <class R>
-  static void vjp(R& r) {
-    r.give_slice(0, r.g());
-  }
+  template <class R> static auto jvp(R& r) { return slice(r.t(0), lifted(r.p(), r.k())); }
+  template <class R> static void vjp(R& r) { r.give_slice(0, r.g()); }
 };
 
 struct SliceUpdate : SliceBase {
@@ -48,12 +42,10 @@ struct SliceUpdate : SliceBase {
   static constexpr int arity = 2;
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     return slice_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
     if (r.wants(0)) r.give(0, cleared_slice(r.take_g(), r.params()));
   }
@@ -64,28 +56,24 @@ struct SliceAdd : SliceBase {
   static constexpr int arity = 2;
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     return slice_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
     if (r.wants(0)) r.give(0, r.g());
   }
 };
 
 // Puts the axis of several tangents behind the indexed ones and back: (k, indexed, rest) -> (indexed, k, rest).
-template <class X>
-X leading_axis_to(const X& t, int at) {
+template <class X> X leading_axis_to(const X& t, int at) {
   Dims perm;
   for (int i = 1; i <= at; ++i) perm.push_back(i);
   perm.push_back(0);
   for (int i = at + 1; i < t.shape().size(); ++i) perm.push_back(i);
   return transpose(t, perm);
 }
-template <class X>
-X axis_to_front(const X& t, int from) {
+template <class X> X axis_to_front(const X& t, int from) {
   Dims perm{from};
   for (int i = 0; i < t.shape().size(); ++i)
     if (i != from) perm.push_back(i);
@@ -95,16 +83,12 @@ X axis_to_front(const X& t, int from) {
 struct Gather : GatherBase {
   static constexpr std::string_view name = "gather", doc = "Elements of x at integer positions in its leading axes.";
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     if (!r.k()) return gather(r.t(0), r.params());
     return axis_to_front(gather(leading_axis_to(r.t(0), static_cast<int>(r.p().number)), r.params()),
                          r.p().array->ndim());
   }
-  template <class R>
-  static void vjp(R& r) {
-    r.give_gather(0, r.g());
-  }
+  template <class R> static void vjp(R& r) { r.give_gather(0, r.g()); }
 };
 
 // Writing at repeated positions: the last one stays, so only that one has a derivative.
@@ -117,16 +101,14 @@ struct GatherUpdate : GatherBase {
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   static ArrayRef survivors(const Params& p);  // bool, of the shape of the indices: not overwritten later
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
     if (!r.k()) return gather_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
     return axis_to_front(gather_update(leading_axis_to(r.tangent_or_zeros(0), lead),
                                        leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),
                          lead);
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     if (r.wants(1)) {
       ArrayRef kept = survivors(r.p());
       auto g = gather(r.g(), r.params());
@@ -144,16 +126,14 @@ struct GatherAdd : GatherBase {
   static constexpr int arity = 2;
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
     if (!r.k()) return gather_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
     return axis_to_front(gather_add(leading_axis_to(r.tangent_or_zeros(0), lead),
                                     leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),
                          lead);
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, gather(r.g(), r.params()));
     if (r.wants(0)) r.give(0, r.g());
   }

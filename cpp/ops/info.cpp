@@ -5,8 +5,7 @@
 namespace wengert::ops {
 namespace {
 
-template <class Op>
-constexpr Info describe() {
+template <class Op> constexpr Info describe() {
   Info r{};
   r.name = Op::name;
   r.doc = Op::doc;

@@ -26,15 +26,13 @@ struct Matmul : StructuredBase {
   static ArrayRef value(Args a, const Params& p);
 
   // t: (k,) + shape; gives it the matrix axes of `full` and unit axes up to `batch`.
-  template <class X>
-  static X aligned(const X& t, int64_t k, const Dims& full, int batch) {
+  template <class X> static X aligned(const X& t, int64_t k, const Dims& full, int batch) {
     Dims shape = k ? Dims{k} : Dims{};
     for (int i = full.size() - 2; i < batch; ++i) shape.push_back(1);
     for (int64_t d : full) shape.push_back(d);
     return reshape(t, shape);
   }
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     const int64_t k = r.k();
     const MatmulShapes s(r.shape(0), r.shape(1));
     auto left = [&] {
@@ -53,8 +51,7 @@ struct Matmul : StructuredBase {
     if (!r.active(0)) return right();
     return left() + right();
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     const Dims &left = r.shape(0), &right = r.shape(1);
     if (left.size() == 1 && right.size() == 1) {
       if (r.wants(0)) r.give(0, r.g() * r.arg(1));

@@ -1,28 +1,25 @@
 // The only list of primitives. The position is the opcode; bindings, stubs, docs and tests are loops over it.
 #pragma once
-#include "ops/elementwise.h"
+#include "ops/binary.h"
 #include "ops/indexing.h"
 #include "ops/linalg.h"
+#include "ops/logical.h"
 #include "ops/nn.h"
 #include "ops/reduce.h"
 #include "ops/shaping.h"
 #include "ops/special.h"
+#include "ops/unary.h"
 
 namespace wengert::ops {
 
-template <class... Ops>
-struct List {
+template <class... Ops> struct List {
   static constexpr int size = sizeof...(Ops);
-  template <class Op>
-  static constexpr int index() {
+  template <class Op> static constexpr int index() {
     int i = 0, found = -1;
     ((std::is_same_v<Op, Ops> ? found = i : 0, ++i), ...);
     return found;
   }
-  template <class F>
-  static constexpr void for_each(F&& f) {
-    (f.template operator()<Ops>(), ...);
-  }
+  template <class F> static constexpr void for_each(F&& f) { (f.template operator()<Ops>(), ...); }
 };
 
 using Primitives = List<
@@ -42,7 +39,6 @@ using Primitives = List<
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;
 
-template <class Op>
-inline constexpr OpCode code_of = static_cast<OpCode>(Primitives::index<Op>());
+template <class Op> inline constexpr OpCode code_of = static_cast<OpCode>(Primitives::index<Op>());
 
 }  // namespace wengert::ops

@@ -15,18 +15,11 @@ struct Softmax : StructuredBase {
   static constexpr std::span<const Param> params = kSoftmaxParams;
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
-  template <class X>
-  static X through(const X& g, const X& y, const Dims& axis) {  // its Jacobian is symmetric
+  template <class X> static X through(const X& g, const X& y, const Dims& axis) {  // its Jacobian is symmetric
     return scale(g - sum(scale(g, y), axis, true), y);
   }
-  template <class R>
-  static auto jvp(R& r) {
-    return through(r.t(0), r.result(), r.p().dims[0]);
-  }
-  template <class R>
-  static void vjp(R& r) {
-    r.give(0, through(r.g(), r.result(), r.p().dims[0]));
-  }
+  template <class R> static auto jvp(R& r) { return through(r.t(0), r.result(), r.p().dims[0]); }
+  template <class R> static void vjp(R& r) { r.give(0, through(r.g(), r.result(), r.p().dims[0])); }
 };
 
 struct LogSoftmax : StructuredBase {
@@ -38,12 +31,8 @@ struct LogSoftmax : StructuredBase {
   static constexpr std::span<const Param> params = kSoftmaxParams;
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
-    return r.t(0) - sum(scale(r.t(0), exp(r.result())), r.p().dims[0], true);
-  }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static auto jvp(R& r) { return r.t(0) - sum(scale(r.t(0), exp(r.result())), r.p().dims[0], true); }
+  template <class R> static void vjp(R& r) {
     r.give(0, r.g() - scale(sum(r.g(), r.p().dims[0], true), exp(r.result())));
   }
 };

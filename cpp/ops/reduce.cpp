@@ -38,8 +38,7 @@ Rows as_rows(const ArrayRef& x, const Params& p) {
   return r;
 }
 
-template <class S, class T>
-T sum_row(const S* x, int64_t n) {  // whole numbers, wrapping as NumPy does
+template <class S, class T> T sum_row(const S* x, int64_t n) {  // whole numbers, wrapping as NumPy does
   uint64_t s = 0;
   for (int64_t i = 0; i < n; ++i) s += static_cast<uint64_t>(static_cast<int64_t>(x[i]));
   return static_cast<T>(s);
@@ -141,8 +140,7 @@ ArrayRef sum_of(const ArrayRef& x, const Params& p) {
   return y;
 }
 
-template <class F>
-ArrayRef by_rows(const ArrayRef& x, const Params& p, DType out, F&& f) {
+template <class F> ArrayRef by_rows(const ArrayRef& x, const Params& p, DType out, F&& f) {
   const Rows r = as_rows(x, p);
   ArrayRef y = make(out, r.out);
   dispatch(x->dtype, [&](auto tag) {
@@ -168,16 +166,14 @@ int64_t extreme_at(const T* x, int64_t n) {  // first of the extremes; a NaN cou
   return best;
 }
 
-template <bool Largest>
-ArrayRef extremum(const char* op, const ArrayRef& x, const Params& p) {
+template <bool Largest> ArrayRef extremum(const char* op, const ArrayRef& x, const Params& p) {
   check_nonempty(op, x, p);
   if (core::is_float(x->dtype)) return reduce_floats(Largest ? simd::Reduction::max : simd::Reduction::min, x, p);
   return by_rows(x, p, x->dtype, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<T>()[i] = v[extreme_at<Largest>(v, n)];
   });
 }
-template <bool Largest>
-ArrayRef arg_extremum(const char* op, const ArrayRef& x, const Params& p) {
+template <bool Largest> ArrayRef arg_extremum(const char* op, const ArrayRef& x, const Params& p) {
   check_nonempty(op, x, p);
   return by_rows(x, p, DType::i64, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<int64_t>()[i] = extreme_at<Largest>(v, n);
@@ -226,8 +222,7 @@ ArrayRef Logsumexp::value(Args a, const Params& p) {
 namespace {
 
 // Whether any element is zero (or is not), a block at a time: a loop with an exit at every element would not vectorise.
-template <bool Zero, class T>
-bool contains(const T* v, int64_t n) {
+template <bool Zero, class T> bool contains(const T* v, int64_t n) {
   for (int64_t i = 0; i < n; i += 1024) {
     const int64_t end = std::min(n, i + 1024);
     uint8_t found = 0;

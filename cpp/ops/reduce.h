@@ -33,12 +33,8 @@ struct ReductionBase : StructuredBase {
 struct Sum : ReductionBase {
   static constexpr std::string_view name = "sum", doc = "The sum over the given axes (all of them by default).";
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
-    return sum(r.t(0), r.p().dims[0], r.p().flag);
-  }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static auto jvp(R& r) { return sum(r.t(0), r.p().dims[0], r.p().flag); }
+  template <class R> static void vjp(R& r) {
     r.give(0, broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0)));
   }
 };
@@ -47,12 +43,8 @@ struct Mean : ReductionBase {
   static constexpr std::string_view name = "mean", doc = "The arithmetic mean over the given axes.";
   static constexpr Types types = Types::floats;
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
-    return mean(r.t(0), r.p().dims[0], r.p().flag);
-  }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static auto jvp(R& r) { return mean(r.t(0), r.p().dims[0], r.p().flag); }
+  template <class R> static void vjp(R& r) {
     const Dims& axes = r.p().dims[0];
     auto g = r.g() * (1.0 / static_cast<double>(reduced_count(r.shape(0), axes)));
     r.give(0, broadcast_to(reshape(g, kept_shape(r.shape(0), axes)), r.shape(0)));
@@ -61,8 +53,7 @@ struct Mean : ReductionBase {
 
 // For every element the product of all others along the last axis: up a binary tree and down again, so that zeros
 // need no case of their own and every derivative of it exists.
-template <class X>
-X products_of_others(const X& x) {
+template <class X> X products_of_others(const X& x) {
   const int64_t n = x.shape().back();
   Dims lead = x.shape().slice(0, x.shape().size() - 1);
   if (n == 1) return ones_like(x);
@@ -85,8 +76,7 @@ struct Prod : ReductionBase {
   static ArrayRef value(Args a, const Params& p);
 
   // The reduced axes moved to the end and merged there.
-  template <class X>
-  static X rows(const X& x, const Dims& axes) {
+  template <class X> static X rows(const X& x, const Dims& axes) {
     Dims perm, shape;
     const int n = x.shape().size();
     for (int i = 0; i < n; ++i)
@@ -96,8 +86,7 @@ struct Prod : ReductionBase {
     shape.push_back(reduced_count(x.shape(), axes));
     return reshape(transpose(x, perm), shape);
   }
-  template <class X>
-  static X unrows(const X& y, const Dims& axes, const Dims& shape) {
+  template <class X> static X unrows(const X& y, const Dims& axes, const Dims& shape) {
     Dims perm, moved, inverse(shape.size());
     const int n = shape.size();
     for (int i = 0; i < n; ++i)
@@ -108,18 +97,15 @@ struct Prod : ReductionBase {
     for (int i = 0; i < n; ++i) inverse[static_cast<int>(perm[i])] = i;
     return transpose(reshape(y, moved), inverse);
   }
-  template <class R>
-  static auto slopes(R& r) {
+  template <class R> static auto slopes(R& r) {
     auto x = r.arg(0);
     return unrows(products_of_others(rows(x, r.p().dims[0])), r.p().dims[0], x.shape());
   }
-  template <class R>
-  static auto jvp(R& r) {
+  template <class R> static auto jvp(R& r) {
     if (r.arg(0).shape().product() == 0) return sum(r.t(0), r.p().dims[0], r.p().flag);
     return sum(scale(r.t(0), slopes(r)), r.p().dims[0], r.p().flag);
   }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static void vjp(R& r) {
     if (r.shape(0).product() == 0) return;
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, slopes(r)));
@@ -127,23 +113,17 @@ struct Prod : ReductionBase {
 };
 
 // Largest and smallest element: the derivative is shared evenly among ties.
-template <class Op>
-struct Extremum : ReductionBase {
+template <class Op> struct Extremum : ReductionBase {
   static constexpr uint8_t saves = kArg0 | kResult;
-  template <class R>
-  static auto weights(R& r) {
+  template <class R> static auto weights(R& r) {
     auto x = r.arg(0);
     const Dims& axes = r.p().dims[0];
     auto best = reshape(r.result(), kept_shape(x.shape(), axes));
     auto hit = select(x == best, 1.0, 0.0, x);
     return hit / sum(hit, axes, true);
   }
-  template <class R>
-  static auto jvp(R& r) {
-    return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag);
-  }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
+  template <class R> static void vjp(R& r) {
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
@@ -163,17 +143,12 @@ struct Logsumexp : ReductionBase {
   static constexpr uint8_t saves = kArg0 | kResult;
   static constexpr int max_ulp = 4;
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto weights(R& r) {  // all -inf: no weight anywhere
+  template <class R> static auto weights(R& r) {  // all -inf: no weight anywhere
     auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().dims[0]));
     return exp(r.arg(0) - select(y == -kInf, 0.0, y));
   }
-  template <class R>
-  static auto jvp(R& r) {
-    return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag);
-  }
-  template <class R>
-  static void vjp(R& r) {
+  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
+  template <class R> static void vjp(R& r) {
     auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
@@ -210,14 +185,8 @@ struct Cumsum : StructuredBase {
   static constexpr Kind kind = Kind::reduction;
   static constexpr std::span<const Param> params = kCumsumParams;
   static ArrayRef value(Args a, const Params& p);
-  template <class R>
-  static auto jvp(R& r) {
-    return cumsum(r.t(0), r.p().dims[0], r.p().flag);
-  }
-  template <class R>
-  static void vjp(R& r) {
-    r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag));
-  }
+  template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().dims[0], r.p().flag); }
+  template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag)); }
 };
 
 }  // namespace wengert::ops

@@ -74,8 +74,7 @@ ArrayRef Stack::value(Args a, const Params& p) {
 namespace {
 
 // Both elements are read whatever the condition says: only then does the loop vectorise.
-template <int It, int If, class T>
-void choose(const uint8_t* c, const T* t, const T* f, T* __restrict out, int64_t n) {
+template <int It, int If, class T> void choose(const uint8_t* c, const T* t, const T* f, T* __restrict out, int64_t n) {
   for (int64_t i = 0; i < n; ++i) {
     const T mask = c[i] ? static_cast<T>(-1) : T(0), yes = t[It * i], no = f[If * i];
     out[i] = static_cast<T>((yes & mask) | (no & ~mask));

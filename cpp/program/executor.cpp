@@ -43,20 +43,17 @@ void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_
   (void)operands;
 }
 
-template <class T>
-void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
+template <class T> void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
   for (int64_t r = 0; r < rows; ++r)
     std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
 }
-template <class T>
-void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
+template <class T> void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
   const T* p = reinterpret_cast<const T*>(from);
   T* out = reinterpret_cast<T*>(to);
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t c = 0; c < cols; ++c) *out++ = p[r];
 }
-template <class F>
-void by_item(uint8_t item, F&& f) {
+template <class F> void by_item(uint8_t item, F&& f) {
   if (item == 8)
     f(uint64_t{});
   else if (item == 4)
@@ -148,8 +145,7 @@ void run_fused(const Fused& f, char* const* base) {
 // ---- the other steps
 // --------------------------------------------------------------------------------------------------
 
-template <class T>
-void run_product(const Product& p, char* const* base) {
+template <class T> void run_product(const Product& p, char* const* base) {
   const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
   const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.inner, p.cols, p.row_b, p.col_b};
   T* c = reinterpret_cast<T*>(base[p.c] + p.offset_c);
@@ -159,8 +155,7 @@ void run_product(const Product& p, char* const* base) {
     simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
 }
 
-template <class T>
-void run_reduced(const Reduced& s, char* const* base) {
+template <class T> void run_reduced(const Reduced& s, char* const* base) {
   const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
   T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
   const auto which = static_cast<simd::Reduction>(s.which);
@@ -174,8 +169,7 @@ void run_reduced(const Reduced& s, char* const* base) {
   for (int64_t i = 0; i < n; ++i) y[i] /= count;
 }
 
-template <class T>
-void run_rows(const RowsOp& s, char* const* base) {
+template <class T> void run_rows(const RowsOp& s, char* const* base) {
   const T* x = reinterpret_cast<const T*>(base[s.x] + s.offset_x);
   T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
   if (s.log)
@@ -184,8 +178,7 @@ void run_rows(const RowsOp& s, char* const* base) {
     simd::softmax_rows(x, s.rows, s.cols, y);
 }
 
-template <class T>
-void run_copied(const Copied& s, char* const* base) {
+template <class T> void run_copied(const Copied& s, char* const* base) {
   const T* from = reinterpret_cast<const T*>(base[s.from.storage] + s.from.offset);
   T* to = reinterpret_cast<T*>(base[s.to.storage] + s.to.offset);
   const Dims strides[2] = {s.from.strides, s.to.strides};
@@ -229,8 +222,7 @@ bool run_positions(const Positions& s, char* const* base) {
   return true;
 }
 
-template <class T>
-void run_lookup(const Lookup& s, char* const* base) {
+template <class T> void run_lookup(const Lookup& s, char* const* base) {
   T* x = reinterpret_cast<T*>(base[s.x] + s.offset_x);
   T* y = reinterpret_cast<T*>(base[s.y] + s.offset_y);
   const auto* at = reinterpret_cast<const int64_t*>(base[s.at] + s.offset_at);

@@ -4,15 +4,13 @@
 namespace wengert::program {
 namespace {
 
-template <class Op, class T>
-void test1(const void* x, void* y, int64_t n) {
+template <class Op, class T> void test1(const void* x, void* y, int64_t n) {
   const T* p = static_cast<const T*>(x);
   auto* out = static_cast<uint8_t*>(y);
   for (int64_t i = 0; i < n; ++i) out[i] = Op::test(p[i]);
 }
 
-template <class Op, class T>
-void test2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
+template <class Op, class T> void test2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
   const T *p = static_cast<const T*>(a), *q = static_cast<const T*>(b);
   auto* out = static_cast<uint8_t*>(y);
   if (ia && ib) {
@@ -38,8 +36,7 @@ void select(const void* c, const void* a, const void* b, void* y, int64_t n, int
   }
 }
 
-template <class S, class T>
-void convert(const void* x, void* y, int64_t n) {
+template <class S, class T> void convert(const void* x, void* y, int64_t n) {
   const S* p = static_cast<const S*>(x);
   T* out = static_cast<T*>(y);
   for (int64_t i = 0; i < n; ++i) {
@@ -66,8 +63,7 @@ struct Tables {
       }
     });
   }
-  template <class Op, class T>
-  void put() {
+  template <class Op, class T> void put() {
     constexpr auto t = static_cast<int>(core::dtype_of<T>());
     if constexpr (ops::Unary<Op>)
       one[code_of<Op>][t] = test1<Op, T>;

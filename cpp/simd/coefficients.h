@@ -5,11 +5,9 @@
 
 namespace wengert::simd::WG_TARGET {
 
-template <class T>
-struct ExpPoly;
+template <class T> struct ExpPoly;
 // (exp(r) - 1 - r) / r^2 on [-0.346608, 0.346608], error 1.5e-18
-template <>
-struct ExpPoly<double> {
+template <> struct ExpPoly<double> {
   static constexpr double c[11] = {5.0e-1,
                                    1.6666666666666671e-1,
                                    4.1666666666666642e-2,
@@ -23,30 +21,24 @@ struct ExpPoly<double> {
                                    2.0908487319195555e-9};
 };
 // (exp(r) - 1 - r) / r^2 on [-0.346608, 0.346608], error 6.5e-8
-template <>
-struct ExpPoly<float> {
+template <> struct ExpPoly<float> {
   static constexpr float c[5] = {5.0e-1f, 1.6666577e-1f, 4.16665546e-2f, 8.36317905e-3f, 1.39261836e-3f};
 };
 
-template <class T>
-struct SinhPoly;
+template <class T> struct SinhPoly;
 // (sinh(r) - r) / r^3 in r^2 on [0, 0.120137], error 1.1e-21
-template <>
-struct SinhPoly<double> {
+template <> struct SinhPoly<double> {
   static constexpr double c[6] = {1.6666666666666667e-1, 8.333333333333334e-3,  1.9841269841263299e-4,
                                   2.7557319247218731e-6, 2.5052071094293547e-8, 1.6086627956780369e-10};
 };
 // (sinh(r) - r) / r^3 in r^2 on [0, 0.120137], error 1.5e-10
-template <>
-struct SinhPoly<float> {
+template <> struct SinhPoly<float> {
   static constexpr float c[3] = {1.66666667e-1f, 8.33331093e-3f, 1.98909908e-4f};
 };
 
-template <class T>
-struct CoshPoly;
+template <class T> struct CoshPoly;
 // (cosh(r) - 1) / r^2 in r^2 on [0, 0.120137], error 1.7e-20
-template <>
-struct CoshPoly<double> {
+template <> struct CoshPoly<double> {
   static constexpr double c[6] = {5.0e-1,
                                   4.1666666666666677e-2,
                                   1.3888888888879074e-3,
@@ -55,47 +47,38 @@ struct CoshPoly<double> {
                                   2.0918137737642736e-9};
 };
 // (cosh(r) - 1) / r^2 in r^2 on [0, 0.120137], error 1.3e-9
-template <>
-struct CoshPoly<float> {
+template <> struct CoshPoly<float> {
   static constexpr float c[3] = {5.00000001e-1f, 4.16664649e-2f, 1.393365e-3f};
 };
 
-template <class T>
-struct TanhPoly;
+template <class T> struct TanhPoly;
 // (tanh(x) - x) / x^3 in x^2 on [0, 0.3136], error 1.1e-17
-template <>
-struct TanhPoly<double> {
+template <> struct TanhPoly<double> {
   static constexpr double c[11] = {-3.3333333333333332e-1, 1.3333333333332466e-1,  -5.396825396714515e-2,
                                    2.1869488480722564e-2,  -8.8632341048022294e-3, 3.5921065864719788e-3,
                                    -1.4556320709328041e-3, 5.8879202447558296e-4,  -2.3421481867115479e-4,
                                    8.4437195671030714e-5,  -2.0141494563083882e-5};
 };
 // (tanh(x) - x) / x^3 in x^2 on [0, 0.3136], error 1.6e-8
-template <>
-struct TanhPoly<float> {
+template <> struct TanhPoly<float> {
   static constexpr float c[5] = {-3.33333318e-1f, 1.33330823e-1f, -5.39033477e-2f, 2.12727483e-2f, -6.54254198e-3f};
 };
 
-template <class T>
-struct LogPoly;
+template <class T> struct LogPoly;
 // (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.0294431], error 3.1e-16
-template <>
-struct LogPoly<double> {
+template <> struct LogPoly<double> {
   static constexpr double c[7] = {6.6666666666666697e-1, 3.9999999999899382e-1, 2.8571428626031067e-1,
                                   2.2222211125722809e-1, 1.8182889786191042e-1, 1.5331699633543859e-1,
                                   1.4616721179861816e-1};
 };
 // (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.0294431], error 1.9e-7
-template <>
-struct LogPoly<float> {
+template <> struct LogPoly<float> {
   static constexpr float c[3] = {6.66666851e-1f, 3.9988776e-1f, 2.95801567e-1f};
 };
 
-template <class T>
-struct LogTailPoly;
+template <class T> struct LogTailPoly;
 // (2 atanh(s) - 2 s - 2/3 s^3) / s^5 in s^2 on [0, 0.0294431], error 1.3e-20
-template <>
-struct LogTailPoly<double> {
+template <> struct LogTailPoly<double> {
   static constexpr double c[9] = {4.0e-1,
                                   2.8571428571428565e-1,
                                   2.2222222222228434e-1,
@@ -107,39 +90,31 @@ struct LogTailPoly<double> {
                                   1.0762557435735054e-1};
 };
 
-template <class T>
-struct WideSinPoly;
+template <class T> struct WideSinPoly;
 // ((sin(r) - r) / r^3 - c) / r^2 in r^2, c = -1/6 in float, on [0.3, 2.517], error 9.2e-10
-template <>
-struct WideSinPoly<float> {
+template <> struct WideSinPoly<float> {
   static constexpr float c[4] = {8.33335579e-3f, -1.98442924e-4f, 2.77064799e-6f, -2.71080191e-8f};
 };
 
-template <class T>
-struct SinPoly;
+template <class T> struct SinPoly;
 // (sin(r) - r) / r^3 in r^2 on [0, 0.616974], error 1.2e-20
-template <>
-struct SinPoly<double> {
+template <> struct SinPoly<double> {
   static constexpr double c[7] = {-1.6666666666666667e-1, 8.3333333333333315e-3,  -1.984126984126506e-4,
                                   2.7557319219335453e-6,  -2.5052106231157905e-8, 1.6058531414589011e-10,
                                   -7.5866850700912672e-13};
 };
 
-template <class T>
-struct CosPoly;
+template <class T> struct CosPoly;
 // (cos(r) - 1 + r^2/2) / r^4 in r^2 on [0, 0.616974], error 6.5e-22
-template <>
-struct CosPoly<double> {
+template <> struct CosPoly<double> {
   static constexpr double c[7] = {4.1666666666666667e-2, -1.3888888888888888e-3, 2.4801587301584644e-5,
                                   -2.755731922140076e-7, 2.0876755790363396e-9,  -1.1470460773969325e-11,
                                   4.7458652037874551e-14};
 };
 
-template <class T>
-struct AtanPoly;
+template <class T> struct AtanPoly;
 // (atan(t) - t) / t^3 in t^2 on [0, 0.435732], error 9.3e-21
-template <>
-struct AtanPoly<double> {
+template <> struct AtanPoly<double> {
   static constexpr double c[18] = {-3.3333333333333333e-1, 1.9999999999999999e-1,  -1.4285714285713942e-1,
                                    1.1111111111077216e-1,  -9.0909090891436023e-2, 7.6923076361821032e-2,
                                    -6.6666654812671544e-2, 5.8823353720907937e-2,  -5.2629682758261038e-2,
@@ -148,34 +123,28 @@ struct AtanPoly<double> {
                                    1.3163359765443285e-2,  -5.304856518850664e-3,  1.0632798449894816e-3};
 };
 // (atan(t) - t) / t^3 in t^2 on [0, 0.435732], error 5.2e-10
-template <>
-struct AtanPoly<float> {
+template <> struct AtanPoly<float> {
   static constexpr float c[8] = {-3.33333333e-1f, 1.99999845e-1f, -1.42849538e-1f, 1.10967245e-1f,
                                  -8.95446563e-2f, 6.96521082e-2f, -4.37464923e-2f, 1.50934495e-2f};
 };
 
-template <class T>
-struct AsinPoly;
+template <class T> struct AsinPoly;
 // (asin(x) - x) / x^3 in x^2 on [0, 0.25], error 9.8e-19
-template <>
-struct AsinPoly<double> {
+template <> struct AsinPoly<double> {
   static constexpr double c[14] = {
       1.6666666666666667e-1, 7.5000000000001178e-2, 4.4642857142551893e-2,  3.038194447553234e-2, 2.2372157443507222e-2,
       1.7352816540325495e-2, 1.396378001220357e-2,  1.1566459612121669e-2,  9.621842970100281e-3, 9.3195607947674463e-3,
       3.0448799094556774e-3, 1.9554513336123379e-2, -1.9241671746743041e-2, 2.961201126495512e-2};
 };
 // (asin(x) - x) / x^3 in x^2 on [0, 0.25], error 4.2e-9
-template <>
-struct AsinPoly<float> {
+template <> struct AsinPoly<float> {
   static constexpr float c[6] = {1.66666663e-1f, 7.50009454e-2f, 4.45994015e-2f,
                                  3.11006627e-2f, 1.71492384e-2f, 3.36908472e-2f};
 };
 
-template <class T>
-struct AsinhPoly;
+template <class T> struct AsinhPoly;
 // (asinh(x) - x) / x^3 in x^2 on [0, 0.25], error 5.9e-19
-template <>
-struct AsinhPoly<double> {
+template <> struct AsinhPoly<double> {
   static constexpr double c[13] = {-1.6666666666666667e-1, 7.4999999999999199e-2,  -4.4642857142677227e-2,
                                    3.0381944428513683e-2,  -2.2372158355736262e-2, 1.7352744155690403e-2,
                                    -1.3964483323351327e-2, 1.1547475926257405e-2,  -9.7257161441516882e-3,
@@ -183,22 +152,18 @@ struct AsinhPoly<double> {
                                    -1.4988358499957473e-3};
 };
 
-template <class T>
-struct ErfPoly;
+template <class T> struct ErfPoly;
 // erf(x) / x - 1 in x^2 on [0, 0.5], error 2.3e-19
-template <>
-struct ErfPoly<double> {
+template <> struct ErfPoly<double> {
   static constexpr double c[11] = {1.2837916709551257e-1,  -3.7612638903183741e-1, 1.1283791670954226e-1,
                                    -2.6866170644850219e-2, 5.2239776209349931e-3,  -8.5483266013139706e-4,
                                    1.2055308296795711e-4,  -1.4924721137472727e-5, 1.6439551639371642e-6,
                                    -1.6022858870806116e-7, 1.1800511424551558e-8};
 };
 
-template <class T>
-struct ErfcPoly;
+template <class T> struct ErfcPoly;
 // (S - S(4)) / y, S = (1 + 2 x) exp(x^2) erfc(x), y = (x - 4) / (x + 4), on [-1, 0.75], error 1.1e-18
-template <>
-struct ErfcPoly<double> {
+template <> struct ErfcPoly<double> {
   static constexpr double c[24] = {
       -1.3962111684056251e-1, 1.5379652102620052e-2,  6.8097054254691919e-2,  -1.0103906603632623e-1,
       9.373283499837262e-2,   -6.6330365811611272e-2, 3.7167515537237703e-2,  -1.6197734066401764e-2,
@@ -212,11 +177,9 @@ struct ErfcPoly<double> {
 inline constexpr double erfc_middle = 1.2329951186255526;
 inline constexpr double erfc_middle_lo = -4.625318921008717e-17;
 
-template <class T>
-struct LgammaPoly;
+template <class T> struct LgammaPoly;
 // lgamma(x) / ((x - 1) (x - 2)) in x - 1.85 on [-1.15, 1.15], error 1.8e-18
-template <>
-struct LgammaPoly<double> {
+template <> struct LgammaPoly<double> {
   static constexpr double c[36] = {
       4.386181413306453e-1,   -1.1111600481590588e-1, 3.9291515016041579e-2,  -1.5927547360780393e-2,
       6.9439698812864928e-3,  -3.1643055928327969e-3, 1.4847121731108343e-3,  -7.1106853632754659e-4,
@@ -229,20 +192,16 @@ struct LgammaPoly<double> {
       -4.6173295758105292e-9, 2.4432918764827632e-9,  5.5478998693729034e-10, -2.9344324417088431e-10};
 };
 
-template <class T>
-struct CbrtPoly;
+template <class T> struct CbrtPoly;
 // cbrt(x) on [0.35, 2.83], error 0.0025
-template <>
-struct CbrtPoly<double> {
+template <> struct CbrtPoly<double> {
   static constexpr double c[5] = {4.6174786986993522e-1, 8.2611957709946871e-1, -3.861486562709333e-1,
                                   1.1244671750560331e-1, -1.3125671643447521e-2};
 };
 
-template <class T>
-struct DigammaPoly;
+template <class T> struct DigammaPoly;
 // digamma(x) / (x - x0) in x - 2 on [-1, 1], error 2.5e-18
-template <>
-struct DigammaPoly<double> {
+template <> struct DigammaPoly<double> {
   static constexpr double c[31] = {
       7.8530753860410527e-1,  -2.6073895468300143e-1, 1.0899991701762842e-1, -4.9551032917667674e-2,
       2.3447309597562315e-2,  -1.1338432553553088e-2, 5.5522541761638537e-3, -2.739572878878444e-3,

@@ -6,25 +6,21 @@
 
 namespace wengert::simd::WG_TARGET {
 
-template <int N>
-WG_INLINE Vec<double, N> erf_small(Vec<double, N> a) {
+template <int N> WG_INLINE Vec<double, N> erf_small(Vec<double, N> a) {
   return fma(a, poly<ErfPoly<double>>(a * a), a);
 }
 
 // (1 + 2 a) exp(a^2) erfc(a) for a >= 0.
-template <int N>
-WG_INLINE Pair<Vec<double, N>> erfc_scaled(Vec<double, N> a) {
+template <int N> WG_INLINE Pair<Vec<double, N>> erfc_scaled(Vec<double, N> a) {
   const Vec<double, N> y = (a - 4) / (a + 4);
   return fast_two_sum(Vec<double, N>(erfc_middle), fma(y, poly<ErfcPoly<double>>(y), erfc_middle_lo));
 }
 
 // erfc(a) = 2^n (m + m_lo) for a >= 0, given a and a^2 in two parts.
-template <class V>
-struct ErfcParts {
+template <class V> struct ErfcParts {
   V m, m_lo, n;
 };
-template <int N>
-WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double, N>> x, Pair<Vec<double, N>> square) {
+template <int N> WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double, N>> x, Pair<Vec<double, N>> square) {
   using V = Vec<double, N>;
   const V a = x.hi;
   const auto p = erfc_scaled(a), d = two_sum(V(1), a + a);
@@ -40,8 +36,7 @@ WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double, N>> x, Pair<Vec<
   return {select(small, 1 - erf_small(a), m.hi), select(small, V(0), m.lo), select(small, V(0), n)};
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> erfc(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> erfc(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return erfc(v); }, x);
@@ -53,8 +48,7 @@ WG_INLINE Vec<T, N> erfc(Vec<T, N> x) {
   }
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> erf(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> erf(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return erf(v); }, x);
@@ -67,8 +61,7 @@ WG_INLINE Vec<T, N> erf(Vec<T, N> x) {
 }
 
 // x times the normal distribution function.
-template <class T, int N>
-WG_INLINE Vec<T, N> gelu(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> gelu(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return gelu(v); }, x);

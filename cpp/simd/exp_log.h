@@ -9,55 +9,42 @@
 namespace wengert::simd::WG_TARGET {
 
 // ln 2 in two parts, the first with so few bits that its product with any exponent is exact.
-template <class T>
-struct Ln2;
-template <>
-struct Ln2<double> {
+template <class T> struct Ln2;
+template <> struct Ln2<double> {
   static constexpr double hi = 0x1.62e42fefa4000p-1, lo = -0x1.8432a1b0e2634p-43, inverse = 0x1.71547652b82fep+0;
 };
-template <>
-struct Ln2<float> {
+template <> struct Ln2<float> {
   static constexpr float hi = 0x1.62e8p-1f, lo = -0x1.e8082ep-16f, inverse = 0x1.715476p+0f;
 };
 
 // x = n ln2 + r, |r| <= ln2 / 2; exp(r) = 1 + q.
-template <class V>
-struct ExpParts {
+template <class V> struct ExpParts {
   V n, q;
 };
-template <class T, int N>
-WG_INLINE Vec<T, N> exp_q(Vec<T, N> r) {
-  return fma(r * r, poly<ExpPoly<T>>(r), r);
-}
-template <class T, int N>
-WG_INLINE ExpParts<Vec<T, N>> exp_parts(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> exp_q(Vec<T, N> r) { return fma(r * r, poly<ExpPoly<T>>(r), r); }
+template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts(Vec<T, N> x) {
   const Vec<T, N> n = rint(x * Ln2<T>::inverse);
   return {n, exp_q(fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)))};
 }
 
 // The same with r to twice the precision: for results near 0, where the rounding of r would show.
-template <class T, int N>
-WG_INLINE ExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N> x) {
+template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N> x) {
   const Vec<T, N> n = rint(x * Ln2<T>::inverse), t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t);
   const Vec<T, N> r_lo = fma(n, -Ln2<T>::lo, t - r);
   return {n, fma(r * r, poly<ExpPoly<T>>(r), r_lo) + r};
 }
 
 // Beyond these exp is inf and 0.
-template <class T>
-inline constexpr T exp_max = sizeof(T) == 8 ? T(710) : T(89);
-template <class T>
-inline constexpr T exp_min = sizeof(T) == 8 ? T(-746) : T(-104);
+template <class T> inline constexpr T exp_max = sizeof(T) == 8 ? T(710) : T(89);
+template <class T> inline constexpr T exp_min = sizeof(T) == 8 ? T(-746) : T(-104);
 
-template <class T, int N>
-WG_INLINE Vec<T, N> exp(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> exp(Vec<T, N> x) {
   using V = Vec<T, N>;
   const auto p = exp_parts(clamp(x, V(exp_min<T>), V(exp_max<T>)));
   return scale(p.q + T(1), p.n);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
   using V = Vec<T, N>;
   x = clamp(x, V(sizeof(T) == 8 ? T(-1076) : T(-151)), V(sizeof(T) == 8 ? T(1025) : T(129)));
   const V n = rint(x), f = x - n;
@@ -65,8 +52,7 @@ WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
 }
 
 // 2^n (1 + q) - 1 with 2^n - 1 kept apart; half of it, so that nothing overflows early.
-template <class T, int N>
-WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
   using V = Vec<T, N>;
   const auto p = exp_parts_exact(clamp(x, V(T(-60)), V(exp_max<T>)));
   const V s = pow2(p.n - T(1)), y = fma(s, p.q, s - T(0.5));
@@ -74,12 +60,10 @@ WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
 }
 
 // x = 2^k m with m in [sqrt(1/2), sqrt(2)), for a positive normal x.
-template <class V>
-struct LogParts {
+template <class V> struct LogParts {
   V k, m;
 };
-template <class T, int N>
-WG_INLINE LogParts<Vec<T, N>> log_parts(Vec<T, N> x) {
+template <class T, int N> WG_INLINE LogParts<Vec<T, N>> log_parts(Vec<T, N> x) {
   using V = Vec<T, N>;
   using I = IntVec<T, N>;
   constexpr int bits = Format<T>::mantissa_bits;
@@ -91,8 +75,7 @@ WG_INLINE LogParts<Vec<T, N>> log_parts(Vec<T, N> x) {
   return {k, from_bits<T, N>((t & I(low)) + root)};
 }
 // Any positive x: subnormal numbers are scaled up first.
-template <class T, int N>
-WG_INLINE LogParts<Vec<T, N>> log_parts_any(Vec<T, N> x) {
+template <class T, int N> WG_INLINE LogParts<Vec<T, N>> log_parts_any(Vec<T, N> x) {
   constexpr T up = sizeof(T) == 8 ? T(0x1p54) : T(0x1p25);
   const auto small = x < Format<T>::tiny;
   auto p = log_parts(select(small, x * up, x));
@@ -101,29 +84,25 @@ WG_INLINE LogParts<Vec<T, N>> log_parts_any(Vec<T, N> x) {
 }
 
 // With s = f / (2 + f): log(1 + f) = f - s (f - R(s^2)); this is s (f - R), and s.
-template <class T, int N>
-WG_INLINE Pair<Vec<T, N>> log_rest(Vec<T, N> f) {
+template <class T, int N> WG_INLINE Pair<Vec<T, N>> log_rest(Vec<T, N> f) {
   const Vec<T, N> s = f / (f + T(2)), z = s * s;
   return {s * fma(-z, poly<LogPoly<T>>(z), f), s};
 }
 // k ln2 + log(1 + f + tail), |tail| at most an ulp of 1 + f.
-template <class T, int N>
-WG_INLINE Vec<T, N> log_sum(Vec<T, N> k, Vec<T, N> f, Vec<T, N> tail) {
+template <class T, int N> WG_INLINE Vec<T, N> log_sum(Vec<T, N> k, Vec<T, N> f, Vec<T, N> tail) {
   const auto r = log_rest(f);
   const Vec<T, N> s = r.lo, slope = (Vec<T, N>(1) - s) * (Vec<T, N>(1) - s + s * s);  // 1 / (1 + f), nearly
   return k * Ln2<T>::hi - ((r.hi - fma(k, Vec<T, N>(Ln2<T>::lo), tail * slope)) - f);
 }
 
 // -inf at 0, NaN below, x itself for inf and NaN; `y` elsewhere.
-template <class T, int N>
-WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N> y) {
+template <class T, int N> WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N> y) {
   using V = Vec<T, N>;
   const V edge = select(x == 0, V(-Format<T>::inf), select(x < 0, V(Format<T>::nan), x));
   return select((x > 0) & (x < Format<T>::inf), y, edge);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> log(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> log(Vec<T, N> x) {
   using V = Vec<T, N>;
   const auto of = [](LogParts<V> p) __attribute__((always_inline)) {
     const V f = p.m - T(1);
@@ -148,16 +127,14 @@ WG_INLINE Vec<T, N> log1p_pair(Vec<T, N> h, Vec<T, N> l, Vec<T, N> more_twos = V
   return log_sum(p.k + more_twos, f, tail);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> log1p(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> log1p(Vec<T, N> x) {
   using V = Vec<T, N>;
   const V y = log_special(x + T(1), log1p_pair(x, V(T(0))));
   return select(abs(x) < Format<T>::tiny * T(4), x, y);
 }
 
 // log(x) / log(base): the logarithm of m in two parts times the inverse in two parts, plus k.
-template <class T, int N>
-WG_INLINE Vec<T, N> log_to_base(Vec<T, N> x, T inverse, T inverse_lo, T two_hi, T two_lo) {
+template <class T, int N> WG_INLINE Vec<T, N> log_to_base(Vec<T, N> x, T inverse, T inverse_lo, T two_hi, T two_lo) {
   using V = Vec<T, N>;
   const auto p = log_parts_any(x);
   const V f = p.m - T(1);
@@ -167,16 +144,14 @@ WG_INLINE Vec<T, N> log_to_base(Vec<T, N> x, T inverse, T inverse_lo, T two_hi, 
   const auto sum = fast_two_sum(p.k * two_hi, w.hi);
   return log_special(x, sum.hi + (sum.lo + low));
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> log2(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> log2(Vec<T, N> x) {
   if constexpr (sizeof(T) == 8) {
     return log_to_base(x, 0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56, 1.0, 0.0);
   } else {
     return log_to_base(x, 0x1.715476p+0f, 0x1.4ae0c0p-26f, 1.0f, 0.0f);
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> log10(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> log10(Vec<T, N> x) {
   if constexpr (sizeof(T) == 8) {
     return log_to_base(x, 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57, 0x1.34413509f8000p-2, -0x1.80433b83b532ap-44);
   } else {

@@ -10,8 +10,7 @@
 namespace wengert::simd::WG_TARGET {
 
 // Stirling's series beyond the leading terms, 1/(12 x) - 1/(360 x^3) + …, for x >= 8.
-template <int N>
-WG_INLINE Vec<double, N> stirling_rest(Vec<double, N> x) {
+template <int N> WG_INLINE Vec<double, N> stirling_rest(Vec<double, N> x) {
   using V = Vec<double, N>;
   const V w = 1 / x, z = w * w;
   V s(-3617.0 / 122400);
@@ -21,8 +20,7 @@ WG_INLINE Vec<double, N> stirling_rest(Vec<double, N> x) {
   return s * w;
 }
 
-template <int N>
-WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
+template <int N> WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
   using V = Vec<double, N>;
   // Small and moderate x: down to t in [2, 3) by lgamma(x) = lgamma(x - 1) + log(x - 1), or up from below 0.85.
   const auto low = x < 0.85;
@@ -48,8 +46,7 @@ WG_INLINE Vec<double, N> lgamma_positive(Vec<double, N> x) {
   return select(x < 8, small, select(x < 1e290, large, x * (log(x) - 1)));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> lgamma(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> lgamma(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return lgamma(v); }, x);
@@ -66,8 +63,7 @@ WG_INLINE Vec<T, N> lgamma(Vec<T, N> x) {
 }
 
 // psi(x) for x > 0.
-template <int N>
-WG_INLINE Vec<double, N> digamma_positive(Vec<double, N> x) {
+template <int N> WG_INLINE Vec<double, N> digamma_positive(Vec<double, N> x) {
   using V = Vec<double, N>;
   const auto low = x < 1;
   V t = select(low, x + 1, clamp(x, V(1), V(10))), sum = select(low, -1 / x, V(0));
@@ -88,8 +84,7 @@ WG_INLINE Vec<double, N> digamma_positive(Vec<double, N> x) {
   return select(x < 10, small, log(x) + fma(s, z, w * -0.5));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return digamma(v); }, x);
@@ -106,8 +101,7 @@ WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
   }
 }
 
-template <int N>
-WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
+template <int N> WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
   using V = Vec<double, N>;
   // The terms 1/(x + i)^2 that bring the argument above 10; the first and largest, with its error, is added last.
   const auto first_below = x < 10;
@@ -132,8 +126,7 @@ WG_INLINE Vec<double, N> trigamma_positive(Vec<double, N> x) {
                 select(first_below, square.hi, rest));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> trigamma(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> trigamma(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return trigamma(v); }, x);

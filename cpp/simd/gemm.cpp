@@ -18,8 +18,7 @@ constexpr int64_t small = 32 * 32 * 32;
 constexpr int64_t parallel_limit = 1 << 20;
 
 // Memory for packed panels, one piece a thread, kept between calls: fresh memory costs more than the packing.
-template <class T>
-class Scratch {
+template <class T> class Scratch {
  public:
   ~Scratch() { std::free(data_); }
   T* take(int64_t count) {
@@ -41,16 +40,14 @@ class Scratch {
   int64_t size_ = 0;
 };
 
-template <class T>
-T* scratch(int which, int64_t count) {
+template <class T> T* scratch(int which, int64_t count) {
   static thread_local Scratch<T> pieces[2];
   return pieces[which].take(count);
 }
 
 int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
 
-template <class T>
-MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int64_t col, int64_t cols) {
+template <class T> MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int64_t col, int64_t cols) {
   return {a.data + row * a.row_stride + col * a.col_stride, rows, cols, a.row_stride, a.col_stride};
 }
 
@@ -81,8 +78,7 @@ void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
   }
 }
 
-template <class T>
-bool near(MatView<T> a) {
+template <class T> bool near(MatView<T> a) {
   const auto within = [](int64_t stride) { return stride <= direct_stride && stride >= -direct_stride; };
   return a.rows * a.cols * int64_t(sizeof(T)) <= direct_bytes && within(a.row_stride) && within(a.col_stride);
 }
@@ -135,14 +131,10 @@ void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c,
   });
 }
 
-template <class T>
-MatView<T> transposed(MatView<T> a) {
-  return {a.data, a.cols, a.rows, a.col_stride, a.row_stride};
-}
+template <class T> MatView<T> transposed(MatView<T> a) { return {a.data, a.cols, a.rows, a.col_stride, a.row_stride}; }
 
 // The vector contiguous: itself, or a copy of it.
-template <class T>
-const T* contiguous(const T* x, int64_t n, int64_t stride, int which) {
+template <class T> const T* contiguous(const T* x, int64_t n, int64_t stride, int which) {
   if (stride == 1 || n <= 1) return x;
   T* copy = scratch<T>(which, n);
   for (int64_t i = 0; i < n; ++i) copy[i] = x[i * stride];
@@ -150,8 +142,7 @@ const T* contiguous(const T* x, int64_t n, int64_t stride, int which) {
 }
 
 // One row times B, whose columns are adjacent.
-template <class T>
-void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
+template <class T> void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
   constexpr int64_t columns = 512;  // a fixed cut, whatever the number of threads
   if (b.rows * b.cols < parallel_limit / 4 || b.cols < 2 * columns) {
     return g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
@@ -242,8 +233,7 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
   });
 }
 
-template <class T>
-T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y, int64_t y_stride) {
+template <class T> T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y, int64_t y_stride) {
   return kernels().gemm<T>().dot(n, contiguous(x, n, x_stride, 0), contiguous(y, n, y_stride, 1));
 }
 

@@ -7,8 +7,7 @@
 namespace wengert::simd {
 
 // A matrix in memory; strides count elements and may be anything, 0 (broadcast) and negative included.
-template <class T>
-struct MatView {
+template <class T> struct MatView {
   const T* data;
   int64_t rows, cols, row_stride, col_stride;
 };
@@ -16,8 +15,7 @@ struct MatView {
 enum class Activation { none, tanh, relu, sigmoid };
 
 // What happens to each row of C after the product, while it is in cache: c = activation(c + bias).
-template <class T>
-struct Epilogue {
+template <class T> struct Epilogue {
   const T* bias = nullptr;  // one number a column, or null
   Activation activation = Activation::none;
 };

@@ -16,18 +16,13 @@ constexpr int tile_rows = 8, tile_vectors = 3;
 #else
 constexpr int tile_rows = 4, tile_vectors = 2;
 #endif
-template <class T>
-constexpr int tile_cols = tile_vectors * lanes<T>;
+template <class T> constexpr int tile_cols = tile_vectors * lanes<T>;
 
-template <int N, class F, int... I>
-WG_INLINE void unrolled(F&& f, std::integer_sequence<int, I...>) {
+template <int N, class F, int... I> WG_INLINE void unrolled(F&& f, std::integer_sequence<int, I...>) {
   (f(std::integral_constant<int, I>()), ...);
 }
 // f(0), f(1), … f(N - 1) with constant arguments: arrays indexed by them live in registers.
-template <int N, class F>
-WG_INLINE void unrolled(F&& f) {
-  unrolled<N>(f, std::make_integer_sequence<int, N>());
-}
+template <int N, class F> WG_INLINE void unrolled(F&& f) { unrolled<N>(f, std::make_integer_sequence<int, N>()); }
 #define WG_BODY __attribute__((always_inline))
 
 // C[R x V*lanes] = or += A B for one register tile. `last` lanes of the last vector exist where Partial.
@@ -82,22 +77,18 @@ void tile_function(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b
 }
 
 // Tiles of every shape up to the full one: [rows - 1][vectors - 1][partial].
-template <class T>
-struct Tiles {
+template <class T> struct Tiles {
   TileFunction<T> f[tile_rows][tile_vectors][2];
   constexpr Tiles() : f() { fill(std::make_integer_sequence<int, tile_rows>()); }
-  template <int... R>
-  constexpr void fill(std::integer_sequence<int, R...>) {
+  template <int... R> constexpr void fill(std::integer_sequence<int, R...>) {
     (fill_row<R>(std::make_integer_sequence<int, tile_vectors>()), ...);
   }
-  template <int R, int... V>
-  constexpr void fill_row(std::integer_sequence<int, V...>) {
+  template <int R, int... V> constexpr void fill_row(std::integer_sequence<int, V...>) {
     ((f[R][V][0] = tile_function<R + 1, V + 1, false, T>), ...);
     ((f[R][V][1] = tile_function<R + 1, V + 1, true, T>), ...);
   }
 };
-template <class T>
-constexpr Tiles<T> tiles;
+template <class T> constexpr Tiles<T> tiles;
 
 // One row of C where B comes from far: B is read along its rows, eight at a time, and C is the accumulator in L1.
 template <class T>
@@ -192,8 +183,7 @@ void pack(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t c
   }
 }
 
-template <class V>
-WG_INLINE V activate(V x, Activation activation) {
+template <class V> WG_INLINE V activate(V x, Activation activation) {
   switch (activation) {
     case Activation::tanh:
       return tanh(x);
@@ -206,8 +196,7 @@ WG_INLINE V activate(V x, Activation activation) {
   }
 }
 
-template <class T>
-void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t cols, const Epilogue<T>* epilogue) {
+template <class T> void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t cols, const Epilogue<T>* epilogue) {
   constexpr int L = lanes<T>;
   using X = Vec<T, L>;
   for (int64_t r = 0; r < rows; ++r) {
@@ -246,8 +235,7 @@ void block(int64_t rows, int64_t cols, int64_t k, const T* a, const T* b, T* c, 
 }
 
 // The sum of a vector's lanes, always in the same order.
-template <class T, int N>
-WG_INLINE T lane_sum(Vec<T, N> x) {
+template <class T, int N> WG_INLINE T lane_sum(Vec<T, N> x) {
   if constexpr (N == 1) {
     return x.v;
   } else {
@@ -285,8 +273,7 @@ WG_INLINE void dot_rows(int64_t k, const T* a, int64_t a_row, const T* x, T* y, 
   unrolled<R>([&](auto r) WG_BODY { y[r * y_stride] = accumulate ? y[r * y_stride] + sum[r] : sum[r]; });
 }
 
-template <class T>
-void gemv(MatView<T> a, const T* x, T* y, int64_t y_stride, bool accumulate) {
+template <class T> void gemv(MatView<T> a, const T* x, T* y, int64_t y_stride, bool accumulate) {
   int64_t i = 0;
   for (; i + 4 <= a.rows; i += 4) {
     dot_rows<4>(a.cols, a.data + i * a.row_stride, a.row_stride, x, y + i * y_stride, y_stride, accumulate);
@@ -297,15 +284,13 @@ void gemv(MatView<T> a, const T* x, T* y, int64_t y_stride, bool accumulate) {
   }
 }
 
-template <class T>
-T dot(int64_t n, const T* x, const T* y) {
+template <class T> T dot(int64_t n, const T* x, const T* y) {
   T r;
   dot_rows<1>(n, x, 0, y, &r, 0, false);
   return r;
 }
 
-template <class T>
-void fill(GemmKernels<T>& g) {
+template <class T> void fill(GemmKernels<T>& g) {
   constexpr int64_t nr = tile_cols<T>;
   g.mr = tile_rows;
   g.nr = nr;

@@ -8,13 +8,11 @@
 namespace wengert::simd::WG_TARGET {
 
 // cosh and sinh of x = n ln2 + r from those of n ln2 and of r, halved so that nothing overflows early.
-template <class V>
-struct SinhCosh {
+template <class V> struct SinhCosh {
   Pair<V> a, b;  // cosh(n ln2) / 2, sinh(n ln2) / 2
   V sinh, top;   // sinh(r), cosh(r) - 1
 };
-template <class T, int N>
-WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
+template <class T, int N> WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
   using V = Vec<T, N>;
   const V x = clamp(magnitude, V(T(0)), V(sizeof(T) == 8 ? T(710.6) : T(89.6)));
   const V n = rint(x * Ln2<T>::inverse);
@@ -24,23 +22,20 @@ WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
           z * poly<CoshPoly<T>>(z)};
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> sinh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> sinh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
   const Vec<T, N> y = p.b.hi + fma(p.a.hi, p.sinh, fma(p.b.hi, p.top, p.b.lo));
   return select(abs(x) < Format<T>::tiny * T(4), x, copysign(y + y, x));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
   const Vec<T, N> y = p.a.hi + fma(p.b.hi, p.sinh, fma(p.a.hi, p.top, p.a.lo));
   return y + y;
 }
 
 // Above 1/2 the result is 1 - 2 / (exp(2 |x|) + 1), whose errors shrink with the second term; below a polynomial.
-template <class T, int N>
-WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   using V = Vec<T, N>;
   const V a = abs(x);
   const auto p = exp_parts(clamp(a + a, V(T(0)), V(sizeof(T) == 8 ? T(44) : T(22))));
@@ -49,8 +44,7 @@ WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   return copysign(select(a < T(0.5493), small, large), x);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
   const auto p = exp_parts_exact(clamp(-abs(x), V(exp_min<T>), V(T(0))));
   const auto e = fast_two_sum(V(T(1)), p.q);
@@ -62,19 +56,14 @@ WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   return scale(fma(lost, select(x < 0, T(1) - s * y, y), y), select(x < 0, p.n, V(T(0))));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
   using V = Vec<T, N>;
   return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> log_sigmoid(Vec<T, N> x) {
-  return -softplus(-x);
-}
+template <class T, int N> WG_INLINE Vec<T, N> log_sigmoid(Vec<T, N> x) { return -softplus(-x); }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b) {
+template <class T, int N> WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b) {
   using V = Vec<T, N>;
   const auto d = two_sum(max(a, b), -min(a, b));
   const auto alike = (a == b) | ~(d.hi < Format<T>::inf);  // equal infinities have no difference
@@ -87,8 +76,7 @@ WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b) {
 // Where x is above 2^28, asinh and acosh are log(2 x) and the square would only overflow.
 inline constexpr double hyperbolic_big = 0x1p28;
 
-template <class T, int N>
-WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return asinh(v); }, x);
@@ -107,8 +95,7 @@ WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
   }
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> acosh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> acosh(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return acosh(v); }, x);
@@ -123,8 +110,7 @@ WG_INLINE Vec<T, N> acosh(Vec<T, N> x) {
   }
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return atanh(v); }, x);

@@ -10,8 +10,7 @@
 
 namespace wengert::simd {
 
-template <class T>
-struct GemmKernels {
+template <class T> struct GemmKernels {
   // Register tile mr x nr; an mc x kc block of A is packed for L2, a kc x nc block of B for L3.
   int64_t mr, nr, mc, kc, nc;
 
@@ -31,8 +30,7 @@ struct GemmKernels {
   T (*dot)(int64_t n, const T* x, const T* y);
 };
 
-template <class T>
-struct ReduceKernels {
+template <class T> struct ReduceKernels {
   // y[i] = reduction of row i; at most reduce_block columns. Indexed by Reduction.
   void (*rows[reductions])(const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y);
   // y[j] = reduction of column j; at most reduce_rows rows.
@@ -43,8 +41,7 @@ struct ReduceKernels {
 };
 
 // Rows of a contiguous matrix; see softmax.h.
-template <class T>
-struct SoftmaxKernels {
+template <class T> struct SoftmaxKernels {
   void (*softmax)(const T* x, int64_t rows, int64_t cols, T* y);
   void (*softmax_sweep)(const T* g, const T* y, int64_t rows, int64_t cols, T* out);
   void (*log_softmax)(const T* x, int64_t rows, int64_t cols, T* y);
@@ -62,24 +59,21 @@ struct KernelTable {
   SoftmaxKernels<double> softmax_f64;
   SoftmaxKernels<float> softmax_f32;
 
-  template <class T>
-  const GemmKernels<T>& gemm() const {
+  template <class T> const GemmKernels<T>& gemm() const {
     if constexpr (sizeof(T) == 8) {
       return gemm_f64;
     } else {
       return gemm_f32;
     }
   }
-  template <class T>
-  const ReduceKernels<T>& reduce() const {
+  template <class T> const ReduceKernels<T>& reduce() const {
     if constexpr (sizeof(T) == 8) {
       return reduce_f64;
     } else {
       return reduce_f32;
     }
   }
-  template <class T>
-  const SoftmaxKernels<T>& softmax() const {
+  template <class T> const SoftmaxKernels<T>& softmax() const {
     if constexpr (sizeof(T) == 8) {
       return softmax_f64;
     } else {

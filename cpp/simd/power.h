@@ -6,15 +6,11 @@
 
 namespace wengert::simd::WG_TARGET {
 
-template <class T, int N>
-WG_INLINE Vec<T, N> rsqrt(Vec<T, N> x) {
-  return Vec<T, N>(T(1)) / sqrt(x);
-}
+template <class T, int N> WG_INLINE Vec<T, N> rsqrt(Vec<T, N> x) { return Vec<T, N>(T(1)) / sqrt(x); }
 
 // log(x) to about 2^-65, relatively, for a positive finite x. s = f / (2 + f), log m = 2 s + 2/3 s^3 + s^5 M(s^2), the
 // first two terms in two parts.
-template <int N>
-WG_INLINE Pair<Vec<double, N>> log_pair(Vec<double, N> x) {
+template <int N> WG_INLINE Pair<Vec<double, N>> log_pair(Vec<double, N> x) {
   using V = Vec<double, N>;
   const auto p = log_parts_any(x);
   const V f = p.m - 1;
@@ -38,8 +34,7 @@ WG_INLINE Pair<Vec<double, N>> log_pair(Vec<double, N> x) {
 }
 
 // exp(y log a) for a >= 0, from the logarithm in two parts.
-template <int N>
-WG_INLINE Vec<double, N> pow_positive(Vec<double, N> a, Vec<double, N> y) {
+template <int N> WG_INLINE Vec<double, N> pow_positive(Vec<double, N> a, Vec<double, N> y) {
   using V = Vec<double, N>;
   constexpr double inf = Format<double>::inf;
   y = clamp(y, V(-1e290), V(1e290));  // all the same from there on, and no intermediate result overflows
@@ -56,8 +51,7 @@ WG_INLINE Vec<double, N> pow_positive(Vec<double, N> a, Vec<double, N> y) {
   return scale(q + 1, n);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> pow(Vec<T, N> x, Vec<T, N> y) {
+template <class T, int N> WG_INLINE Vec<T, N> pow(Vec<T, N> x, Vec<T, N> y) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto a, auto b) { return pow(a, b); }, x, y);
@@ -74,8 +68,7 @@ WG_INLINE Vec<T, N> pow(Vec<T, N> x, Vec<T, N> y) {
 }
 
 // x = 8^j a with a in [0.35, 2.83]; a polynomial, two steps of Halley and one of Newton with the exact residual.
-template <class T, int N>
-WG_INLINE Vec<T, N> cbrt(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> cbrt(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return cbrt(v); }, x);
@@ -93,8 +86,7 @@ WG_INLINE Vec<T, N> cbrt(Vec<T, N> x) {
   }
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> hypot(Vec<T, N> x, Vec<T, N> y) {
+template <class T, int N> WG_INLINE Vec<T, N> hypot(Vec<T, N> x, Vec<T, N> y) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto a, auto b) { return hypot(a, b); }, x, y);

@@ -11,8 +11,7 @@ namespace {
 // Below this many elements one thread is faster than two.
 constexpr int64_t parallel_limit = 1 << 17;
 
-template <class T>
-T reduce_one(Reduction op, const T* x, int64_t n) {
+template <class T> T reduce_one(Reduction op, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().rows[int(op)];
   T result;
   if (n <= reduce_block) {
@@ -33,8 +32,7 @@ T reduce_one(Reduction op, const T* x, int64_t n) {
   return reduce_one(op, part.data(), blocks);
 }
 
-template <class T>
-void rows_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y) {
+template <class T> void rows_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y) {
   if (cols > reduce_block) {
     for (int64_t i = 0; i < rows; ++i) y[i] = reduce_one(op, x + i * row_stride, cols);
     return;
@@ -48,8 +46,7 @@ void rows_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_s
   });
 }
 
-template <class T>
-void columns_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y) {
+template <class T> void columns_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y) {
   const auto kernel = kernels().reduce<T>().columns[int(op)];
   if (rows <= reduce_rows && rows * cols < parallel_limit) return kernel(x, rows, cols, row_stride, y);
   constexpr int64_t width = 1024;
@@ -68,8 +65,7 @@ void columns_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t ro
   if (down > 1) columns_of(op, part.data(), down, cols, cols, y);
 }
 
-template <class T>
-void add_any(T* y, const T* x, int64_t n) {
+template <class T> void add_any(T* y, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().add_to;
   if (n < parallel_limit) return kernel(y, x, n);
   parallel_for((n + reduce_block - 1) / reduce_block, [&](int64_t b) {
@@ -78,8 +74,7 @@ void add_any(T* y, const T* x, int64_t n) {
   });
 }
 
-template <class T>
-void scaled_add_any(T* y, T scale, const T* x, int64_t n) {
+template <class T> void scaled_add_any(T* y, T scale, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().scaled_add_to;
   if (n < parallel_limit) return kernel(y, scale, x, n);
   parallel_for((n + reduce_block - 1) / reduce_block, [&](int64_t b) {
@@ -88,8 +83,7 @@ void scaled_add_any(T* y, T scale, const T* x, int64_t n) {
   });
 }
 
-template <class T>
-void cumsum_any(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void cumsum_any(const T* x, int64_t rows, int64_t cols, T* y) {
   const auto kernel = kernels().reduce<T>().cumsum_rows;
   if (rows * cols < parallel_limit) return kernel(x, rows, cols, y);
   const int64_t run = 1 + reduce_block / (cols + 1);

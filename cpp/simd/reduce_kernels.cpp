@@ -7,35 +7,22 @@ namespace {
 
 struct Sum {
   static constexpr double identity = 0;
-  template <class V>
-  static WG_INLINE V apply(V a, V b) {
-    return a + b;
-  }
+  template <class V> static WG_INLINE V apply(V a, V b) { return a + b; }
 };
 struct Prod {
   static constexpr double identity = 1;
-  template <class V>
-  static WG_INLINE V apply(V a, V b) {
-    return a * b;
-  }
+  template <class V> static WG_INLINE V apply(V a, V b) { return a * b; }
 };
 struct Max {
   static constexpr double identity = -__builtin_inf();
-  template <class V>
-  static WG_INLINE V apply(V a, V b) {
-    return max(a, b);
-  }
+  template <class V> static WG_INLINE V apply(V a, V b) { return max(a, b); }
 };
 struct Min {
   static constexpr double identity = __builtin_inf();
-  template <class V>
-  static WG_INLINE V apply(V a, V b) {
-    return min(a, b);
-  }
+  template <class V> static WG_INLINE V apply(V a, V b) { return min(a, b); }
 };
 
-template <class Op, class T, int N>
-WG_INLINE T reduce_lanes(Vec<T, N> x) {
+template <class Op, class T, int N> WG_INLINE T reduce_lanes(Vec<T, N> x) {
   if constexpr (N == 1) {
     return x.v;
   } else {
@@ -44,8 +31,7 @@ WG_INLINE T reduce_lanes(Vec<T, N> x) {
 }
 
 // Up to 8 vectors x 16 steps, then a tree.
-template <class Op, class T>
-WG_INLINE T reduce_chunk(const T* x, int64_t n) {
+template <class Op, class T> WG_INLINE T reduce_chunk(const T* x, int64_t n) {
   constexpr int L = lanes<T>, U = 8;
   using X = Vec<T, L>;
   X total(T(Op::identity));
@@ -67,8 +53,7 @@ WG_INLINE T reduce_chunk(const T* x, int64_t n) {
 }
 
 // n <= reduce_block: chunks, combined pairwise.
-template <class Op, class T>
-WG_INLINE T reduce_row(const T* x, int64_t n) {
+template <class Op, class T> WG_INLINE T reduce_row(const T* x, int64_t n) {
   constexpr int64_t chunk = 8 * 16 * (lanes<T> == 1 ? 4 : lanes<T>);
   if (n <= chunk) return reduce_chunk<Op>(x, n);
   T part[reduce_block / chunk + 1];
@@ -84,8 +69,7 @@ WG_INLINE T reduce_row(const T* x, int64_t n) {
   return part[0];
 }
 
-template <class Op, class T>
-void rows(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
+template <class Op, class T> void rows(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
   for (int64_t i = 0; i < count; ++i) y[i] = reduce_row<Op>(x + i * row_stride, cols);
 }
 
@@ -100,8 +84,7 @@ WG_INLINE void columns_step(const T* x, int64_t n, int64_t row_stride, T* y, boo
                         Op::apply(Op::apply(r[4], r[5]), Op::apply(r[6], r[7])));
   (first ? s : Op::apply(V::load(y), s)).store(y);
 }
-template <class Op, class V, class T>
-WG_INLINE void columns_eight(const T* x, int64_t row_stride, T* y, bool first) {
+template <class Op, class V, class T> WG_INLINE void columns_eight(const T* x, int64_t row_stride, T* y, bool first) {
   V r[8];
 #pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) r[i] = V::load(x + i * row_stride);
@@ -110,8 +93,7 @@ WG_INLINE void columns_eight(const T* x, int64_t row_stride, T* y, bool first) {
   (first ? s : Op::apply(V::load(y), s)).store(y);
 }
 
-template <class Op, class T>
-void columns(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
+template <class Op, class T> void columns(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
   constexpr int L = lanes<T>;
   if (count == 0) {
     for (int64_t j = 0; j < cols; ++j) y[j] = T(Op::identity);
@@ -129,24 +111,21 @@ void columns(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) 
   }
 }
 
-template <class T>
-void cumsum_rows(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void cumsum_rows(const T* x, int64_t rows, int64_t cols, T* y) {
   for (int64_t i = 0; i < rows; ++i) {
     T s = 0;
     for (int64_t j = 0; j < cols; ++j) y[i * cols + j] = s = j == 0 ? x[i * cols] : s + x[i * cols + j];
   }
 }
 
-template <class T>
-void add_to(T* y, const T* x, int64_t n) {
+template <class T> void add_to(T* y, const T* x, int64_t n) {
   constexpr int L = lanes<T>;
   int64_t i = 0;
   for (; i + L <= n; i += L) (Vec<T, L>::load(y + i) + Vec<T, L>::load(x + i)).store(y + i);
   for (; i < n; ++i) y[i] += x[i];
 }
 
-template <class T>
-void scaled_add_to(T* y, T scale, const T* x, int64_t n) {
+template <class T> void scaled_add_to(T* y, T scale, const T* x, int64_t n) {
   constexpr int L = lanes<T>;
   const Vec<T, L> s(scale);
   int64_t i = 0;
@@ -154,14 +133,12 @@ void scaled_add_to(T* y, T scale, const T* x, int64_t n) {
   for (; i < n; ++i) y[i] = OneLane<T>::fma(scale, x[i], y[i]);
 }
 
-template <class Op, class T>
-void fill_op(ReduceKernels<T>& k, Reduction op) {
+template <class Op, class T> void fill_op(ReduceKernels<T>& k, Reduction op) {
   k.rows[int(op)] = rows<Op, T>;
   k.columns[int(op)] = columns<Op, T>;
 }
 
-template <class T>
-void fill(ReduceKernels<T>& k) {
+template <class T> void fill(ReduceKernels<T>& k) {
   fill_op<Sum>(k, Reduction::sum);
   fill_op<Prod>(k, Reduction::prod);
   fill_op<Max>(k, Reduction::max);

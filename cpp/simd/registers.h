@@ -7,22 +7,19 @@ namespace wengert::simd::WG_TARGET {
 // Rounding directions with x86's encoding.
 enum Rounding { nearest = 0, downwards = 1, upwards = 2, towards_zero = 3 };
 
-template <class T, int Bytes>
-struct Register {
+template <class T, int Bytes> struct Register {
   static constexpr bool exists = false;
 };
 
 #define WG_X86_REGISTER(T, BYTES, R, SQRT, FMA, ROUND, MAX, MIN)     \
-  template <>                                                        \
-  struct Register<T, BYTES> {                                        \
+  template <> struct Register<T, BYTES> {                            \
     static constexpr bool exists = true;                             \
     using type = R;                                                  \
     static WG_INLINE R sqrt(R a) { return SQRT(a); }                 \
     static WG_INLINE R fma(R a, R b, R c) { return FMA(a, b, c); }   \
     static WG_INLINE R larger(R a, R b) { return MAX(a, b); }        \
     static WG_INLINE R smaller(R a, R b) { return MIN(a, b); }       \
-    template <int Mode>                                              \
-    static WG_INLINE R round(R a) {                                  \
+    template <int Mode> static WG_INLINE R round(R a) {              \
       return ROUND(a, Mode | 8); /* 8: raise no inexact exception */ \
     }                                                                \
   };
@@ -47,16 +44,14 @@ WG_X86_REGISTER(float, 16, __m128, _mm_sqrt_ps, WG_MUL_ADD, _mm_round_ps, _mm_ma
 
 #if defined(__aarch64__)
 #define WG_NEON_REGISTER(T, R, SUFFIX)                                                          \
-  template <>                                                                                   \
-  struct Register<T, 16> {                                                                      \
+  template <> struct Register<T, 16> {                                                          \
     static constexpr bool exists = true;                                                        \
     using type = R;                                                                             \
     static WG_INLINE R sqrt(R a) { return vsqrtq_##SUFFIX(a); }                                 \
     static WG_INLINE R fma(R a, R b, R c) { return vfmaq_##SUFFIX(c, a, b); }                   \
     static WG_INLINE R larger(R a, R b) { return vbslq_##SUFFIX(vcgtq_##SUFFIX(a, b), a, b); }  \
     static WG_INLINE R smaller(R a, R b) { return vbslq_##SUFFIX(vcltq_##SUFFIX(a, b), a, b); } \
-    template <int Mode>                                                                         \
-    static WG_INLINE R round(R a) {                                                             \
+    template <int Mode> static WG_INLINE R round(R a) {                                         \
       if constexpr (Mode == nearest) return vrndnq_##SUFFIX(a);                                 \
       if constexpr (Mode == downwards) return vrndmq_##SUFFIX(a);                               \
       if constexpr (Mode == upwards) return vrndpq_##SUFFIX(a);                                 \
@@ -69,8 +64,7 @@ WG_NEON_REGISTER(float, float32x4_t, f32)
 #endif
 
 // Width 1: the compiler's builtins, one instruction where the target has it and a libm call where not.
-template <class T>
-struct OneLane {
+template <class T> struct OneLane {
   static constexpr bool d = std::is_same_v<T, double>;
   static WG_INLINE T sqrt(T a) {
     if constexpr (d)
@@ -86,8 +80,7 @@ struct OneLane {
     else
       return __builtin_fmaf(a, b, c);
   }
-  template <int Mode>
-  static WG_INLINE T round(T a) {
+  template <int Mode> static WG_INLINE T round(T a) {
     if constexpr (Mode == nearest) return d ? T(__builtin_rint(double(a))) : T(__builtin_rintf(float(a)));
     if constexpr (Mode == downwards) return d ? T(__builtin_floor(double(a))) : T(__builtin_floorf(float(a)));
     if constexpr (Mode == upwards) return d ? T(__builtin_ceil(double(a))) : T(__builtin_ceilf(float(a)));

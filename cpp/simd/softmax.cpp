@@ -9,8 +9,7 @@ namespace wengert::simd {
 namespace {
 
 // f(first row, rows) over runs of rows; one thread below a size where two are not faster.
-template <class F>
-void by_rows(int64_t rows, int64_t cols, F f) {
+template <class F> void by_rows(int64_t rows, int64_t cols, F f) {
   if (rows * cols < 1 << 14) {
     if (rows * cols > 0) f(int64_t(0), rows);
     return;
@@ -23,8 +22,7 @@ void by_rows(int64_t rows, int64_t cols, F f) {
 }
 
 // logsumexp of empty rows is -inf.
-template <class T>
-void logsumexp_any(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void logsumexp_any(const T* x, int64_t rows, int64_t cols, T* y) {
   if (cols == 0) {
     for (int64_t i = 0; i < rows; ++i) y[i] = -T(__builtin_inf());
   }
@@ -38,8 +36,7 @@ void cross_entropy_any(const T* x, const int64_t* labels, int64_t rows, int64_t 
   });
 }
 
-template <class T>
-void logsumexp_sweep_any(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {
+template <class T> void logsumexp_sweep_any(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {
   by_rows(rows, cols, [&](int64_t i, int64_t n) {
     kernels().softmax<T>().logsumexp_sweep(g + i, x + i * cols, y + i, n, cols, out + i * cols);
   });

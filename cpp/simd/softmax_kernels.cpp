@@ -9,8 +9,7 @@ namespace {
 
 // f(j, load, store) for every vector of a row: whole vectors first, then the tail, where `load` fills with the given
 // number and `store` writes what exists.
-template <class T, class F>
-WG_INLINE void each_vector(int64_t cols, F f) {
+template <class T, class F> WG_INLINE void each_vector(int64_t cols, F f) {
   constexpr int L = lanes<T>;
   using X = Vec<T, L>;
   int64_t j = 0;
@@ -23,16 +22,14 @@ WG_INLINE void each_vector(int64_t cols, F f) {
   }
 }
 
-template <class T, int N>
-WG_INLINE T sum_lanes(Vec<T, N> x) {
+template <class T, int N> WG_INLINE T sum_lanes(Vec<T, N> x) {
   if constexpr (N == 1) {
     return x.v;
   } else {
     return sum_lanes(half<0>(x) + half<1>(x));
   }
 }
-template <class T, int N>
-WG_INLINE T max_lanes(Vec<T, N> x) {
+template <class T, int N> WG_INLINE T max_lanes(Vec<T, N> x) {
   if constexpr (N == 1) {
     return x.v;
   } else {
@@ -41,8 +38,7 @@ WG_INLINE T max_lanes(Vec<T, N> x) {
 }
 
 // A sum of vectors in blocks of 32, so that the rounding errors of long rows do not pile up.
-template <class T>
-struct RunningSum {
+template <class T> struct RunningSum {
   using X = Vec<T, lanes<T>>;
   X total = X(T(0)), block = X(T(0));
   int in_block = 0;
@@ -57,20 +53,17 @@ struct RunningSum {
   WG_INLINE T result() const { return sum_lanes(total + block); }
 };
 
-template <class T>
-constexpr T inf = T(__builtin_inf());
+template <class T> constexpr T inf = T(__builtin_inf());
 
 // The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should.
-template <class T>
-WG_INLINE T shift_of(const T* x, int64_t cols) {
+template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
   Vec<T, lanes<T>> m(-inf<T>);
   each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { m = max(m, load(x + j, -inf<T>)); });
   const T r = max_lanes(m);
   return __builtin_fabs(r) < inf<T> ? r : T(0);
 }
 
-template <class T>
-void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
     const X shift(shift_of(x, cols));
@@ -85,8 +78,7 @@ void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   }
 }
 
-template <class T>
-void softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
+template <class T> void softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
     RunningSum<T> s;
@@ -99,8 +91,7 @@ void softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
 
 // log(sum(exp(x - shift))). The largest elements contribute exactly 1 each and are counted apart, so that log1p sees
 // the small rest without rounding.
-template <class T>
-WG_INLINE T log_of_sum(const T* x, int64_t cols, T shift) {
+template <class T> WG_INLINE T log_of_sum(const T* x, int64_t cols, T shift) {
   using X = Vec<T, lanes<T>>;
   RunningSum<T> rest;
   X ones(T(0));
@@ -113,8 +104,7 @@ WG_INLINE T log_of_sum(const T* x, int64_t cols, T shift) {
   return log1p(Vec<T, 1>((sum_lanes(ones) - T(1)) + rest.result())).v;
 }
 
-template <class T>
-void log_softmax(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void log_softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
     const T shift = shift_of(x, cols);
@@ -123,8 +113,7 @@ void log_softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   }
 }
 
-template <class T>
-void log_softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
+template <class T> void log_softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* out) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
     RunningSum<T> s;
@@ -135,16 +124,14 @@ void log_softmax_sweep(const T* g, const T* y, int64_t rows, int64_t cols, T* ou
   }
 }
 
-template <class T>
-void logsumexp(const T* x, int64_t rows, int64_t cols, T* y) {
+template <class T> void logsumexp(const T* x, int64_t rows, int64_t cols, T* y) {
   for (int64_t i = 0; i < rows; ++i, x += cols) {
     const T shift = shift_of(x, cols);
     y[i] = shift + log_of_sum(x, cols, shift);
   }
 }
 
-template <class T>
-void cross_entropy(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse) {
+template <class T> void cross_entropy(const T* x, const int64_t* labels, int64_t rows, int64_t cols, T* loss, T* lse) {
   for (int64_t i = 0; i < rows; ++i, x += cols) {
     const T shift = shift_of(x, cols), rest = log_of_sum(x, cols, shift), picked = x[labels[i]];
     lse[i] = shift + rest;
@@ -152,8 +139,7 @@ void cross_entropy(const T* x, const int64_t* labels, int64_t rows, int64_t cols
   }
 }
 
-template <class T>
-void logsumexp_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {
+template <class T> void logsumexp_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t cols, T* out) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, x += cols, out += cols) {
     const X gi(g[i]), yi(y[i]);
@@ -164,8 +150,7 @@ void logsumexp_sweep(const T* g, const T* x, const T* y, int64_t rows, int64_t c
   }
 }
 
-template <class T>
-void fill(SoftmaxKernels<T>& k) {
+template <class T> void fill(SoftmaxKernels<T>& k) {
   k.softmax = softmax<T>;
   k.softmax_sweep = softmax_sweep<T>;
   k.log_softmax = log_softmax<T>;

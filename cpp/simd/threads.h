@@ -19,8 +19,7 @@ void parallel_blocks(int64_t blocks, void (*run)(void* context, int64_t block), 
 // f(block) for every block in [0, blocks), in any order and on any thread; returns when all are done. How work is cut
 // into blocks must not depend on num_threads(): then neither do results. Runs in the calling thread alone where the
 // pool is busy (nested or concurrent loops) or has one thread. f must not throw.
-template <class F>
-void parallel_for(int64_t blocks, F&& f) {
+template <class F> void parallel_for(int64_t blocks, F&& f) {
   using Body = std::remove_reference_t<F>;
   detail::parallel_blocks(
       blocks, [](void* context, int64_t block) { (*static_cast<Body*>(context))(block); },

@@ -12,8 +12,7 @@ WG_INLINE Vec<T, N> interleave(Vec<T, N> a, Vec<T, N> b, std::integer_sequence<i
 }
 
 // N vectors of N lanes, transposed: log2(N) rounds of interleaving row i with row i + N/2.
-template <class T, int N>
-WG_INLINE void transpose(Vec<T, N> (&x)[N]) {
+template <class T, int N> WG_INLINE void transpose(Vec<T, N> (&x)[N]) {
   if constexpr (N > 1) {
     constexpr auto all = std::make_integer_sequence<int, N>();
 #pragma GCC unroll 4

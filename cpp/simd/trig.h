@@ -61,15 +61,13 @@ inline __attribute__((noinline)) ReducedAngle reduce_huge(double x) {
   return {double(x < 0 ? (4 - k) & 3 : k & 3), sign * r.hi.v, sign * r.lo.v};
 }
 
-template <class V>
-struct Reduced {
+template <class V> struct Reduced {
   V k, r, lo;
 };
 
 // The lanes above angle_limit, if any, reduced one by one; the others stay as they are. `parity` 0 or 1 asks for an
 // even or odd k and |r| <= pi/2, -1 for any k and |r| <= pi/4.
-template <int N>
-WG_INLINE void replace_huge(Vec<double, N> x, Reduced<Vec<double, N>>& out, int parity) {
+template <int N> WG_INLINE void replace_huge(Vec<double, N> x, Reduced<Vec<double, N>>& out, int parity) {
   using V = Vec<double, N>;
   const auto huge = abs(x) > angle_limit;
   if (__builtin_expect(!any(huge), 1)) return;
@@ -95,15 +93,13 @@ WG_INLINE void replace_huge(Vec<double, N> x, Reduced<Vec<double, N>>& out, int 
 }
 
 // x = k pi/2 + r for the given integral k.
-template <int N>
-WG_INLINE Reduced<Vec<double, N>> subtract_half_turns(Vec<double, N> x, Vec<double, N> k) {
+template <int N> WG_INLINE Reduced<Vec<double, N>> subtract_half_turns(Vec<double, N> x, Vec<double, N> k) {
   const auto b = two_sum(x - k * half_pi_1, -(k * half_pi_2));
   const auto c = two_sum(b.hi, -(k * half_pi_3));
   const auto r = two_sum(c.hi, (c.lo + b.lo) - k * half_pi_4);
   return {k, r.hi, r.lo};
 }
-template <int N>
-WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
+template <int N> WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
   auto out = subtract_half_turns(x, rint(x * 0.63661977236758134308));
   replace_huge(x, out, -1);
   return out;
@@ -111,8 +107,7 @@ WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x) {
 
 // float: with an even (Odd 0) or odd k, |r| <= pi/2; then sin alone, or cos alone, is the sine of r up to its sign. The
 // subtraction in double leaves r exact to half an ulp.
-template <int Odd, int N>
-WG_INLINE Reduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
+template <int Odd, int N> WG_INLINE Reduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
   using V = Vec<float, N>;
   if constexpr (N > lanes<double> && N > 1) {
     const auto a = reduce_to_sine<Odd>(half<0>(x)), b = reduce_to_sine<Odd>(half<1>(x));
@@ -128,8 +123,7 @@ WG_INLINE Reduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
 }
 
 // The sine of r, |r| <= pi/2, with the sign of sin(k pi/2 + r), k even.
-template <int N>
-WG_INLINE Vec<float, N> sine_of_even(Vec<float, N> k, Vec<float, N> r) {
+template <int N> WG_INLINE Vec<float, N> sine_of_even(Vec<float, N> k, Vec<float, N> r) {
   using V = Vec<float, N>;
   using I = IntVec<float, N>;
   const auto z = two_prod(r, r);
@@ -139,21 +133,18 @@ WG_INLINE Vec<float, N> sine_of_even(Vec<float, N> k, Vec<float, N> r) {
   return from_bits<float, N>(to_bits(y) ^ ((q & I(2)) << 30));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> sin_kernel(Vec<T, N> r, Vec<T, N> lo) {
+template <class T, int N> WG_INLINE Vec<T, N> sin_kernel(Vec<T, N> r, Vec<T, N> lo) {
   const Vec<T, N> z = r * r;
   return r + fma(r * z, poly<SinPoly<T>>(z), lo * (1 - z * T(0.5)));
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> cos_kernel(Vec<T, N> r, Vec<T, N> lo) {
+template <class T, int N> WG_INLINE Vec<T, N> cos_kernel(Vec<T, N> r, Vec<T, N> lo) {
   using V = Vec<T, N>;
   const V z = r * r, h = z * T(0.5), w = V(T(1)) - h;
   return w + (((V(T(1)) - w) - h) + (z * z * poly<CosPoly<T>>(z) - r * lo));
 }
 
 // sin(k pi/2 + r + lo), k integral.
-template <class T, int N>
-WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, Vec<T, N> lo) {
+template <class T, int N> WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, Vec<T, N> lo) {
   using V = Vec<T, N>;
   using I = IntVec<T, N>;
   const I q = to_bits(k + Format<T>::shifter);
@@ -161,8 +152,7 @@ WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, Vec<T, N> lo) {
   return from_bits<T, N>(to_bits(y) ^ ((q & I(2)) << (8 * int(sizeof(T)) - 2)));
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
     const auto a = reduce_to_sine<0>(x);
     return select(abs(x) < 0x1p-13f, x, sine_of_even(a.k, a.r));
@@ -171,8 +161,7 @@ WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
     return select(abs(x) < 0x1p-28, x, sin_of(a.k, a.r, a.lo));
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
     const auto a = reduce_to_sine<1>(x);
     return sine_of_even(a.k + 1, a.r);
@@ -181,8 +170,7 @@ WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
     return sin_of(a.k + 1, a.r, a.lo);
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return tan(v); }, x);
@@ -202,8 +190,7 @@ WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
 }
 
 // sin(pi x) and cos(pi x), exact at integers and halves.
-template <int N>
-WG_INLINE Reduced<Vec<double, N>> reduce_pi(Vec<double, N> x) {
+template <int N> WG_INLINE Reduced<Vec<double, N>> reduce_pi(Vec<double, N> x) {
   using V = Vec<double, N>;
   const V y = x - 2 * trunc(x * 0.5);  // exact, and |y| < 2
   const V k = rint(y + y), t = y - k * 0.5;
@@ -211,8 +198,7 @@ WG_INLINE Reduced<Vec<double, N>> reduce_pi(Vec<double, N> x) {
   const auto p = two_prod(t, pi_hi);
   return {k, p.hi, fma(t, V(2 * half_pi_lo), p.lo)};
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> sinpi(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> sinpi(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return sinpi(v); }, x);
   } else {
@@ -220,8 +206,7 @@ WG_INLINE Vec<T, N> sinpi(Vec<T, N> x) {
     return select(x == 0, x, sin_of(a.k, a.r, a.lo));
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> cospi(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> cospi(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return cospi(v); }, x);
   } else {
@@ -232,8 +217,7 @@ WG_INLINE Vec<T, N> cospi(Vec<T, N> x) {
 
 // atan(n / d) for 0 <= n, 0 < d. A quotient above 0.66 is turned by pi/4 or pi/2, so that its own rounding counts
 // little in the sum.
-template <class T, int N>
-WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, Vec<T, N> d) {
+template <class T, int N> WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, Vec<T, N> d) {
   using V = Vec<T, N>;
   const auto big = n > d * T(2.41421356237309504880), mid = n > d * T(0.66);
   const V num = select(big, -d, select(mid, n - d, n)), den = select(big, n, select(mid, n + d, d));
@@ -243,13 +227,11 @@ WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, Vec<T, N> d) {
   const V turns = select(big, V(T(2)), select(mid, V(T(1)), V(T(0))));
   return fast_two_sum(turns * quarter, fma(t * z, poly<AtanPoly<T>>(z), t) + turns * quarter_lo);
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> atan(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> atan(Vec<T, N> x) {
   return copysign(atan_quotient(abs(x), Vec<T, N>(T(1))).hi, x);
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> atan2(Vec<T, N> y, Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> atan2(Vec<T, N> y, Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto a, auto b) { return atan2(a, b); }, y, x);
@@ -270,12 +252,10 @@ WG_INLINE Vec<T, N> atan2(Vec<T, N> y, Vec<T, N> x) {
 }
 
 // asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2)) for a > 1/2. The root s comes with its error.
-template <class V>
-struct AsinParts {
+template <class V> struct AsinParts {
   V half, s, rest;  // half: a > 1/2, as 1 or 0; asin of the reduced argument is s + rest
 };
-template <class T, int N>
-WG_INLINE AsinParts<Vec<T, N>> asin_parts(Vec<T, N> a) {
+template <class T, int N> WG_INLINE AsinParts<Vec<T, N>> asin_parts(Vec<T, N> a) {
   using V = Vec<T, N>;
   const auto large = a > T(0.5);
   const V z = select(large, (V(T(1)) - a) * T(0.5), a * a);
@@ -283,8 +263,7 @@ WG_INLINE AsinParts<Vec<T, N>> asin_parts(Vec<T, N> a) {
   const V s = select(large, root.hi, a), lo = select(large, root.lo, V(T(0)));
   return {select(large, V(T(1)), V(T(0))), s, fma(s * z, poly<AsinPoly<T>>(z), lo)};
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> asin(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> asin(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return asin(v); }, x);
@@ -295,8 +274,7 @@ WG_INLINE Vec<T, N> asin(Vec<T, N> x) {
     return copysign(y, x);
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> acos(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> acos(Vec<T, N> x) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return acos(v); }, x);

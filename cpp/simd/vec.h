@@ -28,8 +28,7 @@
 namespace wengert::simd::WG_TARGET {
 
 // The native number of lanes for elements of type T.
-template <class T>
-inline constexpr int lanes = WG_VECTOR_BYTES == 0 ? 1 : WG_VECTOR_BYTES / int(sizeof(T));
+template <class T> inline constexpr int lanes = WG_VECTOR_BYTES == 0 ? 1 : WG_VECTOR_BYTES / int(sizeof(T));
 
 // True where fma(a, b, c) is rounded once; otherwise it is a product and a sum, each rounded.
 #if defined(__FMA__) || defined(__aarch64__)
@@ -38,16 +37,13 @@ inline constexpr bool has_fma = true;
 inline constexpr bool has_fma = false;
 #endif
 
-template <class T, int N>
-struct RawOf {
+template <class T, int N> struct RawOf {
   typedef T type __attribute__((vector_size(sizeof(T) * N)));
 };
-template <class T>
-struct RawOf<T, 1> {
+template <class T> struct RawOf<T, 1> {
   using type = T;
 };
-template <class T, int N>
-using Raw = typename RawOf<T, N>::type;
+template <class T, int N> using Raw = typename RawOf<T, N>::type;
 
 template <int Bytes>
 using IntOf = std::conditional_t<Bytes == 8, int64_t, std::conditional_t<Bytes == 4, int32_t, int8_t>>;
@@ -57,8 +53,7 @@ using UnsignedOf = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional
 // ---------------------------------------------------------------------------------------------------------- masks
 
 // N answers, for elements of the given size. Lanes are all ones or all zeros (a bool for N = 1).
-template <int Bytes, int N>
-struct Mask {
+template <int Bytes, int N> struct Mask {
   using Raw = std::conditional_t<N == 1, bool, WG_TARGET::Raw<IntOf<Bytes>, N>>;
   Raw v;
 
@@ -113,8 +108,7 @@ struct Mask {
   friend WG_INLINE Mask operator!=(Mask a, Mask b) { return a ^ b; }
 };
 
-template <int Bytes, int N>
-WG_INLINE bool any(Mask<Bytes, N> m) {
+template <int Bytes, int N> WG_INLINE bool any(Mask<Bytes, N> m) {
   if constexpr (N == 1) {
     return m.v;
 #if defined(__AVX512BW__)
@@ -135,15 +129,11 @@ WG_INLINE bool any(Mask<Bytes, N> m) {
     return r;
   }
 }
-template <int Bytes, int N>
-WG_INLINE bool all(Mask<Bytes, N> m) {
-  return !any(~m);
-}
+template <int Bytes, int N> WG_INLINE bool all(Mask<Bytes, N> m) { return !any(~m); }
 
 // -------------------------------------------------------------------------------------------------------- vectors
 
-template <class T, int N>
-struct Vec {
+template <class T, int N> struct Vec {
   using Scalar = T;
   using Raw = WG_TARGET::Raw<T, N>;
   using Mask = WG_TARGET::Mask<int(sizeof(T)), N>;
@@ -277,20 +267,16 @@ struct Vec {
 };
 
 // The integer vector with the same bits, and back.
-template <class T, int N>
-using IntVec = Vec<IntOf<int(sizeof(T))>, N>;
-template <class T, int N>
-WG_INLINE IntVec<T, N> to_bits(Vec<T, N> x) {
+template <class T, int N> using IntVec = Vec<IntOf<int(sizeof(T))>, N>;
+template <class T, int N> WG_INLINE IntVec<T, N> to_bits(Vec<T, N> x) {
   return IntVec<T, N>::from_raw(__builtin_bit_cast(Raw<IntOf<int(sizeof(T))>, N>, x.v));
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> from_bits(IntVec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> from_bits(IntVec<T, N> x) {
   return Vec<T, N>::from_raw(__builtin_bit_cast(Raw<T, N>, x.v));
 }
 
 // Conversion by value, as a C cast does it, lane by lane.
-template <class U, class T, int N>
-WG_INLINE Vec<U, N> convert(Vec<T, N> x) {
+template <class U, class T, int N> WG_INLINE Vec<U, N> convert(Vec<T, N> x) {
   if constexpr (N == 1) {
     return Vec<U, N>::from_raw(U(x.v));
   } else {
@@ -298,8 +284,7 @@ WG_INLINE Vec<U, N> convert(Vec<T, N> x) {
   }
 }
 
-template <class U, int Bytes, int N>
-WG_INLINE Mask<int(sizeof(U)), N> mask_for(Mask<Bytes, N> m) {
+template <class U, int Bytes, int N> WG_INLINE Mask<int(sizeof(U)), N> mask_for(Mask<Bytes, N> m) {
   if constexpr (N == 1) {
     return {m.v};
   } else {
@@ -316,16 +301,14 @@ WG_INLINE Vec<T, N / 2> half_of(Vec<T, N> x, std::integer_sequence<int, I...>) {
     return Vec<T, N / 2>::from_raw(__builtin_shufflevector(x.v, x.v, (I + Which * (N / 2))...));
   }
 }
-template <int Which, class T, int N>
-WG_INLINE Vec<T, N / 2> half(Vec<T, N> x) {
+template <int Which, class T, int N> WG_INLINE Vec<T, N / 2> half(Vec<T, N> x) {
   return half_of<Which>(x, std::make_integer_sequence<int, N / 2>());
 }
 template <class T, int N, int... I>
 WG_INLINE Vec<T, 2 * N> join_of(Vec<T, N> lo, Vec<T, N> hi, std::integer_sequence<int, I...>) {
   return Vec<T, 2 * N>::from_raw(__builtin_shufflevector(lo.v, hi.v, I...));
 }
-template <class T, int N>
-WG_INLINE Vec<T, 2 * N> join(Vec<T, N> lo, Vec<T, N> hi) {
+template <class T, int N> WG_INLINE Vec<T, 2 * N> join(Vec<T, N> lo, Vec<T, N> hi) {
   if constexpr (N == 1) {
     return Vec<T, 2>::from_raw(Raw<T, 2>{lo.v, hi.v});
   } else {
@@ -334,15 +317,13 @@ WG_INLINE Vec<T, 2 * N> join(Vec<T, N> lo, Vec<T, N> hi) {
 }
 
 // f applied to every lane: for the few things done one lane at a time.
-template <class T, int N, class F>
-WG_INLINE Vec<T, N> map_lanes(F f, Vec<T, N> x) {
+template <class T, int N, class F> WG_INLINE Vec<T, N> map_lanes(F f, Vec<T, N> x) {
   T t[N];
   x.store(t);
   for (int i = 0; i < N; ++i) t[i] = f(t[i]);
   return Vec<T, N>::load(t);
 }
-template <class T, int N, class F>
-WG_INLINE Vec<T, N> map_lanes(F f, Vec<T, N> x, Vec<T, N> y) {
+template <class T, int N, class F> WG_INLINE Vec<T, N> map_lanes(F f, Vec<T, N> x, Vec<T, N> y) {
   T s[N], t[N];
   x.store(s);
   y.store(t);
@@ -358,12 +339,10 @@ namespace wengert::simd::WG_TARGET {
 
 // ------------------------------------------------------------------------------- square root, fma, rounding, tests
 
-template <class T, int N>
-using RegisterFor = Register<T, N == 1 ? 0 : int(sizeof(T)) * N>;
+template <class T, int N> using RegisterFor = Register<T, N == 1 ? 0 : int(sizeof(T)) * N>;
 
 // a * b + c, rounded once where the target can (has_fma); never left to the compiler's choice.
-template <class T, int N>
-WG_INLINE Vec<T, N> fma(Vec<T, N> a, Vec<T, N> b, Vec<T, N> c) {
+template <class T, int N> WG_INLINE Vec<T, N> fma(Vec<T, N> a, Vec<T, N> b, Vec<T, N> c) {
   using R = RegisterFor<T, N>;
   if constexpr (N == 1) {
     return Vec<T, N>::from_raw(OneLane<T>::fma(a.v, b.v, c.v));
@@ -376,22 +355,18 @@ WG_INLINE Vec<T, N> fma(Vec<T, N> a, Vec<T, N> b, Vec<T, N> c) {
     return join(fma(half<0>(a), half<0>(b), half<0>(c)), fma(half<1>(a), half<1>(b), half<1>(c)));
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> fma(Vec<T, N> a, Vec<T, N> b, std::type_identity_t<T> c) {
+template <class T, int N> WG_INLINE Vec<T, N> fma(Vec<T, N> a, Vec<T, N> b, std::type_identity_t<T> c) {
   return fma(a, b, Vec<T, N>(c));
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, Vec<T, N> c) {
+template <class T, int N> WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, Vec<T, N> c) {
   return fma(a, Vec<T, N>(b), c);
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, std::type_identity_t<T> c) {
+template <class T, int N> WG_INLINE Vec<T, N> fma(Vec<T, N> a, std::type_identity_t<T> b, std::type_identity_t<T> c) {
   return fma(a, Vec<T, N>(b), Vec<T, N>(c));
 }
 
 // a > b ? a : b and a < b ? a : b in one instruction; b where either is NaN.
-template <class T, int N>
-WG_INLINE Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) {
+template <class T, int N> WG_INLINE Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) {
   using R = RegisterFor<T, N>;
   if constexpr (R::exists) {
     using M = typename R::type;
@@ -400,8 +375,7 @@ WG_INLINE Vec<T, N> larger(Vec<T, N> a, Vec<T, N> b) {
     return select(a > b, a, b);
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) {
+template <class T, int N> WG_INLINE Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) {
   using R = RegisterFor<T, N>;
   if constexpr (R::exists) {
     using M = typename R::type;
@@ -411,8 +385,7 @@ WG_INLINE Vec<T, N> smaller(Vec<T, N> a, Vec<T, N> b) {
   }
 }
 
-template <class T, int N>
-WG_INLINE Vec<T, N> sqrt(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> sqrt(Vec<T, N> x) {
   using R = RegisterFor<T, N>;
   if constexpr (N == 1) {
     return Vec<T, N>::from_raw(OneLane<T>::sqrt(x.v));
@@ -423,8 +396,7 @@ WG_INLINE Vec<T, N> sqrt(Vec<T, N> x) {
   }
 }
 
-template <int Mode, class T, int N>
-WG_INLINE Vec<T, N> round_to(Vec<T, N> x) {
+template <int Mode, class T, int N> WG_INLINE Vec<T, N> round_to(Vec<T, N> x) {
   using R = RegisterFor<T, N>;
   if constexpr (std::is_integral_v<T>) {
     return x;
@@ -436,64 +408,39 @@ WG_INLINE Vec<T, N> round_to(Vec<T, N> x) {
     return join(round_to<Mode>(half<0>(x)), round_to<Mode>(half<1>(x)));
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> rint(Vec<T, N> x) {
-  return round_to<nearest>(x);
-}
-template <class T, int N>
-WG_INLINE Vec<T, N> floor(Vec<T, N> x) {
-  return round_to<downwards>(x);
-}
-template <class T, int N>
-WG_INLINE Vec<T, N> ceil(Vec<T, N> x) {
-  return round_to<upwards>(x);
-}
-template <class T, int N>
-WG_INLINE Vec<T, N> trunc(Vec<T, N> x) {
-  return round_to<towards_zero>(x);
-}
+template <class T, int N> WG_INLINE Vec<T, N> rint(Vec<T, N> x) { return round_to<nearest>(x); }
+template <class T, int N> WG_INLINE Vec<T, N> floor(Vec<T, N> x) { return round_to<downwards>(x); }
+template <class T, int N> WG_INLINE Vec<T, N> ceil(Vec<T, N> x) { return round_to<upwards>(x); }
+template <class T, int N> WG_INLINE Vec<T, N> trunc(Vec<T, N> x) { return round_to<towards_zero>(x); }
 
 template <class T>
 inline constexpr IntOf<int(sizeof(T))> sign_bit = IntOf<int(sizeof(T))>(UnsignedOf<T>(1) << (8 * sizeof(T) - 1));
 
-template <class T, int N>
-WG_INLINE Vec<T, N> abs(Vec<T, N> x) {
+template <class T, int N> WG_INLINE Vec<T, N> abs(Vec<T, N> x) {
   if constexpr (std::is_floating_point_v<T>) {
     return from_bits<T, N>(to_bits(x) & IntVec<T, N>(~sign_bit<T>));
   } else {
     return select(x < 0, -x, x);
   }
 }
-template <class T, int N>
-WG_INLINE Vec<T, N> copysign(Vec<T, N> magnitude, Vec<T, N> sign) {
+template <class T, int N> WG_INLINE Vec<T, N> copysign(Vec<T, N> magnitude, Vec<T, N> sign) {
   const IntVec<T, N> s(sign_bit<T>), m(~sign_bit<T>);
   return from_bits<T, N>((to_bits(magnitude) & m) | (to_bits(sign) & s));
 }
 // True for -0.0 and negative NaNs too.
-template <class T, int N>
-WG_INLINE typename Vec<T, N>::Mask signbit(Vec<T, N> x) {
-  return to_bits(x) < 0;
-}
-template <class T, int N>
-WG_INLINE typename Vec<T, N>::Mask isnan(Vec<T, N> x) {
-  return x != x;
-}
-template <class T, int N>
-WG_INLINE typename Vec<T, N>::Mask isinf(Vec<T, N> x) {
+template <class T, int N> WG_INLINE typename Vec<T, N>::Mask signbit(Vec<T, N> x) { return to_bits(x) < 0; }
+template <class T, int N> WG_INLINE typename Vec<T, N>::Mask isnan(Vec<T, N> x) { return x != x; }
+template <class T, int N> WG_INLINE typename Vec<T, N>::Mask isinf(Vec<T, N> x) {
   if constexpr (std::is_floating_point_v<T>) {
     return abs(x) == Vec<T, N>(T(__builtin_inf()));
   } else {
     return x != x;
   }
 }
-template <class T, int N>
-WG_INLINE typename Vec<T, N>::Mask isfinite(Vec<T, N> x) {
-  return x - x == Vec<T, N>(0);
-}
+template <class T, int N> WG_INLINE typename Vec<T, N>::Mask isfinite(Vec<T, N> x) { return x - x == Vec<T, N>(0); }
 
 // C's fmod, exact; one lane at a time (20 ns a number: whoever divides with remainder does not do it by the million).
-template <class T, int N>
-WG_INLINE Vec<T, N> fmod(Vec<T, N> a, Vec<T, N> b) {
+template <class T, int N> WG_INLINE Vec<T, N> fmod(Vec<T, N> a, Vec<T, N> b) {
   return map_lanes(
       [](T x, T y) {
         if constexpr (std::is_same_v<T, double>)

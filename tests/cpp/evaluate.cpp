@@ -23,8 +23,7 @@ const MathFunction* table_of(const std::string& isa, int* count) {
   return isa == "scalar" ? scalar::math_functions(count) : nullptr;
 }
 
-template <class T, class F>
-int run(F f, int arity) {
+template <class T, class F> int run(F f, int arity) {
   std::vector<T> in;
   T chunk[4096];
   for (size_t n; (n = std::fread(chunk, sizeof(T), 4096, stdin)) > 0;) in.insert(in.end(), chunk, chunk + n);

@@ -6,15 +6,13 @@
 namespace wengert::simd::WG_TARGET {
 namespace {
 
-template <class T, int L, class F>
-void loop(F f, const T* x, T* out, int64_t n) {
+template <class T, int L, class F> void loop(F f, const T* x, T* out, int64_t n) {
   using V = Vec<T, L>;
   int64_t i = 0;
   for (; i + L <= n; i += L) f(V::load(x + i)).store(out + i);
   if (i < n) f(V::load(x + i, int(n - i))).store(out + i, int(n - i));
 }
-template <class T, int L, class F>
-void loop(F f, const T* x, const T* y, T* out, int64_t n) {
+template <class T, int L, class F> void loop(F f, const T* x, const T* y, T* out, int64_t n) {
   using V = Vec<T, L>;
   int64_t i = 0;
   for (; i + L <= n; i += L) f(V::load(x + i), V::load(y + i)).store(out + i);

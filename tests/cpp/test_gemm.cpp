@@ -17,8 +17,7 @@ using namespace wengert::simd;
 
 std::mt19937_64 rng(7);
 
-template <class T>
-std::vector<T> random_values(int64_t n) {
+template <class T> std::vector<T> random_values(int64_t n) {
   std::uniform_real_distribution<T> d(-1, 1);
   std::vector<T> v(n + 1);
   for (T& x : v) x = d(rng);
@@ -27,8 +26,7 @@ std::vector<T> random_values(int64_t n) {
 
 enum Layout { rows_contiguous, columns_contiguous, gaps, reversed, broadcast, layouts };
 
-template <class T>
-MatView<T> view(const std::vector<T>& v, int64_t rows, int64_t cols, int layout) {
+template <class T> MatView<T> view(const std::vector<T>& v, int64_t rows, int64_t cols, int layout) {
   const T* p = v.data();
   switch (layout) {
     case rows_contiguous:
@@ -88,8 +86,7 @@ void check_product(int64_t m, int64_t n, int64_t k, int la, int lb, bool accumul
   CHECK(outside, "%s f%d %ldx%ldx%ld wrote outside C", active_isa(), int(8 * sizeof(T)), long(m), long(n), long(k));
 }
 
-template <class T>
-void products() {
+template <class T> void products() {
   const int64_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 33, 47, 49, 65};
   for (int64_t m : sizes) {
     for (int64_t n : sizes) {
@@ -123,8 +120,7 @@ void products() {
   }
 }
 
-template <class T>
-void batches() {
+template <class T> void batches() {
   for (int64_t n : {1, 2, 3, 4, 5, 8, 16, 33}) {
     for (int layout : {rows_contiguous, columns_contiguous}) {
       const int64_t batch = 37;
@@ -151,8 +147,7 @@ void batches() {
   }
 }
 
-template <class T>
-void same_bits_for_any_thread_count() {
+template <class T> void same_bits_for_any_thread_count() {
   struct Shape {
     int64_t m, n, k;
   };
@@ -183,8 +178,7 @@ void same_bits_for_any_thread_count() {
   set_num_threads(2);
 }
 
-template <class T>
-void inner_products() {
+template <class T> void inner_products() {
   for (int64_t n : {0, 1, 2, 7, 8, 9, 63, 64, 65, 1000}) {
     const auto x = random_values<T>(3 * n), y = random_values<T>(3 * n);
     for (int64_t s : {1, 3}) {

@@ -20,8 +20,7 @@ using Long = long double;
 
 std::mt19937_64 rng(3);
 
-template <class T>
-T sample(int mode) {
+template <class T> T sample(int mode) {
   const double u = std::uniform_real_distribution<double>(0, 1)(rng), s = rng() & 1 ? 1 : -1;
   switch (mode % 7) {
     case 0: {  // any bit pattern
@@ -46,8 +45,7 @@ T sample(int mode) {
 }
 
 // The error in units of the last place of a T near `expected`.
-template <class T>
-double ulps(Long expected, T got) {
+template <class T> double ulps(Long expected, T got) {
   if (std::isnan(expected)) return std::isnan(got) ? 0 : HUGE_VAL;
   if (std::isinf(T(expected)) || std::isinf(got)) return T(expected) == got ? 0 : HUGE_VAL;
   if (std::isnan(got)) return HUGE_VAL;
@@ -118,8 +116,7 @@ void run(const MathFunction& f, bool one, const std::vector<T>& x, const std::ve
   }
 }
 
-template <class T>
-void check_function(const char* isa, const MathFunction& f) {
+template <class T> void check_function(const char* isa, const MathFunction& f) {
   const int bits = 8 * sizeof(T);
   using L = std::numeric_limits<T>;
   const T special[] = {0,

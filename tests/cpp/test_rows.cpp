@@ -18,16 +18,14 @@ using namespace wengert::simd;
 
 std::mt19937_64 rng(11);
 
-template <class T>
-std::vector<T> random_values(int64_t n, double scale = 1) {
+template <class T> std::vector<T> random_values(int64_t n, double scale = 1) {
   std::uniform_real_distribution<double> d(-scale, scale);
   std::vector<T> v(n);
   for (T& x : v) x = T(d(rng));
   return v;
 }
 
-template <class T>
-constexpr double eps = sizeof(T) == 8 ? 2.3e-16 : 1.2e-7;
+template <class T> constexpr double eps = sizeof(T) == 8 ? 2.3e-16 : 1.2e-7;
 
 long double plain(Reduction op, const long double* x, int64_t n) {
   const long double inf = std::numeric_limits<long double>::infinity();
@@ -47,8 +45,7 @@ bool close(double got, long double expected, double tolerance) {
   return std::fabs(got - double(expected)) <= tolerance;
 }
 
-template <class T>
-void reductions_match() {
+template <class T> void reductions_match() {
   for (Reduction op : {Reduction::sum, Reduction::prod, Reduction::max, Reduction::min}) {
     for (int64_t n : {0, 1, 2, 3, 7, 8, 9, 31, 64, 100, 513, 1025, 5000, 32768, 32769, 200000}) {
       auto x = random_values<T>(n);
@@ -89,8 +86,7 @@ void reductions_match() {
   }
 }
 
-template <class T>
-void softmax_matches() {
+template <class T> void softmax_matches() {
   const T inf = std::numeric_limits<T>::infinity();
   for (double scale : {1.0, 30.0, 1000.0}) {
     for (int64_t cols : {1, 2, 3, 7, 8, 10, 16, 17, 100, 1000}) {
@@ -161,8 +157,7 @@ void softmax_matches() {
   CHECK(std::fabs(y[0] / expected - 1) < 4 * eps<T>, "%s tail %g", active_isa(), double(y[0]));
 }
 
-template <class T>
-void cumsum_and_add() {
+template <class T> void cumsum_and_add() {
   const int64_t rows = 300, cols = 700;
   const auto x = random_values<T>(rows * cols);
   std::vector<T> y(rows * cols), z = x;
@@ -183,8 +178,7 @@ void cumsum_and_add() {
   CHECK(worst < 200 * eps<T>, "%s add_to %g", active_isa(), worst);
 }
 
-template <class T>
-void same_bits_for_any_thread_count() {
+template <class T> void same_bits_for_any_thread_count() {
   const int64_t rows = 1000, cols = 500, n = rows * cols;
   const auto x = random_values<T>(n, 5), g = random_values<T>(n);
   std::vector<T> first;
@@ -232,8 +226,7 @@ void transposing_copy() {
   CHECK(same, "transposing copy");
 }
 
-template <class T>
-void all_of_type() {
+template <class T> void all_of_type() {
   reductions_match<T>();
   softmax_matches<T>();
   cumsum_and_add<T>();
