@@ -203,8 +203,11 @@ void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
         value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) +
                     " axes");
     for (int i = 0; i < shape.size(); ++i) {
-      const int64_t first = p.dims[0][i], n = p.dims[2][i], last = first + (n - 1) * p.dims[1][i];
-      if (n < 0 || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
+      const int64_t first = p.dims[0][i], n = p.dims[2][i];
+      int64_t last = 0;
+      const bool huge =
+          n < 0 || __builtin_mul_overflow(n - 1, p.dims[1][i], &last) || __builtin_add_overflow(last, first, &last);
+      if (huge || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
         index_error(name + ": the range along axis " + std::to_string(i) + " leaves the array of shape " + shape.str());
     }
     Dims a, b;
