@@ -1,6 +1,7 @@
 """Memory and work in counts, not in seconds: linear loops, flat stacks, nothing that grows."""
 
 import gc
+import os
 import resource
 import sys
 import tracemalloc
@@ -18,6 +19,7 @@ def resident_kib():
         return int(f.read().split()[1]) * resource.getpagesize() // 1024
 
 
+SANITIZED = "libasan" in os.environ.get("LD_PRELOAD", "")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 
@@ -220,7 +222,7 @@ LOOPS = {
 def test_repeating_does_not_grow_memory(name):
     resident, python = growth(LOOPS[name])
     assert python < 64, f"{python:.0f} KiB of Python objects"
-    assert resident < 2048, f"{resident} KiB"
+    assert resident < (16384 if SANITIZED else 2048), f"{resident} KiB"  # its allocator keeps more
 
 
 @linux
@@ -280,6 +282,7 @@ def test_levels_free_their_tapes():
     np.testing.assert_array_equal(np.asarray(wg.stop_gradient(kept[0])), X)
 
 
+@pytest.mark.skipif(SANITIZED, reason="the pool keeps nothing under AddressSanitizer")
 def test_the_pool_can_be_emptied():
     for _ in range(3):
         wg.grad(lambda x: np.sum(np.sin(x) * x))(np.ones(100_000))
