@@ -221,7 +221,8 @@ LOOPS = {
 @pytest.mark.parametrize("name", LOOPS)
 def test_repeating_does_not_grow_memory(name):
     resident, python = growth(LOOPS[name])
-    assert python < 64, f"{python:.0f} KiB of Python objects"
+    # Caches that fill once take up to 65 KiB there (23 KiB after 1,600 runs: nothing grows).
+    assert python < (128 if SANITIZED else 64), f"{python:.0f} KiB of Python objects"
     # Under AddressSanitizer the resident memory is its allocator's: shadow and redzones come and go with the layout.
     assert SANITIZED or resident < 2048, f"{resident} KiB"
 
