@@ -290,7 +290,7 @@ class ops:
         """The inverse tangent, in radians."""
     @staticmethod
     def arctan2(a: ArrayLike, b: ArrayLike, /) -> Array:
-        """The angle of the point (b, a), in radians."""
+        """The angle of the point (b, a), in radians; derivative 0 at the origin."""
     @staticmethod
     def arctanh(x: ArrayLike, /) -> Array:
         """The inverse hyperbolic tangent."""
