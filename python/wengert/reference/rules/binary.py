@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .declare import cast_like, elementwise, stretch, strong, structured, unbroadcast
-from .elementwise import exp, floor, isinf, log, sigmoid, square
+from .elementwise import exp, floor, isinf, log, sigmoid
 
 # fmt: off
 add = elementwise("add", np.add, (1, 1), (1, 1), arity=2)
