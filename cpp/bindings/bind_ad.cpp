@@ -2,7 +2,7 @@
 #include "bindings/bind_ad.h"
 
 #include "ad/rules.h"
-#include "bindings/bind_ops.h"
+#include "bindings/params.h"
 #include "ops/info.h"
 #include "simd/dispatch.h"
 #include "simd/threads.h"
