@@ -82,7 +82,8 @@ class Planner {
     for (uint32_t i = 0; i < graph().nodes.size(); ++i) {
       if (node(i).op != kConstant) continue;
       const ArrayRef& v = node(i).value;
-      const bool repeated = v->size > 1 && v->strides == Dims(v->ndim(), 0);
+      constexpr int64_t kLarge = 1 << 20;  // bytes: arrays that repeat elements may be much larger than they look
+      const bool repeated = v->size > 1 && (v->strides == Dims(v->ndim(), 0) || v->bytes() > kLarge);
       const ArrayRef held = repeated ? v : core::contiguous(v);
       place(i) = {storage(Storage::constant, static_cast<uint32_t>(plan_.constants.size()), 0), 0, held->strides,
                   held->contiguous};
