@@ -9,7 +9,7 @@ namespace wengert::simd {
 namespace {
 
 // Below this many elements one thread is faster than two.
-constexpr int64_t parallel_limit = 1 << 17;
+constexpr int64_t parallel_limit = 1 << 16;
 
 template <class T> T reduce_one(Reduction op, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().rows[int(op)];
