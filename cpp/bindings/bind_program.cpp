@@ -69,7 +69,9 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   std::string why = e ? reason : why_new(s, description);
   const std::string signature = c.signature;
   const Family family = c.family;
-  py::object result = recorded(s, c, args, n, kwnames, made, refusal);
+  std::vector<std::string> notes;
+  py::object result = recorded(s, c, args, n, kwnames, made, refusal, notes);
+  for (const std::string& text : notes) why += "; " + text;
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {

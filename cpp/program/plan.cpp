@@ -7,6 +7,7 @@
 #include <map>
 
 #include "ops/kernel_table.h"
+#include "program/loop.h"
 #include "simd/reduce.h"
 
 namespace wengert::program {
@@ -167,7 +168,7 @@ class Planner {
 
   // ---- steps that are not elementwise ----
   void emit(uint32_t i) {
-    if (!view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !lookup(i)) call(i);
+    if (!loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !lookup(i)) call(i);
     emit_checks(i);
   }
 
@@ -388,6 +389,28 @@ class Planner {
       if (node(a).size()) copy(from, to, node(a).shape, n.dtype, false);
       at += stack ? 1 : node(a).shape[axis];
     }
+    return true;
+  }
+
+  bool loop(uint32_t i) {
+    if (node(i).op == kResult) return true;  // came with its loop
+    if (node(i).op != kLoop) return false;
+    LoopStep s;
+    s.loop = loop_of(node(i));
+    for (uint32_t a : graph().operands(i)) {
+      const Place& from = dense(a);
+      s.operands.emplace_back(from.storage, from.offset);
+    }
+    s.results.assign(s.loop->results(), {kNone, 0});
+    for (uint32_t r = i + 1; r < graph().nodes.size(); ++r) {
+      if (node(r).op != kResult || graph().operand(r, 0) != i) continue;
+      allocate(r);
+      s.results[static_cast<size_t>(node(r).params->number)] = {place(r).storage, place(r).offset};
+    }
+    for (const auto& o : s.operands) read(o.first);
+    plan_.needs_lock |= s.loop->needs_lock();
+    plan_.loops.push_back(std::move(s));
+    step(Step::loop, plan_.loops.size() - 1);
     return true;
   }
 
