@@ -76,7 +76,7 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
     note("common subexpressions", r);
     if (operations(r) == at_start) break;
   }
-  r = with_trimmed_loops(r);
+  r = without_repeats(with_trimmed_loops(with_moved_products(with_trimmed_loops(r))));
   const size_t products = r.nodes.size();
   Graph gathered = with_gathered_products(r);
   if (gathered.nodes.size() != products) {

@@ -1,6 +1,7 @@
 // Running loops: the program of the body, step after step, over rows of stacked arrays.
 #include "program/loop.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace wengert::program {
@@ -62,6 +63,24 @@ const Program& Loop::other_program() const {
   return *other_program_;
 }
 
+const Program* Loop::several() const {
+  if (times_ == 0) {
+    constexpr int64_t kCode = 512, kMost = 16;  // instructions of one run: they stay in the first-level cache
+    const auto size = static_cast<int64_t>(body_program().steps()) + 1;
+    const int64_t times = std::min({kMost, kCode / size, length / 2});
+    times_ = 1;
+    if (kind == scan && body_program().is_scalar() && times > 1) {
+      auto p = std::make_unique<Program>(
+          repeated(without_cuts(body), carries, rows, static_cast<uint32_t>(times)));
+      if (p->is_scalar()) {
+        several_ = std::move(p);
+        times_ = static_cast<uint32_t>(times);
+      }
+    }
+  }
+  return several_.get();
+}
+
 bool Loop::needs_lock() const {
   return body_program().needs_lock() || (kind != scan && other_program().needs_lock());
 }
@@ -75,6 +94,7 @@ std::unique_ptr<LoopMemory> Loop::memory() const {
   auto m = std::make_unique<LoopMemory>();
   m->body = body_program().memory();
   if (kind != scan) m->other = other_program().memory();
+  if (const Program* p = several()) m->several = p->memory();
   m->in.resize(body.inputs.size());
   m->out.resize(body.outputs.size());
   m->operands.resize(operands());
@@ -122,6 +142,27 @@ uint32_t Loop::run(LoopMemory& m, char* const* operands, char* const* results) c
   }
 }
 
+namespace {
+void load(const LoopMemory::Move& l, double* r) {
+  switch (l.dtype) {
+    case DType::f64:
+      r[l.target] = *reinterpret_cast<const double*>(l.at);
+      break;
+    case DType::i64:
+      r[l.target] = static_cast<double>(*reinterpret_cast<const int64_t*>(l.at));
+      break;
+    case DType::i32:
+      r[l.target] = *reinterpret_cast<const int32_t*>(l.at);
+      break;
+    case DType::f32:
+      r[l.target] = static_cast<double>(*reinterpret_cast<const float*>(l.at));
+      break;
+    default:
+      r[l.target] = *reinterpret_cast<const uint8_t*>(l.at) != 0;
+  }
+}
+}  // namespace
+
 uint32_t Loop::run_scan(LoopMemory& m, char* const* operands, char* const* results) const {
   const Program& program = body_program();
   if (length == 0) {
@@ -129,7 +170,7 @@ uint32_t Loop::run_scan(LoopMemory& m, char* const* operands, char* const* resul
       if (results[c]) copy_bytes(results[c], operands[c], bytes_of(operand_type(c), operand_shape(c)));
     return kNone;
   }
-  if (const ScalarCode* code = program.scalar()) return run_numbers(*code, m, operands, results);
+  if (program.scalar()) return run_numbers(m, operands, results);
   const size_t inputs = body.inputs.size(), outputs = body.outputs.size();
   const int64_t first = reverse ? length - 1 : 0;
   std::vector<int64_t>& in_step = m.in_step;
@@ -163,47 +204,60 @@ uint32_t Loop::run_scan(LoopMemory& m, char* const* operands, char* const* resul
 }
 
 // A body of numbers: carries stay in their places, rows are read into registers and written from them.
-uint32_t Loop::run_numbers(const ScalarCode& code, LoopMemory& m, char* const* operands, char* const* results) const {
+uint32_t Loop::run_numbers(LoopMemory& m, char* const* operands, char* const* results) const {
   for (uint32_t c = 0; c < carries; ++c)
     copy_bytes(m.carry[0][c], operands[c], bytes_of(operand_type(c), operand_shape(c)));
-  const int64_t first = reverse ? length - 1 : 0;
+  int64_t done = 0;
+  if (const Program* p = several()) {
+    done = length / times_ * times_;
+    const uint32_t failed =
+        run_moves(*p->scalar(), m.several->registers.data(), times_, 0, done, m, operands, results);
+    if (failed != kNone) return failed;
+  }
+  const uint32_t failed =
+      run_moves(*body_program().scalar(), m.body->registers.data(), 1, done, length, m, operands, results);
+  for (uint32_t c = 0; failed == kNone && c < carries; ++c)
+    if (results[c]) copy_bytes(results[c], m.carry[0][c], bytes_of(operand_type(c), operand_shape(c)));
+  return failed;
+}
+
+// Steps [from, to) of such a body, `times` of them in each run of the code.
+uint32_t Loop::run_moves(const ScalarCode& code, double* r, int64_t times, int64_t from, int64_t to, LoopMemory& m,
+                         char* const* operands, char* const* results) const {
+  if (from == to) return kNone;
+  // Where the row of step `from + u` is, and how far it moves from one run to the next.
+  auto place = [&](char* base, int64_t row, int64_t u, char** at, int64_t* step) {
+    *at = base + (reverse ? length - 1 - from - u : from + u) * row;
+    *step = reverse ? -times * row : times * row;
+  };
   m.loads.clear();
   m.stores.clear();
   for (const ScalarCode::Source& s : code.sources) {
-    const Node& n = body.nodes[body.inputs[s.input]];
-    const int64_t item = core::item_size(n.dtype), row = bytes_of(n.dtype, n.shape);
-    const bool moves = s.input >= carries && s.input < carries + rows;
-    char* from = s.input < carries ? m.carry[0][s.input] : operands[s.input] + (moves ? first * row : 0);
-    m.loads.push_back({from + s.element * item, !moves ? 0 : reverse ? -row : row, s.target, s.dtype});
+    const auto k = static_cast<int64_t>(s.input), row = k - carries, moving = times * rows;
+    const int64_t own = row < 0 ? k : row < moving ? carries + row % rows : k - moving + rows;
+    const Node& n = body.nodes[body.inputs[static_cast<size_t>(own)]];
+    LoopMemory::Move l{row < 0 ? m.carry[0][k] : operands[own], 0, s.target, s.dtype};
+    if (row >= 0 && row < moving) place(operands[own], bytes_of(n.dtype, n.shape), row / rows, &l.at, &l.step);
+    l.at += s.element * core::item_size(n.dtype);
+    m.loads.push_back(l);
   }
+  const size_t ys = body.outputs.size() - carries;
   for (size_t k = 0; k < code.results.size(); ++k) {
-    const Node& n = body.nodes[body.outputs[k]];
-    const int64_t item = core::item_size(n.dtype), row = bytes_of(n.dtype, n.shape);
-    if (k >= carries && !results[k]) continue;
-    char* to = k < carries ? m.carry[0][k] : results[k] + first * row;
-    for (size_t i = 0; i < code.results[k].registers.size(); ++i)
-      m.stores.push_back({to + static_cast<int64_t>(i) * item, k < carries ? 0 : reverse ? -row : row,
-                          code.results[k].registers[i], n.dtype});
+    const size_t own = k < carries ? k : carries + (k - carries) % ys;
+    if (k >= carries && !results[own]) continue;
+    const Node& n = body.nodes[body.outputs[own]];
+    LoopMemory::Move s{k < carries ? m.carry[0][k] : nullptr, 0, 0, n.dtype};
+    if (k >= carries)
+      place(results[own], bytes_of(n.dtype, n.shape), static_cast<int64_t>((k - carries) / ys), &s.at, &s.step);
+    for (uint32_t target : code.results[k].registers) {
+      s.target = target;
+      m.stores.push_back(s);
+      s.at += core::item_size(n.dtype);
+    }
   }
-  double* r = m.body->registers.data();
-  for (int64_t t = 0; t < length; ++t) {
+  for (int64_t t = from; t < to; t += times) {
     for (LoopMemory::Move& l : m.loads) {
-      switch (l.dtype) {
-        case DType::f64:
-          r[l.target] = *reinterpret_cast<const double*>(l.at);
-          break;
-        case DType::i64:
-          r[l.target] = static_cast<double>(*reinterpret_cast<const int64_t*>(l.at));
-          break;
-        case DType::i32:
-          r[l.target] = *reinterpret_cast<const int32_t*>(l.at);
-          break;
-        case DType::f32:
-          r[l.target] = static_cast<double>(*reinterpret_cast<const float*>(l.at));
-          break;
-        default:
-          r[l.target] = *reinterpret_cast<const uint8_t*>(l.at) != 0;
-      }
+      load(l, r);
       l.at += l.step;
     }
     const uint32_t failed = program::run(code, r);
@@ -216,8 +270,6 @@ uint32_t Loop::run_numbers(const ScalarCode& code, LoopMemory& m, char* const* o
       s.at += s.step;
     }
   }
-  for (uint32_t c = 0; c < carries; ++c)
-    if (results[c]) copy_bytes(results[c], m.carry[0][c], bytes_of(operand_type(c), operand_shape(c)));
   return kNone;
 }
 

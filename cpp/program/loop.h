@@ -46,8 +46,12 @@ struct Loop {
   uint32_t run_scan(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_repeat(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_branch(LoopMemory& m, char* const* operands, char* const* results) const;
-  uint32_t run_numbers(const ScalarCode& code, LoopMemory& m, char* const* operands, char* const* results) const;
-  mutable std::unique_ptr<Program> body_program_, other_program_;
+  uint32_t run_numbers(LoopMemory& m, char* const* operands, char* const* results) const;
+  uint32_t run_moves(const ScalarCode& code, double* registers, int64_t times, int64_t from, int64_t to, LoopMemory& m,
+                     char* const* operands, char* const* results) const;
+  const Program* several() const;  // the body several times in a row, for bodies of numbers
+  mutable std::unique_ptr<Program> body_program_, other_program_, several_;
+  mutable uint32_t times_ = 0;  // how often; 0: not known yet, 1: once
 };
 using LoopRef = std::shared_ptr<const Loop>;
 
@@ -61,7 +65,7 @@ std::string loop_text(const Node& n);  // of a kLoop node, for listings
 
 // Memory of one run, used again by the next.
 struct LoopMemory {
-  std::unique_ptr<Program::Memory> body, other;
+  std::unique_ptr<Program::Memory> body, other, several;
   std::vector<char*> in, out, operands, results;
   core::Ref<core::Buffer> buffer;
   std::vector<char*> carry[2];  // every carry twice: read and written
@@ -95,7 +99,13 @@ struct Split {
 Split split(const Graph& g, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results, uint32_t carried,
             bool recompute);
 
-// A pass: results of scans that nobody reads are not computed.
+// The body of a scan `times` times in a row: carries, the rows of all these steps one step after the other, constants.
+Graph repeated(const Graph& body, uint32_t carries, uint32_t rows, uint32_t times);
+
+// Passes: results that nobody reads, or that are there twice, are not computed; operands that are known become part of
+// the body.
 Graph with_trimmed_loops(const Graph& g);
+Graph with_moved_products(const Graph& g);
+Graph tidied(const Graph& g);  // dead code, constants, algebra and repeats: what the body of a loop can bear
 
 }  // namespace wengert::program

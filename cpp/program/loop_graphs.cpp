@@ -43,13 +43,13 @@ class Part {
   std::vector<uint32_t> at_;
 };
 
+}  // namespace
+
 Graph tidied(const Graph& g) {
   static constexpr Rule algebra[] = {fold_constants, simplify};
   Graph r = without_repeats(rewritten(without_dead_code(g), algebra));
   return without_repeats(rewritten(without_dead_code(r), algebra));
 }
-
-}  // namespace
 
 Graph selected(const Graph& g, std::span<const uint32_t> outputs) {
   Part p(g);
@@ -65,6 +65,38 @@ Graph without_cuts(const Graph& g) {
   for (uint32_t& o : r.outputs)
     while (r.nodes[o].op == kCut) o = r.operand(o, 0);
   return without_dead_code(r);
+}
+
+Graph repeated(const Graph& body, uint32_t carries, uint32_t rows, uint32_t times) {
+  Graph r;
+  auto input = [&](uint32_t i) {
+    r.inputs.push_back(r.add(kInput, {}, {}, body.nodes[i].dtype, body.nodes[i].shape));
+    return r.inputs.back();
+  };
+  const auto inputs = static_cast<uint32_t>(body.inputs.size());
+  std::vector<uint32_t> carry, row, constants, ys, operands;
+  for (uint32_t c = 0; c < carries; ++c) carry.push_back(input(body.inputs[c]));
+  for (uint32_t k = 0; k < times * rows; ++k) row.push_back(input(body.inputs[carries + k % rows]));
+  for (uint32_t k = carries + rows; k < inputs; ++k) constants.push_back(input(body.inputs[k]));
+  for (uint32_t u = 0; u < times; ++u) {
+    std::vector<uint32_t> at(body.nodes.size(), kNone);
+    for (uint32_t c = 0; c < carries; ++c) at[body.inputs[c]] = carry[c];
+    for (uint32_t k = 0; k < rows; ++k) at[body.inputs[carries + k]] = row[u * rows + k];
+    for (uint32_t k = carries + rows; k < inputs; ++k) at[body.inputs[k]] = constants[k - carries - rows];
+    for (uint32_t i = 0; i < body.nodes.size(); ++i) {
+      const Node& n = body.nodes[i];
+      if (at[i] != kNone) continue;
+      operands.clear();
+      for (uint32_t a : body.operands(i)) operands.push_back(at[a]);
+      at[i] = r.add(n.op, operands, n.params, n.dtype, n.shape);
+      r.nodes[at[i]].value = n.value;
+    }
+    for (uint32_t c = 0; c < carries; ++c) carry[c] = at[body.outputs[c]];
+    for (size_t k = carries; k < body.outputs.size(); ++k) ys.push_back(at[body.outputs[k]]);
+  }
+  r.outputs = carry;
+  r.outputs.insert(r.outputs.end(), ys.begin(), ys.end());
+  return r;
 }
 
 std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active_inputs) {
@@ -286,6 +318,67 @@ Trimmed trimmed(const LoopRef& loop, const std::vector<char>& wanted) {
   return r;
 }
 
+// One element where all are equal.
+ArrayRef uniform(const ArrayRef& a) {
+  if (a->size == 0) return nullptr;
+  const ArrayRef one = core::view(a, Dims{}, Dims{});
+  if (a->strides == Dims(a->ndim(), 0)) return one;
+  if (!a->contiguous) return nullptr;
+  const int64_t item = core::item_size(a->dtype);
+  for (int64_t k = 1; k < a->size; ++k)
+    if (!std::equal(a->data, a->data + item, a->data + k * item)) return nullptr;
+  return one;
+}
+
+// Operands that are constants of the graph around become constants of the body.
+void take_constants(Graph& g, uint32_t i) {
+  const LoopRef loop = loop_of(g.nodes[i]);
+  if (loop->kind != Loop::scan) return;
+  Graph body = loop->body;
+  std::vector<uint32_t> operands, inputs;
+  uint32_t rows = loop->rows;
+  for (uint32_t k = 0; k < body.inputs.size(); ++k) {
+    const Node& from = g.nodes[g.operand(i, k)];
+    Node& n = body.nodes[body.inputs[k]];
+    const bool row = k >= loop->carries && k < loop->carries + loop->rows;
+    const ArrayRef one = k >= loop->carries && from.op == kConstant ? uniform(from.value) : nullptr;
+    if (one || (k >= loop->carries && !row && from.op == kConstant)) {
+      n.op = kConstant;
+      n.value = one ? core::broadcast_to(one, n.shape) : from.value;
+      rows -= row;
+      continue;
+    }
+    operands.push_back(g.operand(i, k));
+    inputs.push_back(body.inputs[k]);
+  }
+  if (inputs.size() == body.inputs.size()) return;
+  body.inputs = inputs;
+  Node& n = g.nodes[i];
+  n.first = static_cast<uint32_t>(g.args.size());
+  n.count = static_cast<uint32_t>(operands.size());
+  g.args.insert(g.args.end(), operands.begin(), operands.end());
+  n.params = ParamsRef(new LoopParams(std::make_shared<Loop>(Loop::scan, tidied(without_cuts(body)), Graph{},
+                                                             loop->carries, rows, loop->length, loop->reverse,
+                                                             loop->recompute)));
+}
+
+// Rows that are the same value are computed once.
+void merge_results(Graph& g, uint32_t i) {
+  const Loop& l = *loop_of(g.nodes[i]);
+  if (l.kind != Loop::scan) return;
+  for (uint32_t r = i + 1; r < g.nodes.size(); ++r) {
+    if (g.nodes[r].op != kResult || g.operand(r, 0) != i) continue;
+    const auto k = static_cast<uint32_t>(g.nodes[r].params->number);
+    for (uint32_t first = l.carries; first < k; ++first)
+      if (l.body.outputs[first] == l.body.outputs[k]) {
+        ParamsRef p(new ops::Params);
+        p->number = first;
+        g.nodes[r].params = p;
+        break;
+      }
+  }
+}
+
 std::vector<char> live_nodes(const Graph& g) {
   std::vector<char> live(g.nodes.size(), 0);
   for (uint32_t i : g.outputs) live[i] = 1;
@@ -306,6 +399,8 @@ Graph with_trimmed_loops(const Graph& whole) {
     if (g.nodes[i].op != kLoop) continue;
     const std::vector<char> live = live_nodes(g);
     if (!live[i]) continue;
+    take_constants(g, i);
+    merge_results(g, i);
     std::vector<char> wanted(loop_of(g.nodes[i])->results(), 0);
     for (uint32_t r = i + 1; r < g.nodes.size(); ++r)
       if (live[r] && g.nodes[r].op == kResult && g.operand(r, 0) == i)
