@@ -97,7 +97,9 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   const Family family = c.family;
   std::string unsavable;
   program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
-  py::object result = recorded(s, c, args, n, kwnames, made, refusal);
+  std::vector<std::string> notes;
+  py::object result = recorded(s, c, args, n, kwnames, made, refusal, notes);
+  for (const std::string& text : notes) why += "; " + text;
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {

@@ -117,7 +117,9 @@ std::string describe_leaf(const Leaf& leaf);
 
 // Runs the function itself and records it; `made` stays empty where the run cannot be replayed, `refusal` says why.
 py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal);
+                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes);
+// The innermost run of a function that is being recorded to be replayed; null outside.
+ad::Recorder*& recording_of_thread();
 void store(const Leaf& leaf, const ArrayRef& v);  // into an argument that the function changes in place
 PyObject* numpy_scalar(const core::Array& a);
 

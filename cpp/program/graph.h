@@ -18,7 +18,8 @@ using ops::OpCode;
 using ops::ParamsRef;
 
 inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
-                     kPositions = ad::Recorder::kPositions;
+                     kPositions = ad::Recorder::kPositions, kLoop = ad::Recorder::kLoop,
+                     kResult = ad::Recorder::kResult, kCut = ad::Recorder::kCut;
 inline constexpr uint32_t kNone = 0xffffffff;
 
 using Node = ad::Recorder::Step;
