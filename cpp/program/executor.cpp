@@ -23,13 +23,34 @@ struct Locals {
   int step[kMostLocals];  // 1: advances with the tile, 0: one number
 };
 
+template <class T> void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
+  for (int64_t r = 0; r < rows; ++r)
+    std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
+}
+template <class T> void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
+  const T* p = reinterpret_cast<const T*>(from);
+  T* out = reinterpret_cast<T*>(to);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T v = p[r];
+    for (int64_t c = 0; c < cols; ++c) *out++ = v;
+  }
+}
+template <class F> void by_item(uint8_t item, F&& f) {
+  if (item == 8)
+    f(uint64_t{});
+  else if (item == 4)
+    f(uint32_t{});
+  else
+    f(uint8_t{});
+}
+
 void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_t first, int64_t n) {
-  const size_t operands = f.operands.size();
   for (const Fused::Op& op : f.ops) {
     char* out = op.storage == kNone ? scratch + op.offset : base[op.storage] + op.offset + first * op.item;
     switch (op.arity) {
       case 1:
-        op.f1(l.at[op.a], out, n);
+        op.f1(l.at[op.a], out, l.step[op.a] ? n : 1);  // one number that was spread: its result is spread again
+        if (!l.step[op.a]) by_item(op.item, [&]<class T>(T) { repeat_each<T>(out, out, n, 1); });
         break;
       case 2:
         op.f2(l.at[op.a], l.at[op.b], out, n, l.step[op.a], l.step[op.b]);
@@ -40,26 +61,6 @@ void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_
     l.at[op.out] = out;
     l.step[op.out] = 1;
   }
-  (void)operands;
-}
-
-template <class T> void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r)
-    std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
-}
-template <class T> void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
-  const T* p = reinterpret_cast<const T*>(from);
-  T* out = reinterpret_cast<T*>(to);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) *out++ = p[r];
-}
-template <class F> void by_item(uint8_t item, F&& f) {
-  if (item == 8)
-    f(uint64_t{});
-  else if (item == 4)
-    f(uint32_t{});
-  else
-    f(uint8_t{});
 }
 
 // Elements [from, to) of a group; both are multiples of the tile (or the end).
