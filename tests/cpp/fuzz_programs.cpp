@@ -6,6 +6,7 @@
 // A failure prints the seed of its round; `fuzz_programs 0 SEED` runs that round alone. Best under AddressSanitizer.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -118,6 +119,23 @@ bool smooth(const Graph& g, const std::vector<ArrayRef>& values) {
   return true;
 }
 
+// Algebra may turn the sign of a zero (x + 0 is x): seen where a function has a pole or a jump there.
+bool tells_zeros_apart(const Graph& g, const std::vector<ArrayRef>& values) {
+  static constexpr OpCode poles[] = {code_of<ops::Reciprocal>, code_of<ops::Rsqrt>,     code_of<ops::Digamma>,
+                                     code_of<ops::Lgamma>,     code_of<ops::Polygamma>, code_of<ops::Divide>,
+                                     code_of<ops::Power>,      code_of<ops::Arctan2>,   code_of<ops::FloorDivide>,
+                                     code_of<ops::Remainder>};
+  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
+    if (std::find(std::begin(poles), std::end(poles), g.nodes[i].op) == std::end(poles)) continue;
+    for (uint32_t a : g.operands(i)) {
+      const ArrayRef v = core::contiguous(values[a]);
+      for (int64_t k = 0; k < v->size; ++k)
+        if (core::item(*v, k) == 0) return true;
+    }
+  }
+  return false;
+}
+
 const char* random_pass(Random& r, Graph& g) {
   static constexpr program::Rule folding[] = {program::fold_constants}, algebra[] = {program::simplify},
                                  joining[] = {program::rejoined},
@@ -167,7 +185,7 @@ void pipeline(Random& r) {
   const std::vector<ArrayRef> values = values_of(g, inputs);
   std::vector<ArrayRef> want;
   for (uint32_t i : g.outputs) want.push_back(values[i]);
-  const bool is_smooth = smooth(g, values);
+  const bool is_smooth = smooth(g, values) && !tells_zeros_apart(g, values);
 
   Graph h = g;
   std::string passes;
@@ -182,7 +200,10 @@ void pipeline(Random& r) {
   const std::vector<ArrayRef> after = values_of(h, inputs);
   std::vector<ArrayRef> got;
   for (uint32_t i : h.outputs) got.push_back(after[i]);
-  if (tolerance == 0 || is_smooth) compare(h, got, want, tolerance, passes);
+  const bool exact =
+      tolerance == 0 && ((passes.find("algebra") == std::string::npos && passes.find("all") == std::string::npos) ||
+                         !tells_zeros_apart(g, values));
+  if (exact || is_smooth) compare(h, got, want, tolerance, passes);
   ++counts.pipelines;
 
   if (seed_only)
