@@ -212,9 +212,10 @@ Dims looked_up(const Dims& shape, const Params& p) {
   if (!p.array || p.array->dtype != DType::i64) wrong("positions must be an int64 array");
   const int lead = static_cast<int>(p.number);
   const int64_t size = count_of(shape.slice(0, lead));
-  // Positions that are computed on every replay are checked there; their stand-in repeats one element.
-  const bool computed = p.array->size > 0 && p.array->strides == Dims(p.array->ndim(), 0) && p.array->ndim() > 0;
-  const ArrayRef at = computed ? core::scalar_int(*p.array->as<int64_t>(), DType::i64) : core::contiguous(p.array);
+  Dims once = p.array->shape;  // what repeats is looked at once: such an array may be larger than memory
+  for (int k = 0; k < once.size(); ++k)
+    if (p.array->strides[k] == 0 && once[k] > 1) once[k] = 1;
+  const ArrayRef at = core::contiguous(core::view(p.array, once, p.array->strides));
   for (int64_t i = 0; i < at->size; ++i)
     if (const int64_t v = at->as<int64_t>()[i]; v < 0 || v >= size)
       wrong("position " + std::to_string(v) + " is outside of " + std::to_string(size) + " places");

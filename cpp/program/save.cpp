@@ -84,7 +84,7 @@ void write_node(Writer& w, const Graph& g, uint32_t i, const std::vector<int>& t
   if (n.op == kLoop) return write_loop(w, *loop_of(n));
   w.number(static_cast<uint8_t>(n.params ? 1 : 0));
   if (!n.params) return;
-  if (!n.looks_up()) {
+  if (!n.looks_up() || !n.params->array) {
     visit_parameters(WriteParameter{w}, *n.params);
     return;
   }
