@@ -221,6 +221,7 @@ void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
 
 std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> seeds, const std::vector<uint32_t>& wanted,
                          bool keep) {
+  const Sweeping claimed(tape);
   uint32_t top = 0;
   for (auto& [node, g] : seeds) top = std::max(top, node + 1);
   for (uint32_t w : wanted) top = std::max(top, w + 1);

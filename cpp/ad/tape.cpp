@@ -1,5 +1,9 @@
 #include "ad/tape.h"
 
+#include <chrono>
+#include <thread>
+
+#include "core/unlocked.h"
 #include "ops/info.h"
 
 namespace wengert::ad {
@@ -204,6 +208,28 @@ void Tape::drop_saved(uint32_t i) {
   if (n.saved & kConsumed) return;
   for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
   n.saved |= kConsumed;
+}
+
+namespace {
+const void* this_thread() {
+  static thread_local char mark;
+  return &mark;
+}
+}  // namespace
+
+bool Tape::wait_for_other_thread() {
+  if (sweeper_ == this_thread()) return false;
+  while (sweeper_) {  // rare, and a sweep lasts milliseconds: no condition variable is worth its place in every tape
+    const core::Unlocked unlocked(true);
+    std::this_thread::sleep_for(std::chrono::microseconds(100));
+  }
+  return true;
+}
+
+Sweeping::Sweeping(Tape& t) : tape_(t) {
+  t.wait_for_sweep();
+  before_ = t.sweeper_;
+  t.sweeper_ = this_thread();
 }
 
 int64_t Tape::bytes() const {

@@ -100,7 +100,17 @@ class Tape {
   bool consumed(uint32_t i) const { return nodes_[i].saved & kConsumed; }
   int64_t bytes() const;  // of the tape itself, without the arrays it keeps
 
+  // While a long kernel of a sweep lets other threads run, nobody else may change the tape.
+  bool being_swept() const { return sweeper_ != nullptr; }
+  bool wait_for_sweep() {  // of another thread; true if there was one
+    if (!sweeper_) [[likely]]
+      return false;
+    return wait_for_other_thread();
+  }
+
  private:
+  friend class Sweeping;
+  bool wait_for_other_thread();
   uint32_t shape_id(const Dims& s);
   uint32_t find_shape(const Dims& s);
   std::vector<Node> nodes_;
@@ -108,6 +118,20 @@ class Tape {
   std::vector<Cell> cells_;
   std::vector<Dims> shapes_;
   uint32_t recent_shapes_[8] = {}, last_shape_ = 0;
+  const void* sweeper_ = nullptr;  // the thread that sweeps
+};
+
+// Claims a tape for as long as it lives: sweeps of one tape by several threads come one after the other. Within its own
+// sweep a thread may record on the tape and sweep it again (rules of the user's do).
+class Sweeping {
+ public:
+  explicit Sweeping(Tape& t);
+  Sweeping(const Sweeping&) = delete;
+  ~Sweeping() { tape_.sweeper_ = before_; }
+
+ private:
+  Tape& tape_;
+  const void* before_;
 };
 
 struct ReverseTrace : Trace {

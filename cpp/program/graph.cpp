@@ -16,6 +16,14 @@ uint32_t Graph::add_constant(const ArrayRef& value) {
   return i;
 }
 
+ArrayRef in_buffer(const ArrayRef& a) {
+  if (a->buffer) return a;
+  core::Ref<core::Buffer> buffer(core::new_buffer(a->bytes() + 1));
+  core::copy_into(*a, buffer->data);
+  char* data = buffer->data;
+  return core::foreign(a->dtype, a->shape, core::row_major(a->shape), std::move(buffer), data);
+}
+
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
   g.nodes = std::move(run.steps);

@@ -48,6 +48,9 @@ struct Graph {
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
 
+// The elements in a buffer, where the array object itself may hold them: views of it repeat elements without copying.
+ArrayRef in_buffer(const ArrayRef& a);
+
 // ---- passes: each takes a graph and gives an equal one
 // ----------------------------------------------------------------
 

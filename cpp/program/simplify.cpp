@@ -29,7 +29,7 @@ bool is_all(const Graph& g, uint32_t i, double v) {
 }
 
 uint32_t zeros(Graph& g, const Node& like) {
-  return g.add_constant(core::broadcast_to(core::scalar(0, like.dtype), like.shape));
+  return g.add_constant(core::broadcast_to(in_buffer(core::scalar(0, like.dtype)), like.shape));
 }
 
 // x, repeated to the shape of the node where an operand of the node had been broadcast.

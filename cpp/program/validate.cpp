@@ -1,0 +1,163 @@
+// Is a graph one that could have been recorded? Passes, planner and executor rely on everything that is checked here.
+#include <algorithm>
+
+#include "ops/result_type.h"
+#include "program/saved.h"
+
+namespace wengert::program {
+namespace {
+
+[[noreturn]] void wrong(const std::string& what) { value_error("wengert.load_program: " + what); }
+
+class Validator {
+ public:
+  Validator(const Graph& g, int64_t most) : g_(g), most_(most), known_(g.nodes.size(), 0) {}
+
+  void run() {
+    for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
+      try {
+        node(i);
+      } catch (const Error& e) {
+        wrong("operation " + std::to_string(i) + " (" + name(i) + "): " + e.what());
+      }
+    }
+    inputs();
+    for (uint32_t i : g_.outputs)
+      if (i >= g_.nodes.size()) wrong("output " + std::to_string(i) + " is not among the operations");
+    for (const Check& c : g_.checks) check(c);
+  }
+
+ private:
+  std::string name(uint32_t i) const {
+    const int op = g_.nodes[i].op;
+    if (op >= 0) return std::string(ops::info(static_cast<OpCode>(op)).name);
+    return op == kInput ? "input" : op == kConstant ? "constant" : "positions";
+  }
+  ops::ArrayType type(uint32_t i) const { return {g_.nodes[i].dtype, g_.nodes[i].shape}; }
+
+  void node(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    ops::check_array(type(i));
+    if (n.op == kInput) {
+      if (n.count || n.params) value_error("an input has neither operands nor parameters");
+    } else if (n.op == kPositions) {
+      positions(i);
+    } else if (n.op != kConstant) {
+      operation(i);
+    }
+    int64_t bytes = core::item_size(n.dtype);
+    for (int64_t d : n.shape) bytes *= std::max<int64_t>(d, 1);  // cannot overflow, see check_array
+    if (n.params && n.params->array) bytes = std::max(bytes, 8 * n.params->array->size);
+    if (bytes > most_)
+      value_error("an array of shape " + n.shape.str() + " is larger than max_bytes=" + std::to_string(most_));
+    // What is known is computed when the program is made, up to a megabyte each (see constants.cpp).
+    known_[i] = n.op == kConstant;
+    if (n.op >= 0) {
+      known_[i] = 1;
+      for (uint32_t a : g_.operands(i)) known_[i] &= known_[a];
+    }
+    if (known_[i]) expanded_ += std::min<int64_t>(bytes, 1 << 20);
+    if (expanded_ > most_) value_error("the constants need more than max_bytes=" + std::to_string(most_));
+  }
+
+  void operation(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    std::vector<ops::ArrayType> in;
+    for (uint32_t a : g_.operands(i)) in.push_back(type(a));
+    if (n.looks_up()) {
+      lookup(i);
+      in.pop_back();
+    }
+    const ops::ArrayType out = ops::result_type(static_cast<OpCode>(n.op), in, n.params.get());
+    if (out.dtype != n.dtype || !(out.shape == n.shape))
+      value_error("its result is " + std::string(core::dtype_name(out.dtype)) + " " + out.shape.str() + ", not " +
+                  std::string(core::dtype_name(n.dtype)) + " " + n.shape.str());
+  }
+
+  // Positions come from the last operand, which keeps them within the axes it knows.
+  void lookup(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    const bool can = n.is(code_of<ops::Gather>) || n.is(code_of<ops::GatherUpdate>) || n.is(code_of<ops::GatherAdd>);
+    const int arity = ops::info(static_cast<OpCode>(n.op)).arity;
+    const Node& at = g_.nodes[g_.operand(i, n.count - 1)];
+    if (!can || static_cast<int>(n.count) != arity + 1 || at.op != kPositions || !n.params || !n.params->array)
+      value_error("it has an operand too many");
+    if (!(at.shape == n.params->array->shape)) value_error("its positions have another shape than it says");
+    if (n.is(code_of<ops::GatherAdd>) && !core::is_float(n.dtype))
+      value_error("whole numbers cannot be added at computed positions");
+    const Dims& whole = g_.nodes[g_.operand(i, 0)].shape;
+    const int64_t lead = n.params->number;
+    if (lead < 0 || lead > whole.size() ||
+        at.params->dims[0].product() != whole.slice(0, static_cast<int>(lead)).product())
+      value_error("its positions belong to other axes");
+  }
+
+  void positions(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    if (!n.params || n.dtype != DType::i64 || n.count == 0) value_error("int64 positions need sizes and operands");
+    const Dims& sizes = n.params->dims[0];
+    ops::check_array({DType::b1, sizes});
+    if (static_cast<int>(n.count) != sizes.size()) value_error("there must be one operand for each axis");
+    Dims shape;
+    for (uint32_t a : g_.operands(i)) {
+      if (!core::is_int(g_.nodes[a].dtype)) value_error("an operand must hold whole numbers");
+      shape = core::broadcast_shapes(shape, g_.nodes[a].shape, "positions");
+    }
+    if (!(shape == n.shape)) value_error("its result has shape " + shape.str() + ", not " + n.shape.str());
+  }
+
+  void inputs() {
+    std::vector<char> given(g_.nodes.size(), 0);
+    for (uint32_t i : g_.inputs) {
+      if (i >= g_.nodes.size() || g_.nodes[i].op != kInput || given[i])
+        wrong("input " + std::to_string(i) + " is no input, or given twice");
+      given[i] = 1;
+    }
+    for (uint32_t i = 0; i < g_.nodes.size(); ++i)
+      if (g_.nodes[i].op == kInput && !given[i]) wrong("input " + std::to_string(i) + " is not given");
+  }
+
+  void check(const Check& c) {
+    if (c.node >= g_.nodes.size())
+      wrong("a check of " + std::to_string(c.node) + ", which is not among the operations");
+    const Node& n = g_.nodes[c.node];
+    if (c.answer->dtype != n.dtype || !(c.answer->shape == n.shape))
+      wrong("a check compares " + core::describe(*c.answer) + " with an array of shape " + n.shape.str());
+    if (c.asked != ad::Asked::elements && n.size() != 1)
+      wrong("a check asks for the number of an array of shape " + n.shape.str());
+  }
+
+  const Graph& g_;
+  int64_t most_, expanded_ = 0;
+  std::vector<char> known_;
+};
+
+void outputs_of(const Tree& t, const Graph& g, std::vector<char>& used) {
+  if (t.kind == Tree::value) {
+    if (t.number < 0 || t.number >= static_cast<int64_t>(used.size()) || used[static_cast<size_t>(t.number)])
+      wrong("result " + std::to_string(t.number) + " is no output, or returned twice");
+    used[static_cast<size_t>(t.number)] = 1;
+  } else if (t.kind == Tree::argument) {
+    if (t.number < 0 || t.number >= static_cast<int64_t>(g.inputs.size()))
+      wrong("there is no argument " + std::to_string(t.number) + " to be returned");
+  } else if (t.kind >= Tree::any_float && t.kind <= Tree::any_array) {
+    wrong("a result is a kind of argument");
+  }
+  for (const Tree& p : t.parts) outputs_of(p, g, used);
+}
+
+}  // namespace
+
+void check_graph(const Graph& g, int64_t most) { Validator(g, most).run(); }
+
+void check_results(const SavedProgram& p) {
+  std::vector<char> used(p.graph.outputs.size(), 0);
+  outputs_of(p.result, p.graph, used);
+  for (const auto& [leaf, output] : p.changed) {
+    if (leaf >= p.graph.inputs.size() || output >= used.size() || used[output])
+      wrong("argument " + std::to_string(leaf) + " cannot be changed to output " + std::to_string(output));
+    used[output] = 1;
+  }
+}
+
+}  // namespace wengert::program
