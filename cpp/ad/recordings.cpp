@@ -48,7 +48,7 @@ Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef&
   if (params && params->array && following) {
     uint32_t positions;
     Recorder* owner = Recorder::of_positions(params, &positions);
-    if (owner && owner != t && t->body) {
+    if (owner && owner != t && t->body) {  // computed around the loop
       Value outside(params->array);
       outside.trace = TraceRef(owner);
       outside.node = positions;

@@ -279,7 +279,7 @@ PyType_Spec spec = {
     "wengert.Compiled", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, size_t capacity,
+py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated, size_t capacity,
                         const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
@@ -292,6 +292,7 @@ py::object new_compiled(const py::object& f, const py::tuple& static_arguments, 
   c->state->unflatten_other = unflatten;
   c->state->capacity = capacity;
   for (const auto& i : static_arguments) c->state->static_arguments.push_back(i.cast<Py_ssize_t>());
+  for (const auto& i : donated) c->state->donated_arguments.push_back(i.cast<Py_ssize_t>());
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));
 }

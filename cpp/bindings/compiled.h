@@ -93,6 +93,7 @@ struct State {
   py::object function;  // None: loaded from a file, nothing can be recorded
   py::object flatten_other, unflatten_other;
   std::vector<Py_ssize_t> static_arguments;
+  std::vector<Py_ssize_t> donated_arguments;  // results may take their place
   Interned statics, structures, names;
   std::list<Entry> entries;  // last used first
   size_t capacity = 64;      // programs kept
@@ -106,6 +107,7 @@ struct State {
 
 void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c);
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
+bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
 PyTypeObject* ndarray_type();
 PyTypeObject* generic_type();  // of NumPy scalars

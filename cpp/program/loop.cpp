@@ -99,33 +99,42 @@ std::unique_ptr<LoopMemory> Loop::memory() const {
   m->out.resize(body.outputs.size());
   m->operands.resize(operands());
   m->results.resize(results());
-  if (kind == branch) {
-    m->carry[0].resize(results());
-  } else {
-    for (auto& c : m->carry) c.resize(carries);
-  }
+  for (auto& c : m->carry) c.resize(carries);
   m->unwanted.resize(results());
-  int64_t total = 0;
-  auto place = [&](bool set) {
-    total = 0;
-    auto next = [&](char*& p, size_t output) {
-      const Node& n = body.nodes[body.outputs[output]];
-      if (set) p = m->buffer->data + total;
-      total += padded(bytes_of(n.dtype, n.shape));
-    };
-    for (size_t k = 0; k < results(); ++k) {
-      if (kind != branch && k < carries) {
-        for (auto& c : m->carry) next(c[k], k);
-      } else {
-        next(m->unwanted[k], k);
-      }
-    }
-  };
-  place(false);
+  const int64_t total = own_bytes();
   if (!total) return m;
   m->buffer = core::Ref<core::Buffer>(core::new_buffer(total));
-  place(true);
+  int64_t at = 0;
+  auto next = [&](char*& p, size_t output) {
+    p = m->buffer->data + at;
+    at += row_bytes(output);
+  };
+  for (size_t k = 0; k < results(); ++k) {
+    if (kind != branch && k < carries) {
+      for (auto& c : m->carry) next(c[k], k);
+    } else {
+      next(m->unwanted[k], k);
+    }
+  }
   return m;
+}
+
+int64_t Loop::row_bytes(size_t output) const {
+  const Node& n = body.nodes[body.outputs[output]];
+  return padded(bytes_of(n.dtype, n.shape));
+}
+
+int64_t Loop::own_bytes() const {
+  int64_t total = 0;
+  for (size_t k = 0; k < results(); ++k) total += row_bytes(k) * (kind != branch && k < carries ? 2 : 1);
+  return total;
+}
+
+int64_t Loop::bytes() const {
+  int64_t total = own_bytes() + body_program().arena();
+  if (kind != scan) total += other_program().arena();
+  if (const Program* p = several()) total += p->arena();
+  return total;
 }
 
 // ---- running

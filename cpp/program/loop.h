@@ -37,6 +37,7 @@ struct Loop {
   const Program& other_program() const;
   bool needs_lock() const;
   double work() const;  // operations of one run; of `repeat`: of one step
+  int64_t bytes() const;  // of memory() and what is in it
 
   // Contiguous operands in, results out; either may be null where nobody wants it. Returns kNone, or what failed.
   uint32_t run(LoopMemory& memory, char* const* operands, char* const* results) const;
@@ -49,6 +50,8 @@ struct Loop {
   uint32_t run_numbers(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_moves(const ScalarCode& code, double* registers, int64_t times, int64_t from, int64_t to, LoopMemory& m,
                      char* const* operands, char* const* results) const;
+  int64_t row_bytes(size_t output) const;
+  int64_t own_bytes() const;
   const Program* several() const;  // the body several times in a row, for bodies of numbers
   mutable std::unique_ptr<Program> body_program_, other_program_, several_;
   mutable uint32_t times_ = 0;  // how often; 0: not known yet, 1: once
