@@ -17,7 +17,7 @@ uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> o
   const bool moves = node.is(code_of<ops::BroadcastTo>) || node.is(code_of<ops::Transpose>);  // views cost nothing
   if (bytes > kLargest && bytes > held && !moves) return kNone;
   const ArrayRef value = ops::evaluate(static_cast<OpCode>(node.op), values, node.params.get());
-  return to.add_constant(value);
+  return to.add_constant(repeated_once(value));
 }
 
 }  // namespace wengert::program
