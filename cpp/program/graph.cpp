@@ -1,5 +1,7 @@
 #include "program/loop.h"
 
+#include <cstring>
+
 namespace wengert::program {
 
 uint32_t Graph::add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype,
@@ -24,12 +26,26 @@ ArrayRef in_buffer(const ArrayRef& a) {
   return core::foreign(a->dtype, a->shape, core::row_major(a->shape), std::move(buffer), data);
 }
 
+// Equal elements are kept once: a spread cotangent is a number for whoever reads it.
+ArrayRef repeated_once(const ArrayRef& v) {
+  constexpr int64_t kOutside = 64;  // elements: more than an array holds without a buffer, which views can share
+  if (v->size <= kOutside || !v->contiguous) return v;
+  const int64_t item = core::item_size(v->dtype);
+  // Every element equals the one before it: one comparison of the array with itself, which stops at a difference.
+  if (std::memcmp(v->data, v->data + item, static_cast<size_t>(v->bytes() - item)) != 0) return v;
+  const ArrayRef few = core::make(v->dtype, Dims{kOutside});
+  std::memcpy(few->data, v->data, static_cast<size_t>(item));
+  return core::view(few, v->shape, Dims(v->ndim(), 0), 0);
+}
+
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
   g.nodes = std::move(run.steps);
   g.args = std::move(run.args);
   g.inputs = inputs;
   g.outputs = outputs;
+  for (Node& n : g.nodes)
+    if (n.op == kConstant) n.value = repeated_once(n.value);
   for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
   return g;
 }

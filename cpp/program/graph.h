@@ -45,6 +45,8 @@ struct Graph {
   uint32_t add_constant(const ArrayRef& value);
 };
 
+ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
+
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
 
