@@ -141,7 +141,7 @@ def test_every_section_of_overhead_runs(tmp_path, capsys):
     document = json.loads(out.read_text())
     titles = [r["title"] for r in document["reports"]]
     assert all("".join(title.split()) in printed for title in titles)
-    assert len(titles) == 11
+    assert len(titles) == 12
     assert {g["verdict"] for g in document["goals"]} <= {"held", "missed", "not measured"}
     assert sum("recorded" in g["what"] for g in document["goals"]) == 4
     with pytest.raises(SystemExit):
