@@ -190,9 +190,11 @@ enum class Asked : uint8_t { truth, number, elements };
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Trace {
   // kPositions: flat positions in an array of sizes params->dims[0], from one array of whole numbers for each axis.
-  static constexpr int kInput = -1, kConstant = -2, kPositions = -3;
+  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult: the one of its results that
+  // params->number names. kCut: the operand without its derivative (stop_gradient in the body of a loop).
+  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
   struct Step {
-    int op;  // opcode, kInput, kConstant or kPositions
+    int op;  // opcode, or one of the above
     DType dtype;
     uint32_t first, count;  // operands, in `args`
     Dims shape;
@@ -214,6 +216,8 @@ struct Recorder : Trace {
     std::string location;
   };
   explicit Recorder(int depth) : Trace(Kind::program, depth) {}
+  // The node of an operand: its own, that of a constant, or (in the body of a loop) of an additional input.
+  uint32_t node_of(const Value& v);
   uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
   uint32_t constant(const ArrayRef& value);
   void ask(uint32_t node, Asked asked, const ArrayRef& value);
@@ -231,7 +235,13 @@ struct Recorder : Trace {
   void finish();              // no more operations
   // The node behind the positions an operation uses; kNoNode: they are constants.
   static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
+  void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
   std::string refusal;  // why this run must not be replayed; empty: it may
+  // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
+  bool body = false;
+  std::vector<Value> captured;           // what these inputs stand for
+  std::vector<uint32_t> captured_nodes;
+  std::vector<std::string> notes;        // for Compiled.why()
 };
 
 // Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as

@@ -30,6 +30,11 @@ void store(const Leaf& leaf, const ArrayRef& v) {
   target.attr("__setitem__")(py::ellipsis(), from);
 }
 
+ad::Recorder*& recording_of_thread() {
+  static thread_local ad::Recorder* running = nullptr;
+  return running;
+}
+
 namespace {
 
 using program::Program;
@@ -105,6 +110,7 @@ class Recording {
     return assembled(spec->result, values);
   }
   std::string refusal;
+  const std::vector<std::string>& notes() const { return run_->notes; }
 
   py::object assembled(const Template& t, std::vector<ArrayRef>& values) const;
 
@@ -121,7 +127,11 @@ class Recording {
       named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
     struct Close {
       ad::Recorder& r;
-      ~Close() { r.finish(); }
+      ad::Recorder* before = std::exchange(recording_of_thread(), &r);
+      ~Close() {
+        recording_of_thread() = before;
+        r.finish();
+      }
     } close{*run_};
     const ad::Depth depth;
     PyObject* y = PyObject_Call(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
@@ -271,10 +281,11 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
 }  // namespace
 
 py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal) {
+                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes) {
   Recording r(s, call);
   py::object y = r.run(args, n, kwnames, made);
   refusal = r.refusal;
+  notes = r.notes();
   return y;
 }
 

@@ -18,7 +18,8 @@ using ops::OpCode;
 using ops::ParamsRef;
 
 inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
-                     kPositions = ad::Recorder::kPositions;
+                     kPositions = ad::Recorder::kPositions, kLoop = ad::Recorder::kLoop,
+                     kResult = ad::Recorder::kResult, kCut = ad::Recorder::kCut;
 inline constexpr uint32_t kNone = 0xffffffff;
 
 using Node = ad::Recorder::Step;
@@ -46,6 +47,9 @@ struct Graph {
 
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
+
+// The elements in a buffer, where the array object itself may hold them: views of it repeat elements without copying.
+ArrayRef in_buffer(const ArrayRef& a);
 
 // ---- passes: each takes a graph and gives an equal one
 // ----------------------------------------------------------------

@@ -29,7 +29,7 @@ bool is_all(const Graph& g, uint32_t i, double v) {
 }
 
 uint32_t zeros(Graph& g, const Node& like) {
-  return g.add_constant(core::broadcast_to(core::scalar(0, like.dtype), like.shape));
+  return g.add_constant(core::broadcast_to(in_buffer(core::scalar(0, like.dtype)), like.shape));
 }
 
 // x, repeated to the shape of the node where an operand of the node had been broadcast.
@@ -137,6 +137,15 @@ uint32_t trivial_sum(Graph& g, const Node& node, uint32_t x) {
   return g.add(code_of<ops::Reshape>, operand, p, node.dtype, node.shape);
 }
 
+// A function of what is spread, spread: it is computed once for each number.
+uint32_t spread_later(Graph& g, const Node& node, uint32_t x) {
+  const bool plain = ops::info(static_cast<OpCode>(node.op)).elementwise || node.is(code_of<ops::Astype>);
+  if (!plain || !g.nodes[x].is(code_of<ops::BroadcastTo>)) return kNone;
+  const uint32_t source[] = {g.operand(x, 0)};
+  const Dims shape = g.nodes[source[0]].shape;
+  return spread(g, g.add(node.op, source, node.params, node.dtype, shape), node);
+}
+
 }  // namespace
 
 uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
@@ -180,6 +189,7 @@ uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
   } else if (node.count == 1) {
     r = moved(g, node, in[0]);
   }
+  if (r == kNone && node.count == 1) r = spread_later(g, node, in[0]);
   if (r == kNone && changed) return g.add(node.op, in, node.params, node.dtype, node.shape);
   return r;
 }

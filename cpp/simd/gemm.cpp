@@ -12,10 +12,16 @@ namespace {
 // Up to this many bytes of A and of B, and strides of so many elements, packing costs more than it saves: both operands
 // stay in L2 and no two rows fall on the same cache lines too often.
 constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
+// So much of C waits for its epilogue in L2.
+constexpr int64_t strip_bytes = 256 * 1024;
 // So few multiply-adds go to the unpacked kernel without further questions.
 constexpr int64_t small = 32 * 32 * 32;
-// Below this many multiply-adds one thread is faster than two.
-constexpr int64_t parallel_limit = 1 << 20;
+// Below this much work one thread is faster than two: a product's multiply-adds times the size of an element (2 us on
+// two cores; handing work over takes 0.25 us), and the elements of a matrix that is read once.
+constexpr int64_t parallel_work = 1 << 21, parallel_elements = 1 << 16;
+template <class T> bool worth_sharing(int64_t multiply_adds) {
+  return multiply_adds * int64_t(sizeof(T)) >= parallel_work;
+}
 
 // Memory for packed panels, one piece a thread, kept between calls: fresh memory costs more than the packing.
 template <class T> class Scratch {
@@ -51,27 +57,39 @@ template <class T> MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int6
   return {a.data + row * a.row_stride + col * a.col_stride, rows, cols, a.row_stride, a.col_stride};
 }
 
+// The epilogue as a block of C that begins at column j sees it.
+template <class T> Epilogue<T> from_column(const Epilogue<T>* epilogue, int64_t j) {
+  if (!epilogue) return {};
+  return {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+}
+
 // Goto's scheme in one thread: B in blocks for L3, A in blocks for L2, panels of B for L1, tiles of C for registers.
 template <class T>
 void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
             const Epilogue<T>* epilogue) {
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   const int64_t kc = k <= g.kc ? k : round_up((k + (k + g.kc - 1) / g.kc - 1) / ((k + g.kc - 1) / g.kc), 8);
-  T* packed_a = scratch<T>(0, round_up(m < g.mc ? m : g.mc, g.mr) * kc);
+  // Rows of A that are contiguous are read as they are: packing them costs more than it saves.
+  const bool pack_a = a.col_stride != 1;
+  T* packed_a = pack_a ? scratch<T>(0, round_up(m < g.mc ? m : g.mc, g.mr) * kc) : nullptr;
   T* packed_b = scratch<T>(1, round_up(n < g.nc ? n : g.nc, g.nr) * kc);
   for (int64_t j = 0; j < n; j += g.nc) {
     const int64_t w = n - j < g.nc ? n - j : g.nc;
-    Epilogue<T> columns;
-    if (epilogue) columns = {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+    const Epilogue<T> columns = from_column(epilogue, j);
     for (int64_t p = 0; p < k; p += kc) {
       const int64_t d = k - p < kc ? k - p : kc;
       const MatView<T> bp = part(b, p, d, j, w);
       g.pack_b(packed_b, bp.data, bp.col_stride, bp.row_stride, w, d);
       for (int64_t i = 0; i < m; i += g.mc) {
         const int64_t h = m - i < g.mc ? m - i : g.mc;
-        const MatView<T> ap = part(a, i, h, p, d);
-        g.pack_a(packed_a, ap.data, ap.row_stride, ap.col_stride, h, d);
-        g.block(h, w, d, packed_a, packed_b, c + i * ldc + j, ldc, accumulate || p > 0,
+        MatView<T> ap = part(a, i, h, p, d);
+        int64_t tile = ap.row_stride * g.mr;
+        if (pack_a) {
+          g.pack_a(packed_a, ap.data, ap.row_stride, ap.col_stride, h, d);
+          ap = {packed_a, h, d, 1, g.mr};
+          tile = g.mr * d;
+        }
+        g.block(ap, tile, w, packed_b, c + i * ldc + j, ldc, accumulate || p > 0,
                 epilogue && p + d == k ? &columns : nullptr);
       }
     }
@@ -83,50 +101,88 @@ template <class T> bool near(MatView<T> a) {
   return a.rows * a.cols * int64_t(sizeof(T)) <= direct_bytes && within(a.row_stride) && within(a.col_stride);
 }
 
+// Unpacked; the epilogue follows each strip of rows while it is in L2.
+template <class T>
+void direct(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+            const Epilogue<T>* epilogue) {
+  const int64_t m = a.rows, n = b.cols;
+  if (!epilogue) return g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
+  const int64_t strip = round_up(1 + strip_bytes / (n * int64_t(sizeof(T))), g.mr);
+  for (int64_t i = 0; i < m; i += strip) {
+    const int64_t h = m - i < strip ? m - i : strip;
+    g.direct(part(a, i, h, 0, a.cols), b, c + i * ldc, ldc, accumulate, 1, 0, 0, 0);
+    g.epilogue(c + i * ldc, ldc, h, n, epilogue);
+  }
+}
+
+// The columns of B are not adjacent: panels of it are packed one at a time and used while they are in L1.
+template <class T>
+void direct_by_panels(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
+                      const Epilogue<T>* epilogue) {
+  const int64_t n = b.cols, k = a.cols;
+  T* panel = scratch<T>(1, g.nr * k);
+  for (int64_t j = 0; j < n; j += g.nr) {
+    const int64_t w = n - j < g.nr ? n - j : g.nr;
+    g.pack_b(panel, b.data + j * b.col_stride, b.col_stride, b.row_stride, w, k);
+    g.direct(a, {panel, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
+    if (epilogue) {
+      const Epilogue<T> columns = from_column(epilogue, j);
+      g.epilogue(c + j, ldc, a.rows, w, &columns);
+    }
+  }
+}
+
 // A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
 // larger; so the choice, which depends on how the work was cut, does not show in the result.
 template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
-  const int64_t m = a.rows, n = b.cols, k = a.cols;
-  if (m == 1 || k > g.kc || !near(a) || k * n * int64_t(sizeof(T)) > direct_bytes) {
-    return packed(g, a, b, c, ldc, accumulate, epilogue);
+  const int64_t n = b.cols, k = a.cols;
+  if (a.rows == 1 || k > g.kc || !near(a) || k * n * int64_t(sizeof(T)) > direct_bytes) {
+    packed(g, a, b, c, ldc, accumulate, epilogue);
+  } else if ((b.col_stride == 1 || n == 1) && near(b)) {
+    direct(g, a, b, c, ldc, accumulate, epilogue);
+  } else {
+    direct_by_panels(g, a, b, c, ldc, accumulate, epilogue);
   }
-  if ((b.col_stride == 1 || n == 1) && near(b)) {
-    g.direct(a, b, c, ldc, accumulate, 1, 0, 0, 0);
-  } else {  // pack B alone
-    T* t = scratch<T>(1, round_up(n, g.nr) * k);
-    g.pack_b(t, b.data, b.col_stride, b.row_stride, n, k);
-    for (int64_t j = 0; j < n; j += g.nr) {
-      const int64_t w = n - j < g.nr ? n - j : g.nr;
-      g.direct(a, {t + j * k, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
+}
+
+// How C is cut for so many threads: into tasks of height x width, the largest as small as can be. Packing an element
+// of B, which every task does for its columns, takes as long as about ten multiply-adds.
+struct Cut {
+  int64_t height, width;
+};
+template <class T> Cut cut_for(const GemmKernels<T>& g, int64_t m, int64_t n, bool packs, int threads) {
+  Cut best{m, n};
+  int64_t least = INT64_MAX;
+  for (int64_t down = 1; down <= threads; ++down) {
+    if (threads % down) continue;
+    const int64_t across = threads / down, h = round_up((m + down - 1) / down, g.mr),
+                  w = round_up((n + across - 1) / across, g.nr), height = h < m ? h : m, width = w < n ? w : n,
+                  cost = width * (height + (packs ? 10 : 0)) + height;
+    if (cost < least) {
+      least = cost;
+      best = {height, width};
     }
   }
-  if (epilogue) g.epilogue(c, ldc, m, n, epilogue);
+  return best;
 }
 
 // C is cut into a grid of tasks; each is a product of its own, so any number of threads computes the same.
 template <class T>
 void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
                       const Epilogue<T>* epilogue) {
-  const int64_t m = a.rows, n = b.cols;
-  const int threads = m * n * a.cols < parallel_limit ? 1 : num_threads();
+  const int64_t m = a.rows, n = b.cols, k = a.cols;
+  const int threads = worth_sharing<T>(m * n * k) ? num_threads() : 1;
   if (threads == 1) return product(g, a, b, c, ldc, accumulate, epilogue);
-  // The cut that leaves each task nearest to a square packs least.
-  int64_t across = 1, down = threads;
-  while (down > 1 && down % 2 == 0 && m / down * 2 < n / across) {
-    down /= 2;
-    across *= 2;
-  }
-  const int64_t height = round_up((m + down - 1) / down, g.mr), width = round_up((n + across - 1) / across, g.nr);
-  down = (m + height - 1) / height;
-  across = (n + width - 1) / width;
-  parallel_for(down * across, [&](int64_t task) {
+  const bool packs = k > g.kc || b.col_stride != 1 || !near(b);
+  const auto [height, width] = cut_for(g, m, n, packs, threads);
+  const int64_t down = (m + height - 1) / height, across = (n + width - 1) / width;
+  parallel_for(down * across, [&, height = height, width = width](int64_t task) {
     const int64_t i = task / across * height, j = task % across * width;
     const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
-    Epilogue<T> columns;
-    if (epilogue) columns = {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
-    product(g, part(a, i, h, 0, a.cols), part(b, 0, b.rows, j, w), c + i * ldc + j, ldc, accumulate,
+    const Epilogue<T> columns = from_column(epilogue, j);
+    product(g, part(a, i, h, 0, k), part(b, 0, k, j, w), c + i * ldc + j, ldc, accumulate,
             epilogue ? &columns : nullptr);
   });
 }
@@ -144,7 +200,7 @@ template <class T> const T* contiguous(const T* x, int64_t n, int64_t stride, in
 // One row times B, whose columns are adjacent.
 template <class T> void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
   constexpr int64_t columns = 512;  // a fixed cut, whatever the number of threads
-  if (b.rows * b.cols < parallel_limit / 4 || b.cols < 2 * columns) {
+  if (b.rows * b.cols < parallel_elements || b.cols < 2 * columns) {
     return g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
   }
   parallel_for((b.cols + columns - 1) / columns, [&](int64_t task) {
@@ -167,7 +223,7 @@ void gemv_any(const GemmKernels<T>& g, MatView<T> a, const T* x, int64_t x_strid
   x = contiguous(x, a.cols, x_stride, 0);
   if (a.col_stride == 1 || a.cols <= 1) {
     constexpr int64_t rows = 64;  // a fixed cut, whatever the number of threads; a multiple of the kernel's four rows
-    if (a.rows * a.cols >= parallel_limit / 4 && a.rows >= 2 * rows) {
+    if (a.rows * a.cols >= parallel_elements && a.rows >= 2 * rows) {
       parallel_for((a.rows + rows - 1) / rows, [&](int64_t task) {
         const int64_t i = task * rows, h = a.rows - i < rows ? a.rows - i : rows;
         g.gemv(part(a, i, h, 0, a.cols), x, y + i * y_stride, y_stride, accumulate);
@@ -208,7 +264,7 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
   const int64_t m = a.rows, n = b.cols, k = a.cols, work = m * n * k;
   if (m == 0 || n == 0 || batch == 0) return;
   const GemmKernels<T>& g = kernels().gemm<T>();
-  if (work >= parallel_limit) {  // each product is parallel itself
+  if (worth_sharing<T>(work)) {  // each product is parallel itself
     for (int64_t i = 0; i < batch; ++i) {
       gemm_any<T>({a.data + i * a_batch, m, k, a.row_stride, a.col_stride},
                   {b.data + i * b_batch, k, n, b.row_stride, b.col_stride}, c + i * c_batch, ldc, accumulate, nullptr);
@@ -216,7 +272,8 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
     return;
   }
   const bool direct = (b.col_stride == 1 || n == 1) && work <= small;
-  const int64_t run = work * batch < parallel_limit ? batch : 1 + (parallel_limit / 8) / (work + 16);
+  const int64_t run =
+      worth_sharing<T>(work * batch) ? 1 + parallel_work / 16 / int64_t(sizeof(T)) / (work + 16) : batch;
   parallel_for((batch + run - 1) / run, [&](int64_t task) {
     const int64_t first = task * run, count = batch - first < run ? batch - first : run;
     MatView<T> pa = a, pb = b;

@@ -163,10 +163,6 @@ void direct(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, int6
   }
 }
 
-template <class T>
-void block(int64_t rows, int64_t cols, int64_t k, const T* a, const T* b, T* c, int64_t ldc, bool accumulate,
-           const Epilogue<T>* epilogue);
-
 template <class T, int Width>
 void pack(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k) {
   for (int64_t line = 0; line < count; line += Width, dst += Width * k, src += Width * line_stride) {
@@ -212,20 +208,18 @@ template <class T> void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t 
 }
 
 template <class T>
-void block(int64_t rows, int64_t cols, int64_t k, const T* a, const T* b, T* c, int64_t ldc, bool accumulate,
+void block(MatView<T> a, int64_t a_tile, int64_t cols, const T* b, T* c, int64_t ldc, bool accumulate,
            const Epilogue<T>* epilogue) {
   constexpr int L = lanes<T>, W = tile_cols<T>, H = tile_rows;
+  const int64_t rows = a.rows, k = a.cols, a_row = a.row_stride, a_k = a.col_stride;
   for (int64_t j = 0; j < cols; j += W) {
     const int64_t w = cols - j < W ? cols - j : W;
     const int vectors = int((w + L - 1) / L), last = int(w - (vectors - 1) * L);
-    for (int64_t r = 0; r < rows; r += H) {
+    const T* from = a.data;
+    for (int64_t r = 0; r < rows; r += H, from += a_tile) {
       const int64_t h = rows - r < H ? rows - r : H;
       T* to = c + r * ldc + j;
-      if (h == H && w == W) {
-        tile<H, tile_vectors, false>(k, a + r * k, 1, H, b + j * k, W, to, ldc, L, accumulate);
-      } else {
-        tiles<T>.f[h - 1][vectors - 1][last != L](k, a + r * k, 1, H, b + j * k, W, to, ldc, last, accumulate);
-      }
+      tiles<T>.f[h - 1][vectors - 1][last != L](k, from, a_row, a_k, b + j * k, W, to, ldc, last, accumulate);
     }
     if (epilogue) {
       const Epilogue<T> part{epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
@@ -295,7 +289,7 @@ template <class T> void fill(GemmKernels<T>& g) {
   g.mr = tile_rows;
   g.nr = nr;
   g.kc = 512;
-  g.mc = 48;
+  g.mc = 72;
   g.nc = 1536 / nr * nr;
   g.pack_a = pack<T, tile_rows>;
   g.pack_b = pack<T, int(nr)>;

@@ -15,11 +15,12 @@ template <class T> struct GemmKernels {
   int64_t mr, nr, mc, kc, nc;
 
   // Panels of `width` (mr or nr) lines, k-major: dst[panel][p][line]. `line_stride` leads from line to line, `k_stride`
-  // along k; lines past `count` are not written (and never read).
+  // along k; lines past `count` are never read (but may be written).
   void (*pack_a)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
   void (*pack_b)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
-  // C (rows x cols) = or += packed A times packed B. The epilogue comes last; null for none.
-  void (*block)(int64_t rows, int64_t cols, int64_t k, const T* a, const T* b, T* c, int64_t ldc, bool accumulate,
+  // C (a.rows x cols) = or += A times packed B. A is packed (its strides are those inside a panel) or as it lies;
+  // `a_tile` leads from one mr rows to the next. The epilogue comes last; null for none.
+  void (*block)(MatView<T> a, int64_t a_tile, int64_t cols, const T* b, T* c, int64_t ldc, bool accumulate,
                 const Epilogue<T>* epilogue);
   // A run of products without packing; B's columns must be adjacent (b.col_stride 1).
   void (*direct)(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, int64_t batch, int64_t a_batch_stride,
@@ -31,6 +32,7 @@ template <class T> struct GemmKernels {
 };
 
 template <class T> struct ReduceKernels {
+  int64_t chunk;  // elements that are reduced in one go; the results are combined pairwise
   // y[i] = reduction of row i; at most reduce_block columns. Indexed by Reduction.
   void (*rows[reductions])(const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y);
   // y[j] = reduction of column j; at most reduce_rows rows.

@@ -10,11 +10,11 @@ namespace {
 
 // f(first row, rows) over runs of rows; one thread below a size where two are not faster.
 template <class F> void by_rows(int64_t rows, int64_t cols, F f) {
-  if (rows * cols < 1 << 14) {
+  if (rows * cols < 1 << 13) {
     if (rows * cols > 0) f(int64_t(0), rows);
     return;
   }
-  const int64_t run = 1 + 4096 / cols;
+  const int64_t run = 1 + 2048 / cols;
   parallel_for((rows + run - 1) / run, [&](int64_t task) {
     const int64_t i = task * run;
     f(i, rows - i < run ? rows - i : run);

@@ -29,11 +29,11 @@ template <class T, int N> WG_INLINE T sum_lanes(Vec<T, N> x) {
     return sum_lanes(half<0>(x) + half<1>(x));
   }
 }
-template <class T, int N> WG_INLINE T max_lanes(Vec<T, N> x) {
+template <class T, int N> WG_INLINE T largest_lane(Vec<T, N> x) {
   if constexpr (N == 1) {
     return x.v;
   } else {
-    return max_lanes(max(half<0>(x), half<1>(x)));
+    return largest_lane(larger(half<0>(x), half<1>(x)));
   }
 }
 
@@ -55,11 +55,20 @@ template <class T> struct RunningSum {
 
 template <class T> constexpr T inf = T(__builtin_inf());
 
-// The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should.
+// The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should. A NaN is
+// passed over: it comes back through exp of its own element.
 template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
-  Vec<T, lanes<T>> m(-inf<T>);
-  each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { m = max(m, load(x + j, -inf<T>)); });
-  const T r = max_lanes(m);
+  constexpr int L = lanes<T>, U = 4;  // independent maxima: one would wait for itself
+  using X = Vec<T, L>;
+  X m[U] = {X(-inf<T>), X(-inf<T>), X(-inf<T>), X(-inf<T>)};
+  int64_t j = 0;
+  for (; j + U * L <= cols; j += U * L) {
+#pragma GCC unroll 4
+    for (int u = 0; u < U; ++u) m[u] = larger(X::load(x + j + u * L), m[u]);
+  }
+  for (; j + L <= cols; j += L) m[0] = larger(X::load(x + j), m[0]);
+  if (j < cols) m[1] = larger(X::load(x + j, int(cols - j), -inf<T>), m[1]);
+  const T r = largest_lane(larger(larger(m[0], m[1]), larger(m[2], m[3])));
   return __builtin_fabs(r) < inf<T> ? r : T(0);
 }
 

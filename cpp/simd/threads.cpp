@@ -3,9 +3,11 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <thread>
 #if defined(__linux__)
 #include <sched.h>
@@ -44,6 +46,10 @@ inline void relax() {
 #endif
 }
 
+// How long a worker without work looks for the next loop before it sleeps: awake it starts within 0.3 us, asleep within
+// 25 us. Longer than what lies between the loops of a training step, shorter than anyone would notice.
+constexpr std::chrono::microseconds patience{40};
+
 // A loop is one 64-bit word: its serial number and how many blocks nobody has taken yet. A block is taken by a
 // compare-and-swap of the word, so a worker that wakes late can never take a block of a loop it has not seen, and the
 // caller waits for the blocks that were taken, not for sleeping workers.
@@ -53,10 +59,9 @@ class Pool {
   bool run(int threads, int64_t blocks, void (*body)(void*, int64_t), void* context) {
     if (!owner_.try_lock()) return false;
     std::lock_guard<std::mutex> guard(owner_, std::adopt_lock);
-    while (workers_ < threads - 1) {
-      std::thread(&Pool::work, this, workers_).detach();
-      ++workers_;
-    }
+    // Spinning pays only where every thread has a processor of its own.
+    spin_.store(threads <= processors_, std::memory_order_relaxed);
+    add_workers(threads - 1);
     body_ = body;
     context_ = context;
     blocks_ = blocks;
@@ -67,7 +72,7 @@ class Pool {
     if (sleepers_.load(std::memory_order_seq_cst) > 0) word_.notify_all();
     take_blocks(serial);
     for (int spins = 0; done_.load(std::memory_order_acquire) != blocks; ++spins) {
-      if (spins < 20000) {
+      if (spins < 20000 && threads <= processors_) {
         relax();
       } else {
         std::this_thread::yield();
@@ -77,6 +82,14 @@ class Pool {
   }
 
  private:
+  // Where the system gives no more threads the loop runs on those there are.
+  void add_workers(int wanted) {
+    try {
+      for (; workers_ < wanted; ++workers_) std::thread(&Pool::work, this, workers_).detach();
+    } catch (const std::system_error&) {
+    }
+  }
+
   void take_blocks(uint64_t serial) {
     uint64_t word = word_.load(std::memory_order_acquire);
     while (word >> 32 == serial && (word & 0xffffffffu) != 0) {
@@ -88,19 +101,27 @@ class Pool {
     }
   }
 
+  // The word once it has blocks; spins for a while, then sleeps.
+  uint64_t wait_for_blocks() {
+    uint64_t word = word_.load(std::memory_order_acquire);
+    auto since = std::chrono::steady_clock::now();
+    for (int spins = 1; (word & 0xffffffffu) == 0; ++spins, word = word_.load(std::memory_order_acquire)) {
+      const bool look = spins % 64 == 0;  // a look at the clock now and then
+      if (spin_.load(std::memory_order_relaxed) && !(look && std::chrono::steady_clock::now() - since > patience)) {
+        relax();
+        continue;
+      }
+      sleepers_.fetch_add(1, std::memory_order_seq_cst);
+      word_.wait(word, std::memory_order_seq_cst);
+      sleepers_.fetch_sub(1, std::memory_order_relaxed);
+      since = std::chrono::steady_clock::now();
+    }
+    return word;
+  }
+
   void work(int index) {
     for (;;) {
-      uint64_t word = word_.load(std::memory_order_acquire);
-      for (int spins = 0; (word & 0xffffffffu) == 0; word = word_.load(std::memory_order_acquire)) {
-        if (++spins < 4000) {
-          relax();
-          continue;
-        }
-        sleepers_.fetch_add(1, std::memory_order_seq_cst);
-        word_.wait(word, std::memory_order_seq_cst);
-        sleepers_.fetch_sub(1, std::memory_order_relaxed);
-        spins = 0;
-      }
+      const uint64_t word = wait_for_blocks();
       if (index < limit_.load(std::memory_order_relaxed)) {
         take_blocks(word >> 32);
       } else {
@@ -110,11 +131,13 @@ class Pool {
   }
 
   std::mutex owner_;
+  const int processors_ = processors();
   int workers_ = 0;
   void (*body_)(void*, int64_t) = nullptr;
   void* context_ = nullptr;
   int64_t blocks_ = 0;
   std::atomic<int> limit_{0};
+  std::atomic<bool> spin_{true};
   alignas(64) std::atomic<uint64_t> word_{0};
   alignas(64) std::atomic<int64_t> done_{0};
   alignas(64) std::atomic<int> sleepers_{0};
