@@ -56,11 +56,12 @@ inline constexpr uint32_t kNoNode = 0xffffffff;
 // Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
 // kCall node with one kResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
 inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1, kCall = ops::kOps + 2, kResult = ops::kOps + 3;
-inline constexpr uint8_t kSavesParams = 16, kConsumed = 32;
+// kNumbers: everything saved is a single number, kept in the list of numbers instead of the list of cells.
+inline constexpr uint8_t kSavesParams = 16, kConsumed = 32, kNumbers = 64;
 
 struct Node {
   OpCode op;
-  uint8_t saved;  // bits of ops::Saves and kSavesParams, in this order in the list of cells
+  uint8_t saved;  // bits of ops::Saves and kSavesParams, in this order in the list of cells (or numbers)
   DType dtype;
   uint32_t first_arg, first_saved, shape;
 };
@@ -93,10 +94,11 @@ class Tape {
   }
   uint32_t arg(uint32_t i, int k) const { return args_[nodes_[i].first_arg + static_cast<uint32_t>(k)]; }
   const Dims& shape(uint32_t i) const { return shapes_[nodes_[i].shape]; }
-  // The cell saved for one bit of Node::saved.
-  Cell& saved(uint32_t i, uint8_t bit);
-  bool has(uint32_t i, uint8_t bit) const { return nodes_[i].saved & bit; }
-  void drop_saved(uint32_t i);  // afterwards the node counts as consumed
+  // The cell saved for one bit of Node::saved, or the number.
+  Cell& saved(uint32_t i, uint8_t bit) { return cells_[saved_at(i, bit)]; }
+  double saved_number(uint32_t i, uint8_t bit) const { return numbers_[saved_at(i, bit)]; }
+  Value saved_value(uint32_t i, uint8_t bit);  // either
+  void drop_saved(uint32_t i);                 // afterwards the node counts as consumed
   bool consumed(uint32_t i) const { return nodes_[i].saved & kConsumed; }
   int64_t bytes() const;  // of the tape itself, without the arrays it keeps
 
@@ -111,11 +113,17 @@ class Tape {
  private:
   friend class Sweeping;
   bool wait_for_other_thread();
+  uint32_t saved_at(uint32_t i, uint8_t bit) const {
+    const Node& n = nodes_[i];
+    return n.first_saved + static_cast<uint32_t>(__builtin_popcount(n.saved & (bit - 1u)));
+  }
+  uint32_t append_node(OpCode op, uint8_t saved, DType dtype, const Dims& shape);
   uint32_t shape_id(const Dims& s);
   uint32_t find_shape(const Dims& s);
   std::vector<Node> nodes_;
   std::vector<uint32_t> args_;
   std::vector<Cell> cells_;
+  std::vector<double> numbers_;
   std::vector<Dims> shapes_;
   uint32_t recent_shapes_[8] = {}, last_shape_ = 0;
   const void* sweeper_ = nullptr;  // the thread that sweeps
