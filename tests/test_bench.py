@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from bench import chains, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
 from bench.goals import Goal, ratio
+from bench.kernels import document, numpy_times
 from bench.workloads import CASES
 
 OURS = {name: libraries.get(name) for name in ("wengert", "reference")}
@@ -197,3 +198,44 @@ def test_unknown_workloads_are_named(capsys):
     with pytest.raises(SystemExit):
         run.main(["S1", "Z9"])
     assert "no workload is called Z9" in capsys.readouterr().err
+
+
+def kernel_rows(**seconds):
+    part = {"softmax": "rows", "copy": "rows", "sum": "rows"}
+    names = {"nn": "matmul-NN-512x512x512", "nt": "matmul-NT-512x512x512", "copy": "copy-1000", "sum": "sum-1000"}
+    rows = [(names.get(n, n), t) for n, t in seconds.items()]
+    return [
+        document.Row(
+            part.get(name.split("-")[0], "products"), name, "float64", 1, t, 1.0, 1.0, 2.0 * 512**3, "x86-64-v4"
+        )
+        for name, t in rows
+    ]
+
+
+def test_the_page_of_kernels_says_what_is_held_and_what_is_missed(tmp_path):
+    pytest.importorskip("matplotlib")
+    held = {c.text.split(":")[0]: c.line() for c in document.claims(kernel_rows(nn=0.9, nt=0.95, copy=2e-6, sum=1e-6))}
+    assert "held by 2" in held["products n x n, n ≥ 512"]
+    assert "held by 1" in held["transposed operands, n ≥ 64"]
+    assert "held by 1 | 1.00, sum-1000" in held["sums"]
+    assert "not measured" in held["softmax of rows"]
+    rows = kernel_rows(nn=1.2, nt=1.5, copy=1e-6, sum=1e-6)
+    missed = {c.text.split(":")[0]: c.line() for c in document.claims(rows)}
+    assert "missed by 2 of 2 | 0.67, matmul-NT" in missed["products n x n, n ≥ 512"]
+    assert "missed by 2 of 2" in missed["products"]
+    assert "missed by 1 of 1 | 0.80" in missed["transposed operands, n ≥ 64"]
+    assert "missed by 1 of 1 | 0.50" in missed["sums"]
+    document.write(tmp_path, rows)
+    assert "| matmul-NT-512x512x512 | float64 | 1 | 1500000.000 |" in (tmp_path / "kernels.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["matmul-TN-3x4x5", "batched-10x4x4", "gemv-T-5", "outer-4", "softmax-3x4", "sum-7", "dot-7", "copy-7"]
+)
+def test_numpy_has_the_work_of_every_kernel(name):
+    assert numpy_times.numpy_time(name, "float32") > 0
+
+
+def test_what_numpy_lacks_is_left_out():
+    assert numpy_times.numpy_time("elementwise-gelu", "float64") is None
+    assert numpy_times.numpy_time("fork-join", "float64") is None

@@ -4,6 +4,7 @@
 
 #include "core/unlocked.h"
 #include "ops/kernel_table.h"
+#include "ops/pairs.h"
 #include "simd/dispatch.h"
 #include "simd/threads.h"
 
@@ -132,47 +133,6 @@ int increment(const Array& a, const Dims& shape) {
   if (a.size == 1) return 0;
   return a.contiguous && a.shape == shape ? 1 : -1;
 }
-
-Dims aligned_strides(const Array& a, const Dims& shape) {
-  Dims s(shape.size(), 0);
-  const int lead = shape.size() - a.ndim();
-  for (int i = 0; i < a.ndim(); ++i) s[lead + i] = a.shape[i] == 1 ? 0 : a.strides[i];
-  return s;
-}
-
-constexpr int64_t kBlock = 256;  // elements brought together where an operand has gaps
-
-template <class T> const char* packed(const char* from, int64_t stride, int64_t n, T* block) {
-  const T* p = reinterpret_cast<const T*>(from);
-  for (int64_t i = 0; i < n; ++i) block[i] = p[i * stride];
-  return reinterpret_cast<const char*>(block);
-}
-
-// Runs kernel(a, b, y, n, ia, ib) over a broadcast pair without materialising the broadcast.
-template <class T, class Kernel> void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
-  const Dims strides[2] = {aligned_strides(a, y.shape), aligned_strides(b, y.shape)};
-  char* out = y.data;
-  T block_a[kBlock], block_b[kBlock];
-  core::walk(y.shape, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
-    const char *pa = a.data + at[0] * static_cast<int64_t>(sizeof(T)),
-               *pb = b.data + at[1] * static_cast<int64_t>(sizeof(T));
-    if ((step[0] | step[1]) >> 1 == 0) {  // both 0 or 1
-      kernel(pa, pb, out, n, static_cast<int>(step[0]), static_cast<int>(step[1]));
-      out += n * item_size(y.dtype);
-      return;
-    }
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = std::min(kBlock, n - i);
-      kernel(packed(pa + i * step[0] * static_cast<int64_t>(sizeof(T)), step[0], m, block_a),
-             packed(pb + i * step[1] * static_cast<int64_t>(sizeof(T)), step[1], m, block_b), out, m, 1, 1);
-      out += m * item_size(y.dtype);
-    }
-  });
-}
-
-// Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do
-// results on the cut. Below kLong one thread is faster than waking another (about 5 us).
-constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
 
 template <class F> void in_pieces(int64_t n, F&& run) {
   if (n < kLong) {
