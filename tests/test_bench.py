@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import libraries, overhead, report, run, steps, timing
+from bench import chains, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
+from bench.goals import Goal, ratio
 from bench.kernels import document, numpy_times
 from bench.workloads import CASES
 
@@ -80,10 +81,10 @@ def test_a_wrong_derivative_is_not_timed():
         run.contestants(case, {"wengert": OURS["wengert"]}, tiny=True)
 
 
-@pytest.mark.parametrize("chain", overhead.CHAINS, ids=lambda c: c.name)
-@pytest.mark.parametrize("length", overhead.LENGTHS)
+@pytest.mark.parametrize("chain", chains.CHAINS, ids=lambda c: c.name)
+@pytest.mark.parametrize("length", chains.LENGTHS)
 def test_overhead_measures_what_it_says(chain, length):
-    calls = overhead.measurements(chain, length, OURS, count=4)
+    calls = chains.measurements(chain, length, OURS, count=4)
     assert {what: list(by) for what, by in calls.items()} == {
         "value": ["numpy", "wengert", "reference"],
         "recorded": ["wengert", "reference"],
@@ -131,10 +132,66 @@ def test_the_commands_print_a_table_and_write_json(tmp_path, capsys):
     assert [row["name"] for row in document["reports"][0]["rows"]] == ["S1", "J1g"]
     assert document["machine"]["versions"]["numpy"] == np.__version__
     assert set(document["reports"][0]["rows"][0]["seconds"]) == {"numpy", "wengert"}
-    overhead.main(["--tiny"])
-    printed = capsys.readouterr().out
-    assert "J1g" in printed
-    assert "length 1000" in printed
+    assert "J1g" in capsys.readouterr().out
+
+
+def test_every_section_of_overhead_runs(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    overhead.main(["--tiny", "--json", str(out)])
+    printed = "".join(capsys.readouterr().out.split())  # titles are broken where the tables are narrow
+    document = json.loads(out.read_text())
+    titles = [r["title"] for r in document["reports"]]
+    assert all("".join(title.split()) in printed for title in titles)
+    assert len(titles) == 12
+    assert {g["verdict"] for g in document["goals"]} <= {"held", "missed", "not measured"}
+    assert sum("recorded" in g["what"] for g in document["goals"]) == 4
+    with pytest.raises(SystemExit):
+        overhead.main(["slicse"])
+    assert "no section is called slicse" in capsys.readouterr().err
+
+
+def test_goals():
+    goal = Goal("something", 2.0, 1.0)
+    assert goal.verdict == "missed"
+    assert Goal("something", 1.0, 1.0).verdict == "held"
+    assert Goal("something", None, 1.0).verdict == "not measured"
+    slow, fast = (timing.Timing(*[t] * 3) for t in (2.0, 1.0))
+    assert ratio("x", {"wengert": fast, "torch": slow}, "torch", 0.5).measured == 0.5
+    assert ratio("x", {"wengert": fast}, "torch", 0.5).measured is None
+
+
+def test_slices_and_threads_are_right():
+    calls = scaling.slice_loops(6, OURS)
+    assert list(calls) == ["numpy", "wengert", "reference"]  # checked against the hand-written gradient
+    assert disagreement(calls["wengert"](), by_differences_of_rows(6)) <= 1e-6
+    for tasks in scaling.thread_tasks(tiny=True).values():
+        (value, grad), *others = [*tasks["one thread"](), *tasks["two threads"]()]
+        assert len(others) == 15
+        for v, g in others:
+            assert v == value
+            np.testing.assert_array_equal(g, grad)
+
+
+def by_differences_of_rows(steps):
+    """Value and gradient of the recurrence of bench.scaling, the gradient by central differences."""
+    x = 0.1 * np.random.default_rng(2).normal(size=(steps, scaling.WIDTH))
+
+    def f(x):
+        return float(scaling._read_rows(OURS["reference"].xp, x))
+
+    grad = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        grad[index] = (f(x + step) - f(x - step)) / 2e-6
+    return f(x), (grad,)
+
+
+def test_memory_is_measured_in_another_process():
+    m = memory.measured("wengert", "chain", 1000)
+    assert 0 < m["before"] <= m["peak"]
+    with pytest.raises(RuntimeError, match="nonsense"):
+        memory.measured("nonsense", "chain", 10)
 
 
 def test_unknown_workloads_are_named(capsys):

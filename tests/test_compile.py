@@ -328,6 +328,13 @@ def test_elementwise_registry(p, shapes):
         same(wg.grad(lambda *a: wnp.sum(g(*a) ** 2)), tuple(args), tol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(), (40, 1), (50,), (1, 1)])
+def test_functions_of_what_was_spread(shape):
+    """A broadcast operand is read where it lies: also by functions of one operand."""
+    f = lambda x: (wnp.tanh(wnp.broadcast_to(x, (40, 50))), wnp.broadcast_to(x > 0, (40, 50)).astype(float))  # noqa: E731
+    same(f, (RNG.normal(size=shape),), (RNG.normal(size=shape),))
+
+
 STRUCTURED = {
     "where": lambda x: wnp.where(x > 0.2, x * x, -x),
     "sum": lambda x: (x.sum(), x.sum(axis=0), x.sum(axis=1, keepdims=True)),

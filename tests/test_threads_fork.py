@@ -137,6 +137,160 @@ def test_large_products_in_two_threads_at_once():
             np.testing.assert_array_equal(got, want)
 
 
+# ---- one graph, several threads --------------------------------------------------------------------------------------
+# The arrays are long enough for their kernels to let other threads run.
+
+LONG = np.linspace(0.5, 1.5, 100_000)
+
+
+def together(*tasks):
+    """Runs the tasks at once; what they return."""
+    barrier = threading.Barrier(len(tasks))
+
+    def started(task):
+        barrier.wait(10)
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return [f.result(timeout=60) for f in [pool.submit(started, t) for t in tasks]]
+
+
+def test_threads_share_an_intermediate_value_that_requires_gradients():
+    for _ in range(5):
+        w = wg.array(LONG, requires_grad=True)
+        shared = np.sin(w) * w
+        for _ in range(6):
+            shared = shared * 1.01
+
+        def branch(k, shared=shared):
+            y = shared
+            for _ in range(10):
+                y = y * k + np.sin(y)
+            y.sum().backward(retain_graph=True)
+
+        together(*(lambda k=k: branch(k) for k in (0.1, 0.2, 0.3)))
+        got = np.asarray(w.grad)
+        v = wg.array(LONG, requires_grad=True)
+        shared = np.sin(v) * v
+        for _ in range(6):
+            shared = shared * 1.01
+        for k in (0.1, 0.2, 0.3):
+            branch(k, shared)
+        np.testing.assert_allclose(got, np.asarray(v.grad), rtol=1e-12)
+
+
+def test_graphs_merge_while_another_thread_sweeps_one_of_them():
+    w, u = (wg.array(LONG, requires_grad=True) for _ in range(2))
+    a = np.sin(w)
+    for _ in range(40):
+        a = a * 1.001
+    loss = a.sum()
+
+    def sweeps():
+        for _ in range(5):
+            loss.backward(retain_graph=True)
+
+    def merges():
+        for _ in range(20):
+            b = np.cos(u)
+            for _ in range(60):  # a longer graph takes over the shorter one
+                b = b * 1.001
+            assert (a * b).requires_grad
+
+    together(sweeps, merges)
+    np.testing.assert_allclose(np.asarray(w.grad), 5 * 1.001**40 * np.cos(LONG), rtol=1e-12)
+    assert u.grad is None
+
+
+def test_a_second_thread_that_sweeps_a_spent_graph_gets_the_error():
+    w = wg.array(LONG, requires_grad=True)
+    loss = w
+    for _ in range(30):
+        loss = np.sin(loss)
+    loss = loss.sum()
+
+    def sweep():
+        try:
+            loss.backward()
+        except RuntimeError as e:
+            return str(e)
+        return "done"
+
+    first, second = sorted(together(sweep, sweep), key=len)
+    assert first == "done"
+    assert "retain_graph" in second
+    assert np.isfinite(np.asarray(w.grad)).all()
+
+
+def test_one_pullback_in_several_threads():
+    calls = []
+
+    @wg.custom_vjp
+    def doubled(x):
+        return x * 2.0
+
+    doubled.defvjp(lambda x: (x * 2.0, None), lambda _, g: (calls.append(1) or g * 2.0,))
+    _, pullback = wg.vjp(lambda x: np.tanh(doubled(np.sin(x))), LONG)
+    want = pullback(np.ones_like(LONG))[0]
+    got = together(*(lambda k=k: pullback(np.full_like(LONG, k))[0] for k in (1.0, 2.0, 3.0, 4.0)))
+    for k, g in enumerate(got, 1):
+        np.testing.assert_allclose(g, k * want, rtol=1e-12)
+    assert len(calls) == 5
+
+
+def test_a_rule_may_sweep_and_record_on_the_graph_that_is_being_swept():
+    w = wg.array(2.0, requires_grad=True)
+    base = w * w
+    other = wg.array(1.0, requires_grad=True)
+    for _ in range(50):
+        other = other * 1.0  # a longer graph than that of `base`
+
+    @wg.custom_vjp
+    def f(x):
+        return x * 3.0
+
+    def backward(_, g):
+        base.backward(retain_graph=True)  # adds 4
+        assert (base * other).requires_grad  # would merge the tape under the sweep into the other
+        return (g * 3.0,)
+
+    f.defvjp(lambda x: (x * 3.0, None), backward)
+    f(base).backward(retain_graph=True)
+    assert float(w.grad) == 4.0 + 12.0
+
+
+def test_gradients_add_up_across_threads():
+    w = wg.array(LONG, requires_grad=True)
+    together(*(lambda: [(w * 2.0).sum().backward() for _ in range(20)] for _ in range(3)))
+    np.testing.assert_array_equal(np.asarray(w.grad), np.full_like(LONG, 120.0))
+
+
+def test_a_level_that_ends_while_another_thread_computes_on_it():
+    """The other thread's operation fails or is ignored; nothing is recorded on a tape that is being swept."""
+    started, errors = threading.Event(), []
+
+    def work(x):
+        started.set()
+        try:
+            y = x
+            for _ in range(2000):
+                y = y * 1.0000001
+        except RuntimeError as e:
+            errors.append(str(e))
+
+    def f(x):
+        t = threading.Thread(target=work, args=(x,))
+        threads.append(t)
+        t.start()
+        assert started.wait(10)
+        return np.sum(np.sin(x))
+
+    threads = []
+    np.testing.assert_allclose(wg.grad(f)(LONG), np.cos(LONG), rtol=1e-12)
+    threads[0].join()
+    assert all("after the transform" in e for e in errors)
+
+
 # ---- processes ------------------------------------------------------------------------------------------------------
 
 forking = pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork here")

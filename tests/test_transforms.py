@@ -385,3 +385,94 @@ def test_transformed_functions_are_named_after_the_function(transform):
     assert transform in g.__name__
     assert "loss" in g.__name__
     assert g.__doc__ == "The loss."
+
+
+def test_jacobian_learns_the_size_of_the_output_once():
+    tall, runs = np.arange(24.0).reshape(12, 2), []
+
+    def f(x):
+        runs.append(1)
+        return np.asarray(tall) @ x
+
+    jacobian = wg.jacobian(f)
+    for count in (2, 3, 4):
+        np.testing.assert_array_equal(jacobian(np.ones(2)), tall)
+        assert len(runs) == count
+    # The same argument size, another output size: right the first time, cheaper the second.
+    sizes = wg.jacobian(lambda x, n: tall[:n] @ x, explain=True)
+    for n, mode in ((12, "forward"), (2, "forward"), (2, "reverse"), (12, "forward")):
+        jac, why = sizes(np.ones(2), n)
+        np.testing.assert_array_equal(jac, tall[:n])
+        assert why == f"{mode} mode: {n} output element(s), 2 input element(s)"
+
+
+@pytest.mark.parametrize("transform", [wg.jacobian, wg.jacrev, wg.jacfwd])
+def test_jacobians_of_one_array(transform):
+    x = np.array([[1.0, 2.0, 3.0]])
+    for given in (x, wg.array(x), x.astype(np.float32)):
+        jac = transform(lambda x: np.stack([x[0, 0] * x[0, 1], x[0, 2] ** 2]))(given)
+        assert type(jac) is type(given)
+        assert jac.dtype == given.dtype
+        np.testing.assert_array_equal(np.asarray(jac), [[[2, 1, 0]], [[0, 0, 6]]])
+    scalar = transform(lambda x: np.sum(x * x))(x)
+    assert scalar.shape == (1, 3)
+    np.testing.assert_array_equal(transform(lambda y, x: y * x, argnums=-1)(2.0, x).reshape(3, 3), 2 * np.eye(3))
+    np.testing.assert_array_equal(transform(lambda x: np.ones(2))(x), np.zeros((2, 1, 3)))  # a constant
+    pair = transform(lambda x: (x[0, :2], {"a": x[0, 2]}))(x)
+    np.testing.assert_array_equal(pair[0], np.eye(3)[:2].reshape(2, 1, 3))
+    np.testing.assert_array_equal(pair[1]["a"], [[0, 0, 1]])
+    assert transform(lambda x: x * x)(3.0) == 6.0
+    with pytest.raises(TypeError, match="must return arrays or numbers"):
+        transform(lambda x: "text")(x)
+    with pytest.raises(ValueError, match="names argument 1"):
+        transform(lambda x: x, argnums=1)(x)
+    with pytest.raises(TypeError, match="argument 0 is an array of dtype int64"):
+        transform(lambda x: x)(np.arange(3))
+    with pytest.raises(ZeroDivisionError):
+        transform(lambda x: 1 / 0)(x)
+    assert wg._core.depth() == 0
+
+
+def test_gradients_of_plain_trees():
+    tree = {"w": [2.0, (np.array([1.0, 2.0]), None)], "b": wg.array([3.0]), 1: 4}
+    keys = list(tree)
+
+    def f(t, scale):
+        assert isinstance(t["w"][1], tuple)
+        assert t["w"][1][1] is None
+        y = t["w"][0] * np.sum(t["w"][1][0] ** 2) + np.sum(t["b"]) * t[1]
+        t.clear()  # a copy of the caller's
+        return y * scale
+
+    value, g = wg.value_and_grad(f)(tree, scale=10.0)
+    assert list(tree) == list(g) == keys
+    assert float(value) == 220.0
+    assert g["w"][0] == 50.0
+    np.testing.assert_array_equal(g["w"][1][0], [40.0, 80.0])
+    assert g["w"][1][1] is None
+    assert isinstance(g["b"], wg.Array)
+    assert float(g["b"][0]) == 40.0
+    assert g[1] == 30.0
+    assert type(g["w"]) is list
+    assert type(g["w"][1]) is tuple
+    assert wg.grad(lambda t: 1.0)({}) == {}
+    both = wg.grad(lambda a, b: a["x"] * b[0], argnums=(0, 1))({"x": 2.0}, [3.0])
+    assert both == ({"x": 3.0}, [2.0])
+
+
+def test_a_tree_that_contains_itself_is_an_error():
+    loop = [1.0]
+    loop.append(loop)
+    with pytest.raises(RecursionError):
+        wg.grad(lambda t: t[0] * 1.0)(loop)
+
+
+def test_containers_of_a_class_keep_it():
+    import collections
+
+    pair = collections.namedtuple("pair", "a b")
+    g = wg.grad(lambda t: t.a * t.b)(pair(2.0, 3.0))
+    assert g == pair(3.0, 2.0)
+    assert type(g) is pair
+    ordered = collections.OrderedDict(b=2.0, a=3.0)
+    assert type(wg.grad(lambda t: t["a"] * t["b"])(ordered)) is collections.OrderedDict

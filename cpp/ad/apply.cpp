@@ -1,7 +1,7 @@
 #include "ad/apply.h"
 
+#include "ad/levels.h"
 #include "ad/rules.h"
-#include "ad/tape.h"
 #include "ops/evaluate.h"
 
 namespace wengert::ad {
@@ -14,14 +14,7 @@ namespace {
 __attribute__((tls_model("initial-exec"))) thread_local int depth_of_thread = 0;
 __attribute__((tls_model("initial-exec"))) thread_local bool recording = true;
 
-constexpr int kFew = 4;  // operands kept on the stack
-
-using Operands = const Value* const*;
-
-Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params);
-__attribute__((tls_model("initial-exec"))) thread_local Recorder* following = nullptr;  // the innermost with positions
-
-Value computed(OpCode op, Operands args, int n, const ParamsRef& params);
+}  // namespace
 
 // Also operations on plain arrays belong to a recording if the positions they use are computed in it.
 Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
@@ -45,8 +38,6 @@ Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   for (int i = 0; i < n; ++i) a[static_cast<size_t>(i)] = args[i]->array;
   return Value(ops::evaluate(op, a, params.get()));
 }
-
-Trace* higher(Trace* a, Trace* b) { return !a || b->order > a->order ? b : a; }
 
 Value traced(const Value& primal, TraceRef t, uint32_t node) {
   Value v;
@@ -74,6 +65,8 @@ bool carries_derivative(OpCode op, const Value& result) {
   return info(op).differentiable && core::is_float(result.dtype());
 }
 
+namespace {
+
 // With one constant operand the subgradient at a tie is another one (see ops/binary.h).
 OpCode recorded_code(OpCode op, bool both_active) {
   if (both_active) return op;
@@ -82,15 +75,33 @@ OpCode recorded_code(OpCode op, bool both_active) {
   return op;
 }
 
+}  // namespace
+
 uint32_t append(Tape& tape, OpCode op, uint32_t* nodes, Operands args, int n, const Trace* level, const Value& out,
                 const ParamsRef& params) {
   if (n == 2) op = recorded_code(op, nodes[0] != kNoNode && nodes[1] != kNoNode);
   return tape.append(op, nodes, args, n, level, out, params);
 }
 
+namespace {
+
+[[noreturn]] void use_after_end() {
+  runtime_error(
+      "wengert: a value is used after the transform it belongs to has ended; return it from the function "
+      "(has_aux=True), "
+      "or take its number with float() or numpy()");
+}
+
+// While a long kernel ran another thread may have ended the level.
+void check_alive(const Trace* t) {
+  if (!t->alive) [[unlikely]]
+    use_after_end();
+}
+
 Value record(ReverseTrace* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   Value out = evaluate_below(op, args, n, params, t);
   if (!carries_derivative(op, out)) return out;
+  check_alive(t);
   uint32_t few[kFew];
   std::vector<uint32_t> many;
   uint32_t* nodes = few;
@@ -101,72 +112,6 @@ Value record(ReverseTrace* t, OpCode op, Operands args, int n, const ParamsRef& 
   for (int i = 0; i < n; ++i) nodes[i] = args[i]->trace.get() == t ? args[i]->node : kNoNode;
   const uint32_t node = append(t->tape, op, nodes, args, n, t, out, params);
   return traced(out, TraceRef(t), node);
-}
-
-// ---- values that require gradients (depth 0) ----------------------------------------------------------------------
-
-ReverseTrace* resolve(Trace* t, uint32_t& node) {
-  auto* r = static_cast<ReverseTrace*>(t);
-  while (r->merged_into) {
-    node += r->offset;
-    r = r->merged_into.get();
-  }
-  return r;
-}
-
-void merge(ReverseTrace* into, ReverseTrace* from) {
-  from->offset = into->tape.absorb(from->tape);
-  for (auto& [node, leaf] : from->leaves) into->leaves.emplace_back(node + from->offset, leaf);
-  from->leaves.clear();
-  from->merged_into = ReverseRef(into);
-}
-
-uint32_t leaf_node(ReverseTrace* t, Leaf* leaf, const Value& v) {
-  auto& leaves = t->leaves;
-  if (leaf->last_index < leaves.size() && leaves[leaf->last_index].second.get() == leaf)
-    return leaves[leaf->last_index].first;
-  for (size_t i = 0; i < leaves.size(); ++i)
-    if (leaves[i].second.get() == leaf) {
-      leaf->last_index = static_cast<uint32_t>(i);
-      return leaves[i].first;
-    }
-  const uint32_t node = t->tape.leaf(*v.array);
-  leaf->last_index = static_cast<uint32_t>(leaves.size());
-  leaves.emplace_back(node, LeafRef(leaf));
-  return node;
-}
-
-// The tape all operands are on, after merging; a new one if none is on any.
-ReverseRef common_tape(Operands args, int n) {
-  ReverseRef tape;
-  for (int i = 0; i < n; ++i) {
-    if (!args[i]->trace || args[i]->trace->kind != Trace::Kind::reverse) continue;
-    uint32_t node = 0;
-    ReverseRef t(resolve(args[i]->trace.get(), node));
-    if (!tape) tape = t;
-    if (tape == t) continue;
-    if (t->tape.size() > tape->tape.size()) std::swap(t, tape);
-    merge(tape.get(), t.get());
-  }
-  return tape ? tape : ReverseRef(new ReverseTrace(0));
-}
-
-uint32_t node_in(ReverseTrace* tape, const Value& v) {
-  if (!v.trace) return kNoNode;
-  if (v.trace->kind == Trace::Kind::leaf) return leaf_node(tape, static_cast<Leaf*>(v.trace.get()), v);
-  uint32_t node = v.node;
-  resolve(v.trace.get(), node);
-  return node;
-}
-
-Value record_ambient(OpCode op, Operands args, int n, const ParamsRef& params) {
-  Value out = evaluate(op, args, n, params);
-  if (!recording || !carries_derivative(op, out)) return out;
-  const ReverseRef tape = common_tape(args, n);
-  std::vector<uint32_t> nodes(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) nodes[static_cast<size_t>(i)] = node_in(tape.get(), *args[i]);
-  const uint32_t node = append(tape->tape, op, nodes.data(), args, n, tape.get(), out, params);
-  return traced(out, TraceRef(tape.get()), node);
 }
 
 // ---- forward mode -------------------------------------------------------------------------------------------------
@@ -194,56 +139,6 @@ Value push_forward(DualTrace* t, OpCode op, Operands args, int n, const ParamsRe
   return v;
 }
 
-// ---- listings -----------------------------------------------------------------------------------------------------
-
-Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params) {
-  Value out = evaluate_below(op, args, n, params, t);
-  Listing::Entry e;
-  e.op = op;
-  e.params = params;
-  for (int i = 0; i < n; ++i) {
-    if (args[i]->trace.get() == t) {
-      e.args.push_back(args[i]->node);
-    } else {
-      e.args.push_back(static_cast<uint32_t>(t->entries.size()));
-      t->entries.push_back({-2, {}, {}, args[i]->array, {}, {}});
-    }
-  }
-  e.value = out.array;
-  if (location_hook) e.location = location_hook();
-  t->entries.push_back(std::move(e));
-  return traced(out, TraceRef(t), static_cast<uint32_t>(t->entries.size() - 1));
-}
-
-// ---- programs -----------------------------------------------------------------------------------------------------
-
-Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
-  bool plain = true;
-  for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
-  Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
-  uint32_t few[kFew + 1];
-  std::vector<uint32_t> many;
-  uint32_t* nodes = few;
-  if (n > kFew) {
-    many.resize(static_cast<size_t>(n) + 1);
-    nodes = many.data();
-  }
-  for (int i = 0; i < n; ++i) {
-    const Value& v = *args[i];
-    if (v.trace.get() == t) {
-      nodes[i] = v.node;
-      continue;
-    }
-    if (v.trace && (v.trace->depth > 0 || recording))
-      t->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
-    nodes[i] = t->constant(v.array);
-  }
-  uint32_t positions;
-  if (params && params->array && following && Recorder::of_positions(params, &positions) == t) nodes[n++] = positions;
-  const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
-  return traced(out, TraceRef(t), node);
-}
-
 void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
   if (op == code_of<ops::SliceUpdate>)
     ops::SliceUpdate::in_place(x, v, p);
@@ -255,114 +150,7 @@ void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Param
     ops::GatherAdd::in_place(x, v, p);
 }
 
-}  // namespace
-
-std::string (*location_hook)() = nullptr;
-
-uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
-  if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
-  steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
-  args.insert(args.end(), nodes, nodes + n);
-  return static_cast<uint32_t>(steps.size() - 1);
-}
-
-uint32_t Recorder::constant(const ArrayRef& value) {
-  const auto found = constants.find(value.get());
-  if (found != constants.end()) return found->second;
-  const uint32_t node = append(kConstant, value, {}, nullptr, 0);
-  // Memory that belongs to somebody else may change before the next call.
-  steps.back().value = value->buffer && value->buffer->drop ? core::copy(value) : value;
-  constants.emplace(value.get(), node);
-  if (steps.back().value.get() != value.get()) held.push_back(value);
-  return node;
-}
-
-void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
-  if (!asked_before.emplace(uint64_t{node} << 2 | static_cast<uint64_t>(asked), questions.size()).second) return;
-  questions.push_back({node, asked, core::copy(value), location_hook ? location_hook() : std::string()});
-}
-
-namespace {
-// The value as the recording sees it; no trace: it is not recorded.
-Value recorded_value(const Value& v) {
-  Value at = v;
-  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
-  return at.trace && at.trace->alive ? at : Value(v.array);
-}
-}  // namespace
-
-void observe(const Value& v, Asked asked) {
-  if (!v.trace) return;
-  const Value at = recorded_value(v);
-  if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
-}
-
-Recorder* Recorder::of_positions(const ParamsRef& params, uint32_t* node) {
-  for (Recorder* t = following; t; t = t->outer) {
-    const auto found = t->positions_of.find(params->array.get());
-    if (found == t->positions_of.end()) continue;
-    *node = found->second;
-    return t;
-  }
-  return nullptr;
-}
-
-void Recorder::finish() {
-  alive = false;
-  if (following == this) following = outer;
-}
-
-void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
-  if (positions_of.empty()) {
-    outer = following;
-    following = this;
-  }
-  std::vector<uint32_t> nodes;
-  for (const Value& v : from) nodes.push_back(v.trace.get() == this ? v.node : constant(v.array));
-  ParamsRef p(new ops::Params);
-  p->dims[0] = sizes;
-  positions_of[flat.get()] = append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size()));
-  held.push_back(flat);
-}
-
-void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
-  std::vector<Value> recorded;
-  Trace* top = nullptr;
-  for (const Value& v : from) {
-    recorded.push_back(recorded_value(v));
-    Trace* t = recorded.back().trace.get();
-    if (t && (!top || t->depth > top->depth)) top = t;
-  }
-  if (!top) return;
-  for (size_t i = 0; i < from.size(); ++i)
-    if (recorded[i].trace && recorded[i].trace.get() != top) observe(from[i], Asked::elements);
-  static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
-}
-
-Value without_derivatives(const Value& v) {
-  if (!v.trace) return v;
-  Value at = v;
-  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
-  if (!at.trace) return Value(v.array);
-  if (!at.box) return at;
-  Value r = at;
-  r.box = nullptr;
-  const Value below = without_derivatives(at.box->primal);
-  if (below.trace) {
-    r.box = Ref<Box>(new Box);
-    r.box->primal = below;
-  }
-  return r;
-}
-
-namespace {
-
-[[noreturn]] void use_after_end() {
-  runtime_error(
-      "wengert: a value is used after the transform it belongs to has ended; return it from the function "
-      "(has_aux=True), "
-      "or take its number with float() or numpy()");
-}
+Trace* higher(Trace* a, Trace* b) { return !a || b->order > a->order ? b : a; }
 
 Trace* highest_of(Operands args, int n) {
   Trace* top = nullptr;
@@ -370,7 +158,7 @@ Trace* highest_of(Operands args, int n) {
     Trace* t = args[i]->trace.get();
     if (t && t != top) top = higher(top, t);
   }
-  if (top && !top->alive) use_after_end();
+  if (top) check_alive(top);
   return top;
 }
 
@@ -393,6 +181,11 @@ class Pointers {
 Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
   Trace* top = highest_of(args, n);
   if (!top) return evaluate(op, args, n, params);
+  if (following && params && params->array) [[unlikely]] {  // read at positions that belong to the body of a loop
+    uint32_t node;
+    Recorder* t = Recorder::of_positions(params, &node);
+    if (t && t->body && t->order > top->order) return record_step(t, op, args, n, params);
+  }
   if (top->depth == 0) return record_ambient(op, args, n, params);
   switch (top->kind) {
     case Trace::Kind::reverse:
@@ -415,6 +208,7 @@ ReverseTrace* plain_level(const Value& v) {
 
 Value recorded(ReverseTrace* t, OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
                ArrayRef out) {
+  check_alive(t);
   if (b) op = recorded_code(op, node0 != kNoNode && node1 != kNoNode);
   Value v;
   v.node = t->tape.append_plain(op, node0, node1, a, b, out);

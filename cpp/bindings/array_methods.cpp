@@ -135,7 +135,25 @@ PyObject* call_hook(const char* name, PyObject* self, PyObject* args, PyObject* 
     return PyObject_Call(hook(name), all.ptr(), kwargs);
   });
 }
+
+PyObject* ufuncs = nullptr;  // NumPy's ufuncs and the functions that stand for them
+
+bool usual_operand(PyObject* o) {
+  return is_array(o) || PyFloat_Check(o) || PyLong_Check(o) || py::isinstance<py::array>(o);
+}
+
+// `ndarray @ Array`, np.tanh(x): args are the ufunc, the method and the operands. A plain call of a ufunc that has a
+// counterpart takes 0.4 us here and 2 us in the Python half, which does all the rest.
 PyObject* array_ufunc(PyObject* self, PyObject* args, PyObject* kwargs) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(args);
+  bool usual = ufuncs && n > 2 && (!kwargs || PyDict_GET_SIZE(kwargs) == 0);
+  usual = usual && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(args, 1), "__call__") == 0;
+  for (Py_ssize_t i = 2; usual && i < n; ++i) usual = usual_operand(PyTuple_GET_ITEM(args, i));
+  if (usual) {
+    PyObject* f = PyDict_GetItemWithError(ufuncs, PyTuple_GET_ITEM(args, 0));
+    if (f) return PyObject_Vectorcall(f, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(n - 2), nullptr);
+    if (PyErr_Occurred()) return nullptr;
+  }
   return call_hook("array_ufunc", self, args, kwargs);
 }
 PyObject* array_function(PyObject* self, PyObject* args, PyObject* kwargs) {
@@ -186,6 +204,7 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
 }
 
 void set_array_hooks(const py::dict& d) { hooks = py::dict(d).release().ptr(); }
+void set_ufuncs(const py::dict& d) { ufuncs = py::dict(d).release().ptr(); }
 
 namespace {
 

@@ -294,6 +294,7 @@ void bind_array_type(py::module_& m) {
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));
   // NumPy scalars and arrays on the left leave mixed operations to us.
   m.def("set_hooks", set_array_hooks, "Installs the Python-level parts of the array type.");
+  m.def("set_ufuncs", set_ufuncs, "The table of NumPy's ufuncs and the functions called for them.");
   m.def(
       "array",
       [](const py::object& o, const py::object& dtype, bool requires_grad) {

@@ -1,6 +1,7 @@
 #include "bindings/backward.h"
 
 #include "ad/functions.h"
+#include "ad/levels.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -28,6 +29,23 @@ Value initial_cotangent(const Value& y, PyObject* given) {
   return Value(core::full(y.dtype(), y.shape(), 1.0));
 }
 
+void accumulate(ad::Leaf& leaf, const Value& ct) {
+  if (!ct) return;
+  if (!leaf.gradient) {
+    leaf.gradient = core::Ref<ad::Gradient>(new ad::Gradient);
+    leaf.gradient->array = ct.array;
+    return;
+  }
+  const core::Ref<ad::Gradient> to = leaf.gradient;
+  while (true) {  // another thread may have added its own while a long addition ran
+    const ArrayRef before = to->array;
+    const ArrayRef sum = ad::apply_binary(code_of<ops::Add>, Value(before), ct).array;
+    if (!(to->array == before)) continue;
+    to->array = sum;
+    return;
+  }
+}
+
 void run_backward(const Value& y, const Value& g, bool retain) {
   if (!y.trace || y.trace->depth != 0)
     runtime_error(
@@ -35,26 +53,16 @@ void run_backward(const Value& y, const Value& g, bool retain) {
                   "value instead"
                 : "wengert.backward: nothing to differentiate: the value does not depend on any array made with "
                   "requires_grad=True (or was computed under no_grad)");
-  auto accumulate = [](ad::Leaf& leaf, const Value& ct) {
-    if (!ct) return;
-    if (leaf.gradient) {
-      leaf.gradient->array = ad::apply_binary(code_of<ops::Add>, Value(leaf.gradient->array), ct).array;
-    } else {
-      leaf.gradient = core::Ref<ad::Gradient>(new ad::Gradient);
-      leaf.gradient->array = ct.array;
-    }
-  };
   if (y.trace->kind == ad::Trace::Kind::leaf) {
     accumulate(*static_cast<ad::Leaf*>(y.trace.get()), g);
     return;
   }
-  uint32_t node = y.node;
-  auto* t = static_cast<ad::ReverseTrace*>(y.trace.get());
-  while (t->merged_into) {
-    node += t->offset;
-    t = t->merged_into.get();
-  }
-  const ad::ReverseRef held(t);
+  uint32_t node;
+  ad::ReverseRef t;
+  do {
+    node = y.node;
+    t = ad::ReverseRef(ad::resolve(y.trace.get(), node));
+  } while (t->tape.wait_for_sweep());  // which may have merged it into another
   std::vector<uint32_t> wanted;
   std::vector<ad::LeafRef> leaves;
   for (auto& [n, leaf] : t->leaves)

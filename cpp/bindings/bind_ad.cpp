@@ -2,129 +2,14 @@
 #include "bindings/bind_ad.h"
 
 #include "ad/rules.h"
-#include "bindings/bind_ops.h"
+#include "bindings/params.h"
+#include "bindings/reverse_level.h"
 #include "ops/info.h"
 #include "simd/dispatch.h"
 #include "simd/threads.h"
 
 namespace wengert::bindings {
 namespace {
-
-py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
-
-// One active transform: made on entry, closed on exit (also after exceptions), its tape usable afterwards.
-class Level {
- public:
-  explicit Level(ad::Trace* t) : trace_(t) { ad::push_level(); }
-  Level(const Level&) = delete;
-  ~Level() { close(); }
-  void close() {
-    if (!open_) return;
-    open_ = false;
-    trace_->alive = false;
-    ad::pop_level();
-  }
-  ad::Trace* trace() const { return trace_.get(); }
-  bool owns(const Value& v) const { return v.trace == trace_; }
-
- protected:
-  Value traced(const Value& primal, uint32_t node, const Value* tangent = nullptr) const {
-    Value v;
-    v.array = primal.array;
-    v.trace = trace_;
-    v.node = node;
-    if (primal.trace || tangent) {
-      v.box = core::Ref<ad::Box>(new ad::Box);
-      v.box->primal = primal;
-      if (tangent) v.box->tangent = *tangent;
-    }
-    return v;
-  }
-  ad::TraceRef trace_;
-  bool open_ = true;
-};
-
-Value differentiable(const py::object& x, const char* what) {
-  Value v = require_value(x.ptr(), what);
-  v.weak = false;
-  if (!core::is_float(v.dtype()))
-    type_error("wengert: only floating point values can be differentiated, got " + core::describe(*v.array));
-  return v;
-}
-
-class ReverseLevel : public Level {
- public:
-  ReverseLevel() : Level(new ad::ReverseTrace(ad::current_depth() + 1)) {}
-  ad::ReverseTrace& reverse() const { return *static_cast<ad::ReverseTrace*>(trace_.get()); }
-
-  py::object input(const py::object& x) {
-    const Value v = differentiable(x, "input");
-    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
-    return wrapped(traced(v, inputs_.back()));
-  }
-  // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
-  py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep) {
-    std::vector<std::pair<uint32_t, Value>> seeds;
-    for (size_t i = 0; i < outputs.size(); ++i) {
-      const Value y = require_value(py::object(outputs[i]).ptr(), "sweep");
-      if (!owns(y) || py::object(cotangents[i]).is_none()) continue;
-      Value g = require_value(py::object(cotangents[i]).ptr(), "vjp");
-      if (!(g.shape() == y.shape()))
-        value_error("wengert.vjp: a cotangent of shape " + g.shape().str() + " for an output of shape " +
-                    y.shape().str());
-      g = ad::astype(g, y.dtype());
-      g.weak = false;
-      seeds.emplace_back(y.node, std::move(g));
-    }
-    const std::vector<Value> cts = ad::sweep(reverse().tape, std::move(seeds), inputs_, keep);
-    py::list r;
-    for (const Value& v : cts) r.append(v ? wrapped(v) : py::object(py::none()));
-    return r;
-  }
-  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None
-  // where there is no dependence.
-  py::list rows(const py::object& y) {
-    const Value v = require_value(y.ptr(), "jacrev");
-    ad::check_result(v, trace());
-    const int64_t n = owns(v) ? v.array->size : 0;
-    std::vector<std::vector<Value>> of_input(inputs_.size());
-    for (int64_t i = 0; i < n; ++i) {
-      ArrayRef seed = core::zeros(v.dtype(), v.shape());
-      core::dispatch(v.dtype(), [&](auto tag) { seed->template as<typename decltype(tag)::type>()[i] = 1; });
-      std::vector<Value> cts = ad::sweep(reverse().tape, {{v.node, Value(std::move(seed))}}, inputs_, true);
-      for (size_t k = 0; k < cts.size(); ++k) of_input[k].push_back(std::move(cts[k]));
-    }
-    py::list r;
-    for (size_t k = 0; k < inputs_.size(); ++k) r.append(stacked(of_input[k], inputs_[k]));
-    return r;
-  }
-  int64_t nodes() const { return reverse().tape.size(); }
-  int64_t bytes() const { return reverse().tape.bytes(); }
-
- private:
-  py::object stacked(std::vector<Value>& rows, uint32_t input) const {
-    bool none = true, plain = true;
-    for (const Value& v : rows) {
-      none &= !v;
-      plain &= !v || v.plain();
-    }
-    if (none) return py::none();
-    const Dims& shape = reverse().tape.shape(input);
-    const DType t = reverse().tape.node(input).dtype;
-    const auto n = static_cast<int64_t>(rows.size());
-    if (!plain) {
-      for (Value& v : rows)
-        if (!v) v = ad::zeros(shape, t);
-      return wrapped(ad::stack(rows, Dims{-shape.size() - 1}));
-    }
-    ArrayRef block = core::zeros(t, core::concat(Dims{n}, shape));
-    const int64_t bytes = n ? block->bytes() / n : 0;
-    for (int64_t i = 0; i < n; ++i)
-      if (rows[static_cast<size_t>(i)]) core::copy_into(*rows[static_cast<size_t>(i)].array, block->data + i * bytes);
-    return wrapped(Value(std::move(block)));
-  }
-  std::vector<uint32_t> inputs_;
-};
 
 class DualLevel : public Level {
  public:
@@ -232,6 +117,7 @@ class TopLevel {
   explicit TopLevel(ad::Trace* t) : trace_(t) {}
   std::string kind() const {
     if (trace_->depth == 0 || trace_->kind == ad::Trace::Kind::reverse) return "reverse";
+    if (trace_->kind == ad::Trace::Kind::program) return "program";
     return trace_->kind == ad::Trace::Kind::dual ? "dual" : "listing";
   }
   int64_t tangents() const {
@@ -260,6 +146,12 @@ class TopLevel {
     v.box->primal = primal;
     v.box->tangent = ad::astype(tangent, primal.dtype());
     return wrapped(v);
+  }
+  // A rule of the user's own would be lost in the body of a loop, which is differentiated operation by operation.
+  void refuse(const std::string& why) const {
+    if (trace_->kind != ad::Trace::Kind::program) return;
+    auto* r = static_cast<ad::Recorder*>(trace_.get());
+    if (r->body) r->refusal = why;
   }
   // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
   py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
@@ -347,6 +239,8 @@ void bind_ad(py::module_& m) {
       .def("input", &ReverseLevel::input)
       .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
       .def("rows", &ReverseLevel::rows)
+      .def("run", &ReverseLevel::run)
+      .def("jacobian", &ReverseLevel::jacobian)
       .def_property_readonly("nodes", &ReverseLevel::nodes)
       .def_property_readonly("bytes", &ReverseLevel::bytes);
   py::class_<DualLevel, Level>(m, "DualLevel")
@@ -364,6 +258,9 @@ void bind_ad(py::module_& m) {
       .def("primal", &TopLevel::primal)
       .def("tangent", &TopLevel::tangent)
       .def("lift", &TopLevel::lift)
+      .def("refuse", &TopLevel::refuse)
+      .def("owns",
+           [](const TopLevel& l, const py::object& x) { return is_array(x.ptr()) && l.owns(read(as_array(x.ptr()))); })
       .def("record", &TopLevel::record);
   py::class_<NoGrad>(m, "NoGrad")
       .def(py::init<>())

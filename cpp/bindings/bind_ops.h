@@ -6,11 +6,6 @@ namespace wengert::bindings {
 
 void bind_ops(py::module_& m);
 
-// Parameters of a structured operation from Python arguments: args[first …] then keywords.
-ad::ParamsRef parse_params(ad::OpCode op, const Dims& shape, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
-// As keyword arguments again.
-py::dict params_dict(ad::OpCode op, const ops::Params* p);
-
 PyObject* structured_function(ad::OpCode op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
 Value promoted(ad::OpCode op, std::vector<Value>& operands, const ad::ParamsRef& params);
 Value call_binary(ad::OpCode op, const Value& a, const Value& b);

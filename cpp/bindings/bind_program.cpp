@@ -46,7 +46,32 @@ std::string why_new(const State& s, const std::vector<std::string>& now) {
   return "a static argument or the structure of the arguments changed";
 }
 
+// A loaded function has no Python function to fall back on.
+[[noreturn]] void no_function(const std::string& why) {
+  value_error("wengert.compile: " + why + ". The function was loaded from a file and cannot be recorded again here");
+}
+
+std::string arguments_text(const std::vector<std::string>& description) {
+  std::string s;
+  for (const std::string& t : description) s += (s.empty() ? "" : ", ") + t;
+  return "(" + s + ")";
+}
+
+[[noreturn]] void no_program(const State& s, const Call& c, const Entry* e, const std::string& reason) {
+  if (e) no_function(reason + ", and the file holds no program for that");
+  std::vector<std::string> now;
+  for (const Leaf& leaf : c.leaves) now.push_back(describe_leaf(leaf));
+  std::string held;
+  for (const Entry& x : s.entries) held += (held.empty() ? "" : ", ") + arguments_text(x.description);
+  no_function("there is no program for the arguments " + arguments_text(now) + ", only for " + held +
+              " in the structure and with the static arguments they were saved with");
+}
+
 PyObject* plain_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  if (s.function.is_none())
+    no_function(
+        "these arguments have to be passed to the function itself: values that are being "
+        "differentiated (save the compiled derivative instead) or of a type no program takes");
   ++s.eager;
   PyObject* r = PyObject_Vectorcall(s.function.ptr(), args, static_cast<size_t>(n), kwnames);
   if (!r) throw PythonError{};
@@ -61,6 +86,7 @@ size_t programs(const State& s) {
 
 PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, PyObject* const* args, Py_ssize_t n,
                  PyObject* kwnames) {
+  if (s.function.is_none()) no_program(s, c, e, reason);
   ++s.recordings;
   std::string refusal;
   std::shared_ptr<Specialisation> made;
@@ -69,7 +95,11 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   std::string why = e ? reason : why_new(s, description);
   const std::string signature = c.signature;
   const Family family = c.family;
-  py::object result = recorded(s, c, args, n, kwnames, made, refusal);
+  std::string unsavable;
+  program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
+  std::vector<std::string> notes;
+  py::object result = recorded(s, c, args, n, kwnames, made, refusal, notes);
+  for (const std::string& text : notes) why += "; " + text;
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {
@@ -78,6 +108,8 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
     at->signature = signature;
     at->family = family;
     at->description = std::move(description);
+    at->form = std::move(form);
+    at->unsavable = std::move(unsavable);
   } else {
     s.entries.splice(s.entries.begin(), s.entries, at);
   }
@@ -129,7 +161,10 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
       uint32_t failed;
       PyObject* result = replayed(s, c, *spec, failed);
       if (failed != program::kNone) {
-        if (failed == program::kOutOfBounds) return plain_call(s, args, n, kwnames);
+        if (failed == program::kOutOfBounds) {
+          if (s.function.is_none()) index_error("wengert.compile: an index is out of bounds for its axis");
+          return plain_call(s, args, n, kwnames);
+        }
         ++s.misses;
         if (k == 0) reason = check_text(*spec->program, failed) + ", now it is not";
         continue;
@@ -244,7 +279,7 @@ PyType_Spec spec = {
     "wengert.Compiled", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, size_t capacity,
+py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated, size_t capacity,
                         const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
@@ -257,6 +292,7 @@ py::object new_compiled(const py::object& f, const py::tuple& static_arguments, 
   c->state->unflatten_other = unflatten;
   c->state->capacity = capacity;
   for (const auto& i : static_arguments) c->state->static_arguments.push_back(i.cast<Py_ssize_t>());
+  for (const auto& i : donated) c->state->donated_arguments.push_back(i.cast<Py_ssize_t>());
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));
 }
@@ -304,6 +340,19 @@ void bind_program(py::module_& m) {
     d["signatures"] = s.entries.size();
     d["evictions"] = s.evictions;
     return d;
+  });
+  m.def("compiled_bytes",
+        [](const py::object& o, const std::string& name, bool all) { return saved_bytes(state_of(o), name, all); });
+  m.def("compiled_load", [](const py::object& o, const py::bytes& file, int64_t max_bytes, bool options) {
+    return load_programs(state_of(o), file, max_bytes, options);
+  });
+  m.def("compiled_sealed", [](std::string file) {  // for tests: see program::seal
+    program::seal(file);
+    return py::bytes(file);
+  });
+  m.def("compiled_options", [](const py::object& o) {
+    const State& s = state_of(o);
+    return py::make_tuple(py::tuple(py::cast(s.static_arguments)), s.capacity);
   });
   m.def("compiled_clear", [](const py::object& o) { state_of(o).entries.clear(); });
   m.def("is_weak", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).weak; });

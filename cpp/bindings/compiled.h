@@ -7,6 +7,7 @@
 
 #include "bindings/convert.h"
 #include "program/program.h"
+#include "program/saved.h"
 
 namespace wengert::bindings {
 
@@ -74,6 +75,8 @@ struct Entry {
   Family family;
   std::vector<std::string> description;                 // of the leaves, for why()
   std::list<std::shared_ptr<Specialisation>> programs;  // last used first
+  program::SavedEntry form;                             // of the arguments, without programs
+  std::string unsavable;                                // why there is no form
   uint64_t recordings = 0;
   bool given_up = false;
 };
@@ -87,8 +90,10 @@ struct Compiled {
 };
 
 struct State {
-  py::object function, flatten_other, unflatten_other;
+  py::object function;  // None: loaded from a file, nothing can be recorded
+  py::object flatten_other, unflatten_other;
   std::vector<Py_ssize_t> static_arguments;
+  std::vector<Py_ssize_t> donated_arguments;  // results may take their place
   Interned statics, structures, names;
   std::list<Entry> entries;  // last used first
   size_t capacity = 64;      // programs kept
@@ -102,6 +107,7 @@ struct State {
 
 void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c);
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
+bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
 PyTypeObject* ndarray_type();
 PyTypeObject* generic_type();  // of NumPy scalars
@@ -113,7 +119,9 @@ std::string describe_leaf(const Leaf& leaf);
 
 // Runs the function itself and records it; `made` stays empty where the run cannot be replayed, `refusal` says why.
 py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal);
+                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes);
+// The innermost run of a function that is being recorded to be replayed; null outside.
+ad::Recorder*& recording_of_thread();
 void store(const Leaf& leaf, const ArrayRef& v);  // into an argument that the function changes in place
 PyObject* numpy_scalar(const core::Array& a);
 
@@ -121,5 +129,15 @@ PyObject* numpy_scalar(const core::Array& a);
 
 // The results, or null and the check that failed.
 PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed);
+
+// ---- compiled_saved.cpp ---------------------------------------------------------------------------------------------
+
+// The form of a call's arguments as plain data; `unsavable` says why there is none.
+program::SavedEntry saved_form(const State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
+                               std::string& unsavable);
+// The programs of a function; with `all`, one that cannot be saved is an error, else it is left out.
+py::bytes saved_bytes(const State& s, const std::string& name, bool all);
+// Adds the programs of a file, and with `options` takes over how the function was compiled. Returns its name.
+std::string load_programs(State& s, const py::bytes& file, int64_t most, bool options);
 
 }  // namespace wengert::bindings

@@ -115,13 +115,17 @@ struct MinimumOfConstant : Minimum {
 };
 
 struct Arctan2 : BinaryBase {
-  static constexpr std::string_view name = "arctan2", doc = "The angle of the point (b, a), in radians.";
+  static constexpr std::string_view name = "arctan2",
+                                    doc = "The angle of the point (b, a), in radians; derivative 0 at the origin.";
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kArg1;
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive, kPositive};
   template <class V> WG_OP V value(V a, V b) { return atan2(a, b); }
-  template <class X> WG_OP X slope0(X a, X b, X) { return b / (a * a + b * b); }
-  template <class X> WG_OP X slope1(X a, X b, X) { return -a / (a * a + b * b); }
+  template <class X> WG_OP X slope0(X a, X b, X) { return over_square(b, hypot(a, b)); }
+  template <class X> WG_OP X slope1(X a, X b, X) { return over_square(-a, hypot(a, b)); }
+
+ private:
+  template <class X> WG_OP X over_square(X x, X r) { return select(r == X(0), X(0), x / r / r); }  // no overflow
 };
 
 struct Hypot : BinaryBase {

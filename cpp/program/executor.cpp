@@ -2,148 +2,15 @@
 #include <cstring>
 
 #include "ops/evaluate.h"
+#include "program/fused.h"
+#include "program/loop.h"
 #include "program/plan.h"
 #include "simd/gemm.h"
 #include "simd/reduce.h"
 #include "simd/softmax.h"
-#include "simd/threads.h"
 
 namespace wengert::program {
 namespace {
-
-constexpr int64_t kParallelWork = 1 << 17;  // elements times operations worth a second thread
-
-// ---- fused groups
-// -----------------------------------------------------------------------------------------------------
-
-constexpr int kMostLocals = 48 * 4;
-
-struct Locals {
-  const char* at[kMostLocals];
-  int step[kMostLocals];  // 1: advances with the tile, 0: one number
-};
-
-void run_ops(const Fused& f, char* const* base, char* scratch, Locals& l, int64_t first, int64_t n) {
-  const size_t operands = f.operands.size();
-  for (const Fused::Op& op : f.ops) {
-    char* out = op.storage == kNone ? scratch + op.offset : base[op.storage] + op.offset + first * op.item;
-    switch (op.arity) {
-      case 1:
-        op.f1(l.at[op.a], out, n);
-        break;
-      case 2:
-        op.f2(l.at[op.a], l.at[op.b], out, n, l.step[op.a], l.step[op.b]);
-        break;
-      default:
-        op.f3(l.at[op.a], l.at[op.b], l.at[op.c], out, n, l.step[op.a], l.step[op.b], l.step[op.c]);
-    }
-    l.at[op.out] = out;
-    l.step[op.out] = 1;
-  }
-  (void)operands;
-}
-
-template <class T> void repeat_row(const char* from, char* to, int64_t cols, int64_t rows) {
-  for (int64_t r = 0; r < rows; ++r)
-    std::memcpy(to + r * cols * static_cast<int64_t>(sizeof(T)), from, static_cast<size_t>(cols) * sizeof(T));
-}
-template <class T> void repeat_each(const char* from, char* to, int64_t cols, int64_t rows) {
-  const T* p = reinterpret_cast<const T*>(from);
-  T* out = reinterpret_cast<T*>(to);
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < cols; ++c) *out++ = p[r];
-}
-template <class F> void by_item(uint8_t item, F&& f) {
-  if (item == 8)
-    f(uint64_t{});
-  else if (item == 4)
-    f(uint32_t{});
-  else
-    f(uint8_t{});
-}
-
-// Elements [from, to) of a group; both are multiples of the tile (or the end).
-void run_range(const Fused& f, char* const* base, char* scratch, int64_t from, int64_t to) {
-  Locals l;
-  const size_t count = f.operands.size();
-  const bool packed = f.cols && f.tile % f.cols == 0;
-  const int64_t pitch = f.cols ? (8 * std::min(f.tile, f.size) + 64 + 63) / 64 * 64 : 0;
-  if (packed) {  // rows are repeated to the width of a tile once
-    int64_t slot = 0;
-    for (size_t k = 0; k < count; ++k) {
-      const Fused::Operand& o = f.operands[k];
-      if (o.pattern != Fused::row && o.pattern != Fused::column) continue;
-      char* to_scratch = scratch + pitch * slot++;
-      l.at[k] = to_scratch;
-      l.step[k] = 1;
-      if (o.pattern == Fused::row)
-        by_item(o.item, [&]<class T>(T) {
-          repeat_row<T>(base[o.storage] + o.offset, to_scratch, f.cols, std::min(f.tile, to - from) / f.cols);
-        });
-    }
-  }
-  for (int64_t first = from; first < to;) {
-    int64_t n = std::min(f.tile, to - first);
-    const int64_t row = f.cols ? first / f.cols : 0, column = f.cols ? first % f.cols : 0;
-    if (f.cols && !packed) n = std::min(n, f.cols - column);
-    for (size_t k = 0; k < count; ++k) {
-      const Fused::Operand& o = f.operands[k];
-      const char* p = base[o.storage] + o.offset;
-      switch (o.pattern) {
-        case Fused::full:
-          l.at[k] = p + first * o.item;
-          l.step[k] = 1;
-          break;
-        case Fused::single:
-          l.at[k] = p;
-          l.step[k] = 0;
-          break;
-        case Fused::row:
-          if (!packed) {
-            l.at[k] = p + column * o.item;
-            l.step[k] = 1;
-          }
-          break;
-        case Fused::column:
-          if (packed) {
-            by_item(o.item, [&]<class T>(T) {
-              repeat_each<T>(p + row * o.item, const_cast<char*>(l.at[k]), f.cols, n / f.cols);
-            });
-          } else {
-            l.at[k] = p + row * o.item;
-            l.step[k] = 0;
-          }
-      }
-    }
-    run_ops(f, base, scratch, l, first, n);
-    first += n;
-  }
-}
-
-struct Scratch {
-  std::vector<char> bytes;
-  char* get(int64_t n) {
-    if (static_cast<int64_t>(bytes.size()) < n + 64) bytes.resize(static_cast<size_t>(n) + 64);
-    return reinterpret_cast<char*>((reinterpret_cast<uintptr_t>(bytes.data()) + 63) / 64 * 64);
-  }
-};
-thread_local Scratch scratch_of_thread;
-
-void run_fused(const Fused& f, char* const* base) {
-  const int64_t work = f.size * static_cast<int64_t>(f.ops.size());
-  if (work < kParallelWork || f.size <= 4 * f.tile) {
-    run_range(f, base, scratch_of_thread.get(f.scratch), 0, f.size);
-    return;
-  }
-  const int64_t unit = f.cols && f.tile % f.cols ? f.cols : f.tile;  // a block never starts inside a row
-  const int64_t target = std::max<int64_t>(f.size / 64, 16 * 1024), block = (target + unit - 1) / unit * unit;
-  simd::parallel_for((f.size + block - 1) / block, [&](int64_t b) {
-    run_range(f, base, scratch_of_thread.get(f.scratch), b * block, std::min(f.size, (b + 1) * block));
-  });
-}
-
-// ---- the other steps
-// --------------------------------------------------------------------------------------------------
 
 template <class T> void run_product(const Product& p, char* const* base) {
   const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
@@ -267,6 +134,13 @@ void run_called(const Plan& plan, const Called& s, char* const* base) {
   if (y->size) core::copy_into(*y, base[to.storage] + to.offset);
 }
 
+uint32_t run_loop(const LoopStep& s, LoopMemory& m, char* const* base) {
+  auto at = [&](const std::pair<uint32_t, int64_t>& p) { return p.first == kNone ? nullptr : base[p.first] + p.second; };
+  for (size_t k = 0; k < s.operands.size(); ++k) m.operands[k] = at(s.operands[k]);
+  for (size_t k = 0; k < s.results.size(); ++k) m.results[k] = at(s.results[k]);
+  return s.loop->run(m, m.operands.data(), m.results.data());
+}
+
 bool passes(const Plan& plan, uint32_t k, char* const* base) {
   const Check& c = plan.graph.checks[k];
   const Place& p = plan.check_places[k];
@@ -286,6 +160,7 @@ Context::Context(const Plan& plan) : base(plan.storages.size(), nullptr) {
     memory = core::Ref<core::Buffer>(core::new_buffer(plan.arena));
     arena = memory->data;
   }
+  for (const LoopStep& l : plan.loops) loops.push_back(l.loop->memory());
   for (size_t s = 0; s < base.size(); ++s) {
     const Storage& st = plan.storages[s];
     if (st.kind == Storage::arena)
@@ -344,6 +219,11 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
       case Step::lookup: {
         const Lookup& l = plan.lookups[s.index];
         core::dispatch(l.dtype, [&](auto tag) { run_lookup<typename decltype(tag)::type>(l, base); });
+        break;
+      }
+      case Step::loop: {
+        const uint32_t failed = run_loop(plan.loops[s.index], *context.loops[s.index], base);
+        if (failed != kNone) return failed;
         break;
       }
       case Step::check:

@@ -1,8 +1,46 @@
-// Kernels of fused groups beside those of ops/kernel_table.h: comparisons, logic, selection, conversion.
-#include "program/plan.h"
+// Kernels of fused groups beside those of ops/kernel_table.h: comparisons, logic, selection, conversion; the tables of
+// tile kernels.
+#include "program/fused.h"
+#include "program/tile_kernels.h"
+#include "simd/dispatch.h"
+
+namespace wengert::simd {
+#define WG_DECLARE(isa)                              \
+  namespace isa {                                    \
+  void fill_tile_kernels(program::TileKernels& k);   \
+  }
+WG_DECLARE(scalar)
+#if defined(__aarch64__)
+WG_DECLARE(arm64)
+#else
+WG_DECLARE(x86_64_v2)
+WG_DECLARE(x86_64_v3)
+WG_DECLARE(x86_64_v4)
+#endif
+#undef WG_DECLARE
+}  // namespace wengert::simd
 
 namespace wengert::program {
 namespace {
+
+struct TileTables {
+  TileKernels of[simd::isa_count];
+  TileTables() {
+    for (TileKernels& k : of) simd::scalar::fill_tile_kernels(k);
+    // Code of an instruction set the processor lacks must not even run to fill its table.
+    auto fill = [&](simd::Isa isa, void (*f)(TileKernels&)) {
+      if (simd::supported(isa)) f(of[static_cast<int>(isa)]);
+    };
+#if defined(__aarch64__)
+    fill(simd::Isa::arm64, simd::arm64::fill_tile_kernels);
+#else
+    fill(simd::Isa::x86_64_v2, simd::x86_64_v2::fill_tile_kernels);
+    fill(simd::Isa::x86_64_v3, simd::x86_64_v3::fill_tile_kernels);
+    fill(simd::Isa::x86_64_v4, simd::x86_64_v4::fill_tile_kernels);
+#endif
+  }
+};
+const TileTables tile_tables;
 
 template <class Op, class T> void test1(const void* x, void* y, int64_t n) {
   const T* p = static_cast<const T*>(x);
@@ -74,6 +112,8 @@ struct Tables {
 const Tables tables;
 
 }  // namespace
+
+const TileKernels& tile_kernels() { return tile_tables.of[static_cast<int>(simd::active())]; }
 
 Fused::F1 plain_unary(OpCode op, DType in) { return tables.one[op][static_cast<int>(in)]; }
 Fused::F2 plain_binary(OpCode op, DType in) { return tables.two[op][static_cast<int>(in)]; }

@@ -18,7 +18,8 @@ using ops::OpCode;
 using ops::ParamsRef;
 
 inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
-                     kPositions = ad::Recorder::kPositions;
+                     kPositions = ad::Recorder::kPositions, kLoop = ad::Recorder::kLoop,
+                     kResult = ad::Recorder::kResult, kCut = ad::Recorder::kCut;
 inline constexpr uint32_t kNone = 0xffffffff;
 
 using Node = ad::Recorder::Step;
@@ -44,8 +45,13 @@ struct Graph {
   uint32_t add_constant(const ArrayRef& value);
 };
 
+ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
+
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);
+
+// The elements in a buffer, where the array object itself may hold them: views of it repeat elements without copying.
+ArrayRef in_buffer(const ArrayRef& a);
 
 // ---- passes: each takes a graph and gives an equal one
 // ----------------------------------------------------------------

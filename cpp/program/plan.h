@@ -1,6 +1,7 @@
 // A graph turned into steps over memory that is laid out beforehand: what the executor runs.
 #pragma once
 #include <array>
+#include <memory>
 
 #include "program/graph.h"
 
@@ -22,7 +23,8 @@ struct Storage {
 
 // ---- steps ----------------------------------------------------------------------------------------------------------
 
-// Elementwise operations run together, tile by tile. Locals are the operands, then the results of `ops`.
+// Elementwise operations run together, tile by tile, in whole vectors. Locals are the operands, the results that go to
+// memory, and what stays inside.
 struct Fused {
   enum Pattern : uint8_t { full, row, column, single };  // how an operand lies in the (rows, cols) of the group
   struct Operand {
@@ -31,25 +33,42 @@ struct Fused {
     Pattern pattern;
     uint8_t item;
   };
+  struct Result {
+    uint32_t storage;
+    int64_t offset;
+    uint8_t item;
+  };
   using F1 = void (*)(const void*, void*, int64_t);
   using F2 = void (*)(const void*, const void*, void*, int64_t, int, int);
   using F3 = void (*)(const void*, const void*, const void*, void*, int64_t, int, int, int);
   struct Op {
-    uint8_t arity, item;
-    uint16_t a, b, c, out;  // locals
     union {
       F1 f1;
       F2 f2;
       F3 f3;
     };
-    uint32_t storage;  // where the result goes; kNone: only a tile of it is kept
-    int64_t offset;    // there, or in the scratch memory
+    uint32_t in[3], out;  // locals
+    uint8_t arity, step[3];
   };
-  int64_t size, rows, cols;  // cols 0: no operand is a row or a column
-  int64_t tile;              // elements worked on at a time
+  struct Sum {  // of all elements of a local: of chunks, then of those
+    uint32_t local, parts, storage;
+    int64_t offset, chunk;
+    DType dtype;
+    bool mean;
+  };
+  int64_t size = 0, cols = 0;  // cols 0: no operand is a row or a column
+  int64_t tile = 0, unit = 1;  // elements worked on at a time; of whole vectors
+  int64_t block = 0;           // what one thread takes is a multiple of this
+  bool packed = false;         // a tile is several rows
   std::vector<Operand> operands;
+  std::vector<Result> results;
+  uint32_t slots = 0;  // locals that stay inside
   std::vector<Op> ops;
-  int64_t scratch = 0;  // bytes
+  std::vector<Sum> sums;
+  std::vector<int64_t> at;  // where in the scratch memory a local has its tile
+  int64_t pitch = 0;        // bytes of a tile
+  int64_t scratch = 0;      // bytes
+  double work = 0;          // additions, roughly
 };
 
 struct Product {  // a matrix product, or a stack of them
@@ -112,8 +131,15 @@ struct Called {  // any other operation, by the function that runs it outside pr
   uint32_t node;
 };
 
+struct Loop;
+struct LoopMemory;
+struct LoopStep {  // see program/loop.h
+  std::shared_ptr<const Loop> loop;
+  std::vector<std::pair<uint32_t, int64_t>> operands, results;  // storage and offset; kNone: nobody reads it
+};
+
 struct Step {
-  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup } kind;
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop } kind;
   uint32_t index;
 };
 
@@ -137,9 +163,10 @@ struct Plan {
   std::vector<Filled> fills;
   std::vector<Positions> positions;
   std::vector<Lookup> lookups;
+  std::vector<LoopStep> loops;
   std::vector<Place> check_places;
   std::vector<uint32_t> output_storage;  // of each output
-  int64_t arena = 0, scratch = 0;        // bytes
+  int64_t arena = 0;                     // bytes
   bool needs_lock = false;               // of the interpreter
   double work = 0;                       // flops, roughly
 };
@@ -156,12 +183,6 @@ Schedule scheduled(const Graph& g);
 bool is_view(const Graph& g, uint32_t i);         // no step of its own where the operand's layout allows
 uint32_t unreshaped(const Graph& g, uint32_t i);  // the node whose elements these are, in the same order
 
-// Kernels of fused operations that the tables of ops:: do not have. Null if there is none.
-Fused::F1 plain_unary(OpCode op, DType in);
-Fused::F2 plain_binary(OpCode op, DType in);
-Fused::F3 selection(DType t);
-Fused::F1 conversion(DType from, DType to);
-
 // Memory of one replay.
 struct Context {
   explicit Context(const Plan& plan);
@@ -170,6 +191,7 @@ struct Context {
   std::vector<char*> base;  // of storages
   char* arena = nullptr;
   core::Ref<core::Buffer> memory;
+  std::vector<std::unique_ptr<LoopMemory>> loops;
 };
 
 // A position outside its axis: the function itself has to run, and raises.

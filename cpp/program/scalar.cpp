@@ -39,6 +39,7 @@ class Expansion {
     for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       arrays += g_.nodes[i].op >= 0;
+      if (g_.nodes[i].size() > static_cast<int64_t>(kMostValues)) throw GiveUp{};  // before memory is asked for
       expand(i);
       for (uint32_t k : checks[i]) test(k);
       if (values_.size() > kMostValues) throw GiveUp{};
@@ -424,7 +425,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
 
 void Expansion::expand(uint32_t i) {
   const Node& n = g_.nodes[i];
-  if (n.op == kPositions || n.looks_up()) throw GiveUp{};
+  if (n.op <= kPositions || n.looks_up()) throw GiveUp{};
   if (n.op >= 0 && n.dtype != DType::f64 && n.dtype != DType::b1) throw GiveUp{};
   if (n.op != kInput && n.size() > kMostElements) throw GiveUp{};
   if (n.op == kInput) {

@@ -1,5 +1,6 @@
 // When and together with what every operation runs.
 #include "ops/kernel_table.h"
+#include "program/fused.h"
 #include "program/plan.h"
 
 namespace wengert::program {

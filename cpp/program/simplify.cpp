@@ -29,7 +29,7 @@ bool is_all(const Graph& g, uint32_t i, double v) {
 }
 
 uint32_t zeros(Graph& g, const Node& like) {
-  return g.add_constant(core::broadcast_to(core::scalar(0, like.dtype), like.shape));
+  return g.add_constant(core::broadcast_to(in_buffer(core::scalar(0, like.dtype)), like.shape));
 }
 
 // x, repeated to the shape of the node where an operand of the node had been broadcast.
@@ -57,6 +57,14 @@ uint32_t product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
   if (is_all(g, a, 1)) return spread(g, b, node);
   if (is_all(g, b, 1)) return spread(g, a, node);
   if (strong && (is_all(g, a, 0) || is_all(g, b, 0))) return zeros(g, node);
+  if (core::is_float(node.dtype)) {  // signs move outwards, where they meet sums or each other
+    const bool na = g.nodes[a].is(code_of<ops::Negative>), nb = g.nodes[b].is(code_of<ops::Negative>);
+    if (na || nb) {
+      const uint32_t positive = binary(g, static_cast<OpCode>(node.op), na ? g.operand(a, 0) : a,
+                                       nb ? g.operand(b, 0) : b, node);
+      return na && nb ? positive : unary(g, code_of<ops::Negative>, positive);
+    }
+  }
   for (const auto& [c, x] : {std::pair{a, b}, std::pair{b, a}}) {
     double v;
     if (!core::is_float(node.dtype) || !uniform(g, c, &v)) continue;
@@ -74,7 +82,9 @@ uint32_t sum_or_difference(Graph& g, const Node& node, uint32_t a, uint32_t b) {
   if (!core::is_float(node.dtype)) return kNone;
   if (g.nodes[b].is(code_of<ops::Negative>))
     return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, g.operand(b, 0), node);
-  if (!minus && g.nodes[a].is(code_of<ops::Negative>))
+  if (g.nodes[a].is(code_of<ops::Negative>) && minus)
+    return unary(g, code_of<ops::Negative>, binary(g, code_of<ops::Add>, g.operand(a, 0), b, node));
+  if (g.nodes[a].is(code_of<ops::Negative>))
     return binary(g, code_of<ops::Subtract>, b, g.operand(a, 0), node);
   return kNone;
 }
@@ -137,6 +147,15 @@ uint32_t trivial_sum(Graph& g, const Node& node, uint32_t x) {
   return g.add(code_of<ops::Reshape>, operand, p, node.dtype, node.shape);
 }
 
+// A function of what is spread, spread: it is computed once for each number.
+uint32_t spread_later(Graph& g, const Node& node, uint32_t x) {
+  const bool plain = ops::info(static_cast<OpCode>(node.op)).elementwise || node.is(code_of<ops::Astype>);
+  if (!plain || !g.nodes[x].is(code_of<ops::BroadcastTo>)) return kNone;
+  const uint32_t source[] = {g.operand(x, 0)};
+  const Dims shape = g.nodes[source[0]].shape;
+  return spread(g, g.add(node.op, source, node.params, node.dtype, shape), node);
+}
+
 }  // namespace
 
 uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
@@ -180,6 +199,7 @@ uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
   } else if (node.count == 1) {
     r = moved(g, node, in[0]);
   }
+  if (r == kNone && node.count == 1) r = spread_later(g, node, in[0]);
   if (r == kNone && changed) return g.add(node.op, in, node.params, node.dtype, node.shape);
   return r;
 }

@@ -32,6 +32,7 @@ template <class T> struct GemmKernels {
 };
 
 template <class T> struct ReduceKernels {
+  int64_t chunk;  // elements that are reduced in one go; the results are combined pairwise
   // y[i] = reduction of row i; at most reduce_block columns. Indexed by Reduction.
   void (*rows[reductions])(const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y);
   // y[j] = reduction of column j; at most reduce_rows rows.

@@ -32,6 +32,24 @@ template <class T> T reduce_one(Reduction op, const T* x, int64_t n) {
   return reduce_one(op, part.data(), blocks);
 }
 
+// Pairwise, as the kernels combine the chunks of one block.
+template <class T> T combined(std::vector<T> part) {
+  size_t parts = part.size();
+  for (; parts > 1; parts = (parts + 1) / 2) {
+    for (size_t i = 0; i + 1 < parts; i += 2) part[i / 2] = part[i] + part[i + 1];
+    if (parts % 2) part[parts / 2] = part[parts - 1];
+  }
+  return part[0];
+}
+
+template <class T> T sum_from(const T* chunks, int64_t n) {
+  const int64_t chunk = kernels().reduce<T>().chunk, in_block = reduce_block / chunk, count = (n + chunk - 1) / chunk;
+  std::vector<T> blocks;
+  for (int64_t i = 0; i < count; i += in_block)
+    blocks.push_back(combined(std::vector<T>(chunks + i, chunks + (count - i < in_block ? count : i + in_block))));
+  return blocks.size() == 1 ? blocks[0] : reduce_one(Reduction::sum, blocks.data(), int64_t(blocks.size()));
+}
+
 template <class T> void rows_of(Reduction op, const T* x, int64_t rows, int64_t cols, int64_t row_stride, T* y) {
   if (cols > reduce_block) {
     for (int64_t i = 0; i < rows; ++i) y[i] = reduce_one(op, x + i * row_stride, cols);
@@ -95,6 +113,9 @@ template <class T> void cumsum_any(const T* x, int64_t rows, int64_t cols, T* y)
 
 }  // namespace
 
+int64_t sum_chunk(int64_t item) { return item == 8 ? kernels().reduce_f64.chunk : kernels().reduce_f32.chunk; }
+double sum_of_chunks(const double* chunks, int64_t n) { return sum_from(chunks, n); }
+float sum_of_chunks(const float* chunks, int64_t n) { return sum_from(chunks, n); }
 double reduce(Reduction op, const double* x, int64_t n) { return reduce_one(op, x, n); }
 float reduce(Reduction op, const float* x, int64_t n) { return reduce_one(op, x, n); }
 void reduce_rows_of(Reduction op, const double* x, int64_t rows, int64_t cols, int64_t row_stride, double* y) {

@@ -25,6 +25,12 @@ void reduce_rows_of(Reduction op, const float* x, int64_t rows, int64_t cols, in
 void reduce_columns_of(Reduction op, const double* x, int64_t rows, int64_t cols, int64_t row_stride, double* y);
 void reduce_columns_of(Reduction op, const float* x, int64_t rows, int64_t cols, int64_t row_stride, float* y);
 
+// The sum of n elements from those of its chunks, to the last bit what reduce() gives; chunk c is elements [c, c + 1) *
+// sum_chunk(bytes of an element).
+int64_t sum_chunk(int64_t item);
+double sum_of_chunks(const double* chunks, int64_t n);
+float sum_of_chunks(const float* chunks, int64_t n);
+
 // y[i, j] = x[i, 0] + … + x[i, j], both contiguous; the order of NumPy's cumsum. y may be x.
 void cumsum_rows(const double* x, int64_t rows, int64_t cols, double* y);
 void cumsum_rows(const float* x, int64_t rows, int64_t cols, float* y);

@@ -52,9 +52,11 @@ template <class Op, class T> WG_INLINE T reduce_chunk(const T* x, int64_t n) {
   return reduce_lanes<Op>(total);
 }
 
+template <class T> inline constexpr int64_t chunk_of = 8 * 16 * (lanes<T> == 1 ? 4 : lanes<T>);
+
 // n <= reduce_block: chunks, combined pairwise.
 template <class Op, class T> WG_INLINE T reduce_row(const T* x, int64_t n) {
-  constexpr int64_t chunk = 8 * 16 * (lanes<T> == 1 ? 4 : lanes<T>);
+  constexpr int64_t chunk = chunk_of<T>;
   if (n <= chunk) return reduce_chunk<Op>(x, n);
   T part[reduce_block / chunk + 1];
   int parts = 0;
@@ -143,6 +145,7 @@ template <class T> void fill(ReduceKernels<T>& k) {
   fill_op<Prod>(k, Reduction::prod);
   fill_op<Max>(k, Reduction::max);
   fill_op<Min>(k, Reduction::min);
+  k.chunk = chunk_of<T>;
   k.cumsum_rows = cumsum_rows<T>;
   k.add_to = add_to<T>;
   k.scaled_add_to = scaled_add_to<T>;

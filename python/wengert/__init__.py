@@ -27,6 +27,7 @@ _LATER = {
     "custom_jvp": "custom",
     "checkpoint": "custom",
     "compile": "compiled",
+    "load_program": "compiled",
     "scan": "loops",
     "fori_loop": "loops",
     "while_loop": "loops",

@@ -163,6 +163,8 @@ def named_after(name: str, f: Function) -> Callable[[Function], Function]:
 
 def leave_level(level: Any, tree: Any) -> Any:
     """Auxiliary results without this level's derivative."""
+    if tree is None:
+        return None
     if isinstance(tree, Array):
         return level.primal(tree)
     if is_leaf(tree):

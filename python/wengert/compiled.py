@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copyreg
 import functools
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import _core
 from .tree import LEAF, tree_flatten, tree_unflatten
 
-__all__ = ["compile"]
+__all__ = ["compile", "load_program"]
 
 Function = Callable[..., Any]
 
@@ -25,7 +26,13 @@ def _unflatten(spec: Any, leaves: list[Any]) -> Any:
     return tree_unflatten(spec, leaves)
 
 
-def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = (), cache_size: int = 64) -> Any:
+def compile(
+    f: Function | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    donate_argnums: int | Sequence[int] = (),
+    cache_size: int = 64,
+) -> Any:
     """A function that records ``f`` on its first call and replays the record afterwards, without Python.
 
     ``f`` may be any function of numbers, arrays and trees of them, transforms of functions included
@@ -35,14 +42,18 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     Called with values that are being differentiated, ``f`` itself runs: transforms of compiled functions work.
 
     ``static_argnums`` names arguments that are part of the program: hashable values, one program for each.
+    ``donate_argnums`` names arguments (counted by position) whose arrays the results may take over: each donated array
+    is overwritten by the first result of its shape and type that no other has taken, and is returned in its place. So
+    ``params = step(params, batch)`` updates the parameters in place, and every other name of a donated array sees the
+    new values. A donated array must be writable.
     At most ``cache_size`` programs are kept, the ones used last.
 
     ``f`` should have no side effects: what it prints or stores happens while it is recorded only. Arrays from outside
     that are not arguments count as constants. Arguments that ``f`` changes in place (``w -= 0.1 * g``) are changed on
     every call.
 
-    The result has ``why()`` (the reason for each recording), ``stats()``, ``listing()`` (the program) and ``explain()``
-    (what each pass did).
+    The result has ``why()`` (the reason for each recording), ``stats()``, ``listing()`` (the program), ``explain()``
+    (what each pass did) and ``save(path)`` (see `load_program`). It can be pickled if ``f`` can.
 
     >>> import numpy as np, wengert as wg
     >>> g = wg.compile(wg.value_and_grad(lambda x: np.sum(x**2)))
@@ -54,30 +65,76 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     ['first call']
     """
     if f is None:
-        return functools.partial(compile, static_argnums=static_argnums, cache_size=cache_size)
+        return functools.partial(
+            compile, static_argnums=static_argnums, donate_argnums=donate_argnums, cache_size=cache_size
+        )
     if not callable(f):
         raise TypeError(f"compile: the first argument must be a function, got {type(f).__name__}")
     if cache_size < 1:
         raise ValueError(f"compile: cache_size must be at least 1, got {cache_size}")
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    g = _core.new_compiled(f, nums, cache_size, _flatten, _unflatten)
+    donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    if both := set(nums) & set(donated):
+        raise ValueError(f"compile: argument {min(both)} is both static and donated; a static argument does not change")
+    g = _core.new_compiled(f, nums, donated, cache_size, _flatten, _unflatten)
+    g._donated = donated
     functools.update_wrapper(g, f, assigned=[a for a in functools.WRAPPER_ASSIGNMENTS if hasattr(f, a)], updated=())
-    name = getattr(f, "__name__", "f")
+    return _with_reports(g, getattr(f, "__name__", "f"))
+
+
+def _with_reports(g: Any, name: str) -> Any:
     reports = _Reports(g, name)
     g.why, g.stats, g.listing, g.explain = reports.why, reports.stats, reports.listing, reports.explain
-    g.clear_cache = reports.clear_cache
-    g._repr, g._str = reports.repr, reports.listing
-    g._options = (nums, cache_size)
+    g.clear_cache, g.save = reports.clear_cache, reports.save
+    g._repr, g._str, g._name = reports.repr, reports.listing, name
     return g
 
 
-def _recompile(f: Function, static_argnums: tuple[int, ...], cache_size: int) -> Any:
-    return compile(f, static_argnums=static_argnums, cache_size=cache_size)
+def load_program(path: str | os.PathLike[str], *, max_bytes: int = 2**34) -> Any:
+    """The compiled function that ``save`` wrote to ``path``, without its Python source.
+
+    It is called like the one that was saved, with arguments of the structures, shapes and types it had programs for;
+    its programs are planned anew for this machine. Other arguments, a branch that was never recorded and values that
+    are being differentiated raise ValueError: there is no Python function to record again (save the compiled
+    derivative where it is needed).
+
+    The file is plain data and is checked as a whole before anything runs, so that a damaged or forged one raises
+    ValueError. No array of it and no run may need more than ``max_bytes``.
+
+    >>> import os, tempfile, numpy as np, wengert as wg
+    >>> g = wg.compile(wg.grad(lambda x: np.sum(x**2)))
+    >>> g(np.array([1.0, 2.0]))
+    array([2., 4.])
+    >>> path = os.path.join(tempfile.mkdtemp(), "gradient.wg")
+    >>> g.save(path)
+    >>> wg.load_program(path)(np.array([3.0, 4.0]))
+    array([6., 8.])
+    """
+    with open(path, "rb") as file:
+        return _loaded(file.read(), max_bytes)
 
 
-# The function travels, not its programs: they hold addresses, and are recorded again in no time.
+def _loaded(data: bytes, max_bytes: int) -> Any:
+    g = _core.new_compiled(None, (), (), 1, _flatten, _unflatten)
+    name = _core.compiled_load(g, data, max_bytes, True)
+    g.__name__ = name
+    return _with_reports(g, name)
+
+
+def _restored(
+    f: Function | None, options: tuple[tuple[int, ...], int], data: bytes, donated: tuple[int, ...] = ()
+) -> Any:
+    if f is None:
+        return _loaded(data, 2**63 - 1)
+    g = compile(f, static_argnums=options[0], donate_argnums=donated, cache_size=options[1])
+    _core.compiled_load(g, data, 2**63 - 1, False)
+    return g
+
+
+# The function travels, and those of its programs that are plain data; the others are recorded again.
 def _reduce(g: Any) -> tuple[Any, ...]:
-    return _recompile, (g.__wrapped__, *g._options)
+    data = _core.compiled_bytes(g, g._name, False)
+    return _restored, (getattr(g, "__wrapped__", None), _core.compiled_options(g), data, getattr(g, "_donated", ()))
 
 
 copyreg.pickle(_core.Compiled, _reduce)
@@ -119,6 +176,19 @@ class _Reports:
         if not programs:
             return f"compile({self.name}): no program yet"
         return "\n".join(f"{self.name}({p['arguments']})\n{p['explanation']}" for p in programs)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the programs recorded so far to a file, for `load_program` here or on another machine.
+
+        Plain data: operations by name, constants, checks, the structure of arguments and results. ValueError where
+        there is no program yet, or one with arguments or results that are no plain data (functions, classes,
+        containers other than tuples, lists and dicts).
+        """
+        if not _core.compiled_programs(self._g()):
+            raise ValueError(f"save: {self.name} has no program yet; call it with the arguments it is to be saved for")
+        data = _core.compiled_bytes(self._g(), self.name, True)
+        with open(path, "wb") as file:
+            file.write(data)
 
     def clear_cache(self) -> None:
         """Forgets all programs."""

@@ -44,8 +44,8 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     """The full Jacobian by whichever mode is cheaper; shapes as in :func:`jacfwd`.
 
     With ``explain=True`` the function returns ``(jacobian, reason)``, where the reason names the mode and the sizes
-    that decided. Output sizes are only known by running ``f``: it runs once for reverse mode, twice where forward
-    mode wins.
+    that decided. Output sizes are only known by running ``f``: where forward mode wins, the first call with an
+    argument of that size runs it twice, later calls once.
 
     >>> import numpy as np, wengert as wg
     >>> wg.jacobian(lambda x: np.sum(x**2), explain=True)(np.array([1.0, 2.0]))
@@ -55,26 +55,51 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
 
 
 def _jacobian_function(f: Function, argnums: Any, has_aux: bool, name: str, explain: bool = False) -> Function:
+    forward_sizes = {0, 1}  # sizes of the argument for which forward mode wins, as far as known
+
     @named_after(name, f)
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
+        level: Any = None
+        y = aux = None
+        if name != "jacfwd" and not has_aux and isinstance(argnums, int):
+            size = _size_of(args, argnums)
+            if name == "jacrev" or size not in forward_sizes:
+                level, y = _recorded_array(f, args, kwargs, argnums)
+            if isinstance(y, Array) and (name == "jacrev" or not _forward_wins(size, y.size)):
+                return _with_notes(level.jacobian(y), "reverse", y.size, size, None, has_aux, explain)
         inputs = Inputs(name, args, argnums)
-        n_in = sum(math.prod(shape_of(x)) for x in inputs.leaves)
-        reason, aux = "", None
-        if name == "jacfwd" or (name == "jacobian" and n_in <= 1):
-            columns, aux = _forward_columns(f, inputs, kwargs, has_aux, name)
-            reason = f"forward mode: {n_in} input element(s)"
-        else:
-            columns, aux, n_out = _reverse_rows(f, inputs, kwargs, has_aux, name, n_in if name == "jacobian" else None)
-            reason = f"reverse mode: {n_out} output element(s), {n_in} input element(s)"
-            if columns is None:
-                columns, aux = _forward_columns(f, inputs, kwargs, has_aux, name)
-                reason = f"forward mode: {n_out} output element(s), {n_in} input element(s)"
-        result: Any = columns
-        if explain:
-            result = (result, reason)
-        return (result, aux) if has_aux else result
+        n_in = sum([math.prod(shape_of(x)) for x in inputs.leaves])
+        if level is None and (name == "jacrev" or (name == "jacobian" and n_in not in forward_sizes)):
+            level, y, aux = _recorded(f, inputs, kwargs, has_aux, name)
+        if level is not None:
+            n_out = sum([math.prod(shape_of(v)) for v in tree_flatten(y)[0]])
+            if name == "jacrev" or not _forward_wins(n_in, n_out):
+                rows = _reverse_rows(level, y, inputs, name)
+                return _with_notes(rows, "reverse", n_out, n_in, aux, has_aux, explain)
+        columns, aux, n_out = _forward_columns(f, inputs, kwargs, has_aux, name)
+        # The next call with an argument of this size need not run in reverse mode to learn the size of the output.
+        (forward_sizes.add if _forward_wins(n_in, n_out) else forward_sizes.discard)(n_in)
+        return _with_notes(columns, "forward", n_out, n_in, aux, has_aux, explain)
 
     return jacobian_of
+
+
+def _size_of(args: tuple[Any, ...], argnum: int) -> int:
+    return getattr(args[argnum], "size", 1) if -len(args) <= argnum < len(args) else 1
+
+
+# A run that tells the output's size has been recorded: so few sweeps of it are cheaper than another run.
+_FEW_ROWS = 8
+
+
+def _forward_wins(n_in: int, n_out: int) -> bool:
+    return n_in <= 1 or n_in <= n_out > _FEW_ROWS
+
+
+def _with_notes(result: Any, mode: str, n_out: int, n_in: int, aux: Any, has_aux: bool, explain: bool) -> Any:
+    if explain:
+        result = (result, f"{mode} mode: {n_out} output element(s), {n_in} input element(s)")
+    return (result, aux) if has_aux else result
 
 
 def _check_output(v: Any, name: str) -> None:
@@ -84,15 +109,14 @@ def _check_output(v: Any, name: str) -> None:
         )
 
 
-# The run that tells the output's size has been recorded: so few sweeps of it are cheaper than another run.
-_FEW_ROWS = 8
-
 # Elements of one tangent batch: wider batches leave the second-level cache and gain nothing (64 … 256 columns for
 # arguments of up to a few thousand elements).
 _BATCH_ELEMENTS = 1 << 16
 
 
-def _forward_columns(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str) -> tuple[Any, Any]:
+def _forward_columns(
+    f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str
+) -> tuple[Any, Any, int]:
     sizes = [math.prod(shape_of(x)) for x in inputs.leaves]
     dtypes = [np.float64 if isinstance(x, float) else x.dtype for x in inputs.leaves]
     total = sum(sizes)
@@ -110,7 +134,8 @@ def _forward_columns(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_au
         seeds = tangents if k else [None] * len(sizes)
         values, out, spec, aux = push_forward(f, inputs, seeds, k, kwargs, name, has_aux)
         batches.append(out)
-    return _assemble(values, spec, batches, inputs, sizes, name, width), aux
+    n_out = sum([math.prod(shape_of(v)) for v in values])
+    return _assemble(values, spec, batches, inputs, sizes, name, width), aux, n_out
 
 
 def _assemble(
@@ -141,22 +166,30 @@ def _assemble(
     return tree_unflatten(spec, blocks)
 
 
-def _reverse_rows(
-    f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str, forward_below: int | None
-) -> tuple[Any, Any, int]:
-    """One sweep for each output element. Gives up (None) if forward mode is cheaper: no more
-    inputs than outputs, and not just a few of these."""
+def _recorded_array(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnum: int) -> tuple[Any, Any]:
+    """A reverse level and the result of f on it; (None, None) if the argument is neither a number nor a float array."""
+    level = _core.ReverseLevel()
+    try:
+        y = level.run(f, args, kwargs, argnum)
+    finally:
+        level.close()
+    return (None, None) if y is NotImplemented else (level, y)
+
+
+def _recorded(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str) -> tuple[Any, Any, Any]:
+    """The same for arguments of any kind; also the auxiliary result."""
     level = _core.ReverseLevel()
     try:
         traced = [level.input(_core.array(x)) for x in inputs.leaves]
         y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
-        aux = leave_level(level, aux)
+        return level, y, leave_level(level, aux)
     finally:
         level.close()
+
+
+def _reverse_rows(level: Any, y: Any, inputs: Inputs, name: str) -> Any:
+    """Jacobian blocks by one sweep for each output element."""
     outputs, spec = tree_flatten(y)
-    n_out = sum(math.prod(shape_of(v)) for v in outputs)
-    if forward_below is not None and forward_below <= n_out > _FEW_ROWS:
-        return None, aux, n_out
     ops = _core.ops
     blocks = []
     for v in outputs:
@@ -169,7 +202,7 @@ def _reverse_rows(
             block = _core.array(np.zeros(full, getattr(x, "dtype", float))) if r is None else ops.reshape(r, full)
             row.append(like_all(block, [x]) if full else like(block, x))
         blocks.append(inputs.gather(row))
-    return tree_unflatten(spec, blocks), aux, n_out
+    return tree_unflatten(spec, blocks)
 
 
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:

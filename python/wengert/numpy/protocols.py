@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, ops, set_ufuncs
 from wengert.numpy import discrete, linalg, reductions
 from wengert.numpy.arrays import normalize_axes, normalize_axis, operand
 from wengert.numpy.cumulative import accumulate, cumsum
@@ -48,6 +48,7 @@ def connect(mirror: Mapping[str, Any]) -> None:
             elif callable(theirs) and theirs is not function and not isinstance(theirs, type):
                 FUNCTIONS[theirs] = function
     FUNCTIONS[np.where] = _where
+    set_ufuncs(UFUNCS)  # plain calls do not pass through `array_ufunc` below
 
 
 def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:

@@ -121,7 +121,37 @@ def _is_float(value: Any) -> bool:
     return isinstance(value, (Box, np.ndarray, float)) and np.asarray(concrete(value)).dtype.kind == "f"
 
 
-class custom_vjp:
+class _Ruled:
+    """A function with a rule of its own: the part that does not depend on the mode of the rule."""
+
+    def __call__(self, *args: Any) -> Any:
+        raise NotImplementedError
+
+    def __init__(self, f: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
+        functools.update_wrapper(self, f)
+        self.f = f
+        self.nondiff_argnums = tuple(nondiff_argnums)
+
+    def begin(self, args: tuple[Any, ...]) -> tuple[Call, list[Any]]:
+        """The call, and where it is traced all arguments with the differentiable ones taken one level down."""
+        free = [i for i in range(len(args)) if i not in self.nondiff_argnums]
+        call = Call(self.f, tuple(args[i] for i in free))
+        full = list(args)
+        if call.traced:
+            call.lower()
+            for i, arg in zip(free, call.lowered, strict=True):
+                full[i] = arg
+        return call, full
+
+    def refuse_closure(self, call: Call, value: Any) -> None:
+        if call.closed_over(value):
+            raise ValueError(
+                f"wengert.{type(self).__name__}: {self.f.__name__} uses a differentiated value that is not an "
+                "argument, so its rule cannot give the derivative for it; pass it as an argument"
+            )
+
+
+class custom_vjp(_Ruled):
     """A function with its own reverse rule, as in JAX; forward mode uses the transpose of that rule.
 
     ``f.defvjp(fwd, bwd)``: ``fwd(*args)`` returns ``(value, residuals)``; ``bwd(residuals, cotangent)`` returns a tuple
@@ -136,12 +166,8 @@ class custom_vjp:
     1.0
     """
 
-    def __init__(self, f: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        functools.update_wrapper(self, f)
-        self.f = f
-        self.nondiff_argnums = tuple(nondiff_argnums)
-        self.fwd: Callable[..., Any] | None = None
-        self.bwd: Callable[..., Any] | None = None
+    fwd: Callable[..., Any] | None = None
+    bwd: Callable[..., Any] | None = None
 
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Set the rule."""
@@ -152,20 +178,11 @@ class custom_vjp:
             raise TypeError(f"wengert.custom_vjp: {self.f.__name__} has no rule yet; call its defvjp(fwd, bwd)")
         bwd = self.bwd
         static = [args[i] for i in self.nondiff_argnums]
-        free = [i for i in range(len(args)) if i not in self.nondiff_argnums]
-        call = Call(self.f, tuple(args[i] for i in free))
+        call, full = self.begin(args)
         if not call.traced:
             return self.f(*args)
-        call.lower()
-        full = list(args)
-        for i, arg in zip(free, call.lowered, strict=True):
-            full[i] = arg
         value, residuals = self.fwd(*full)
-        if call.closed_over(value):
-            raise ValueError(
-                f"wengert.custom_vjp: {self.f.__name__} uses a differentiated value that is not an argument, "
-                "so its rule cannot give the derivative for it; pass it as an argument"
-            )
+        self.refuse_closure(call, value)
         _, structure = flatten(value)
 
         def pull(cotangents: list[Any]) -> list[Any]:
@@ -203,7 +220,7 @@ def _check_cotangents(given: Any, call: Call, name: str) -> list[Any]:
     return result
 
 
-class custom_jvp:
+class custom_jvp(_Ruled):
     """A function with its own forward rule, as in JAX; reverse mode uses the transpose of that rule.
 
     ``f.defjvp(rule)``: ``rule(primals, tangents)`` returns ``(value, tangent)`` and must be linear in the tangents.
@@ -220,11 +237,7 @@ class custom_jvp:
     12.0
     """
 
-    def __init__(self, f: Callable[..., Any], nondiff_argnums: Sequence[int] = ()) -> None:
-        functools.update_wrapper(self, f)
-        self.f = f
-        self.nondiff_argnums = tuple(nondiff_argnums)
-        self.rule: Callable[..., Any] | None = None
+    rule: Callable[..., Any] | None = None
 
     def defjvp(self, rule: Callable[..., Any]) -> Callable[..., Any]:
         """Set the rule; can be used as a decorator."""
@@ -236,20 +249,11 @@ class custom_jvp:
             raise TypeError(f"wengert.custom_jvp: {self.f.__name__} has no rule yet; call its defjvp(rule)")
         rule = self.rule
         static = [args[i] for i in self.nondiff_argnums]
-        free = [i for i in range(len(args)) if i not in self.nondiff_argnums]
-        call = Call(self.f, tuple(args[i] for i in free))
+        call, full = self.begin(args)
         if not call.traced:
             return self.f(*args)
-        call.lower()
-        full = list(args)
-        for i, arg in zip(free, call.lowered, strict=True):
-            full[i] = arg
         value = self(*full)
-        if call.closed_over(value):
-            raise ValueError(
-                f"wengert.custom_jvp: {self.f.__name__} uses a differentiated value that is not an argument, "
-                "so its rule cannot give the derivative for it; pass it as an argument"
-            )
+        self.refuse_closure(call, value)
         leaves, structure = flatten(value)
 
         def push(tangents: list[Any]) -> list[Any]:

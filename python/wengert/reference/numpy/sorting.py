@@ -8,7 +8,8 @@ import numpy as np
 
 from ..array import Array
 from ..levels import concrete
-from .shaping import array_of, ravel
+from .elementwise import where
+from .shaping import array_of, moveaxis, ravel
 
 
 def _plain(x: Any) -> Any:
@@ -45,11 +46,21 @@ def argsort(x: Any, axis: int | None = -1, kind: Any = "stable", stable: bool = 
 
 
 def sort(x: Any, axis: int | None = -1) -> Array:
-    """Entries in ascending order."""
+    """Entries in ascending order; equal ones share their derivative evenly, as in max and min."""
     x = array_of(x)
     if axis is None:
         x, axis = ravel(x), 0
-    return take_along_axis(x, argsort(x, axis), axis)
+    if x.size == 0:
+        return x
+    lines = moveaxis(take_along_axis(x, argsort(x, axis), axis), axis, -1)
+    values = _plain(lines)
+    same = values[..., :, None] == values[..., None, :]  # which entries of a line are equal
+    if same.sum() == values.size:
+        return moveaxis(lines, -1, axis)
+    shares = same / np.maximum(same.sum(-1, keepdims=True), 1)
+    finite = np.isfinite(values)
+    means = (shares * where(finite, lines, 0.0)[..., None, :]).sum(-1)
+    return moveaxis(where(finite, values + (means - _plain(means)), lines), -1, axis)
 
 
 def searchsorted(x: Any, v: Any, side: Any = "left") -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .declare import cast_like, elementwise, stretch, strong, structured, unbroadcast
-from .elementwise import exp, floor, isinf, log, sigmoid, square
+from .elementwise import exp, floor, isinf, log, sigmoid
 
 # fmt: off
 add = elementwise("add", np.add, (1, 1), (1, 1), arity=2)
@@ -121,7 +121,10 @@ arctan2 = elementwise(
         lambda y, a, b: quotient(quotient(b, hypot(a, b)), hypot(a, b)),
         lambda y, a, b: -quotient(quotient(a, hypot(a, b)), hypot(a, b)),
     ),
-    (lambda y, a, b: quotient(b, square(a) + square(b)), lambda y, a, b: quotient(-a, square(a) + square(b))),
+    (
+        lambda y, a, b: quotient(b, hypot(a, b)) * quotient(1.0, hypot(a, b)),
+        lambda y, a, b: quotient(-a, hypot(a, b)) * quotient(1.0, hypot(a, b)),
+    ),
     arity=2,
 )
 hypot = elementwise(

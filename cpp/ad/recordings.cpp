@@ -1,0 +1,185 @@
+// Recorded runs: listings for people, and steps for replay (see program/).
+#include "ad/levels.h"
+#include "ad/rules.h"
+
+namespace wengert::ad {
+
+using ops::info;
+
+std::string (*location_hook)() = nullptr;
+constinit thread_local Recorder* following = nullptr;
+
+// ---- listings -----------------------------------------------------------------------------------------------------
+
+Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params) {
+  Value out = evaluate_below(op, args, n, params, t);
+  Listing::Entry e;
+  e.op = op;
+  e.params = params;
+  for (int i = 0; i < n; ++i) {
+    if (args[i]->trace.get() == t) {
+      e.args.push_back(args[i]->node);
+    } else {
+      e.args.push_back(static_cast<uint32_t>(t->entries.size()));
+      t->entries.push_back({-2, {}, {}, args[i]->array, {}, {}});
+    }
+  }
+  e.value = out.array;
+  if (location_hook) e.location = location_hook();
+  t->entries.push_back(std::move(e));
+  return traced(out, TraceRef(t), static_cast<uint32_t>(t->entries.size() - 1));
+}
+
+// ---- programs -----------------------------------------------------------------------------------------------------
+
+Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
+  bool plain = true;
+  if (!t->body)
+    for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
+  Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
+  uint32_t few[kFew + 1];
+  std::vector<uint32_t> many;
+  uint32_t* nodes = few;
+  if (n > kFew) {
+    many.resize(static_cast<size_t>(n) + 1);
+    nodes = many.data();
+  }
+  for (int i = 0; i < n; ++i) nodes[i] = t->node_of(*args[i]);
+  if (params && params->array && following) {
+    uint32_t positions;
+    Recorder* owner = Recorder::of_positions(params, &positions);
+    if (owner && owner != t && t->body) {  // computed around the loop
+      Value outside(params->array);
+      outside.trace = TraceRef(owner);
+      outside.node = positions;
+      positions = t->node_of(outside);
+      owner = t;
+    }
+    if (owner == t) nodes[n++] = positions;
+  }
+  const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
+  return traced(out, TraceRef(t), node);
+}
+
+uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
+  if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
+  steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
+  args.insert(args.end(), nodes, nodes + n);
+  return static_cast<uint32_t>(steps.size() - 1);
+}
+
+uint32_t Recorder::node_of(const Value& v) {
+  if (v.trace.get() == this) return v.node;
+  if (v.trace && body) {
+    for (size_t k = 0; k < captured.size(); ++k) {
+      const Value& c = captured[k];
+      if (c.array == v.array && c.trace == v.trace && c.box == v.box && c.node == v.node) return captured_nodes[k];
+    }
+    captured.push_back(v);
+    captured_nodes.push_back(append(kInput, v.array, {}, nullptr, 0));
+    return captured_nodes.back();
+  }
+  if (v.trace && (v.trace->depth > 0 || recording_enabled()))
+    refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+  return constant(v.array);
+}
+
+uint32_t Recorder::constant(const ArrayRef& value) {
+  const auto found = constants.find(value.get());
+  if (found != constants.end()) return found->second;
+  const uint32_t node = append(kConstant, value, {}, nullptr, 0);
+  // Memory that belongs to somebody else may change before the next call.
+  steps.back().value = value->buffer && value->buffer->drop ? core::copy(value) : value;
+  constants.emplace(value.get(), node);
+  if (steps.back().value.get() != value.get()) held.push_back(value);
+  return node;
+}
+
+void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
+  if (!asked_before.emplace(uint64_t{node} << 2 | static_cast<uint64_t>(asked), questions.size()).second) return;
+  questions.push_back({node, asked, core::copy(value), location_hook ? location_hook() : std::string()});
+}
+
+namespace {
+// The value as the recording sees it; no trace: it is not recorded.
+Value recorded_value(const Value& v) {
+  Value at = v;
+  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
+  return at.trace && at.trace->alive ? at : Value(v.array);
+}
+}  // namespace
+
+void observe(const Value& v, Asked asked) {
+  if (!v.trace) return;
+  const Value at = recorded_value(v);
+  if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+}
+
+Recorder* Recorder::of_positions(const ParamsRef& params, uint32_t* node) {
+  for (Recorder* t = following; t; t = t->outer) {
+    const auto found = t->positions_of.find(params->array.get());
+    if (found == t->positions_of.end()) continue;
+    *node = found->second;
+    return t;
+  }
+  return nullptr;
+}
+
+void Recorder::finish() {
+  alive = false;
+  if (following == this) following = outer;
+}
+
+void Recorder::follow(const ArrayRef& flat, uint32_t node) {
+  if (positions_of.empty()) {
+    outer = following;
+    following = this;
+  }
+  positions_of[flat.get()] = node;
+  held.push_back(flat);
+}
+
+void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+  std::vector<uint32_t> nodes;
+  for (const Value& v : from) nodes.push_back(body ? node_of(v) : v.trace.get() == this ? v.node : constant(v.array));
+  ParamsRef p(new ops::Params);
+  p->dims[0] = sizes;
+  follow(flat, append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size())));
+}
+
+void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+  std::vector<Value> recorded;
+  Trace* top = nullptr;
+  for (const Value& v : from) {
+    recorded.push_back(recorded_value(v));
+    Trace* t = recorded.back().trace.get();
+    if (t && (!top || t->depth > top->depth)) top = t;
+  }
+  if (!top) return;
+  for (size_t i = 0; i < from.size(); ++i)
+    if (recorded[i].trace && recorded[i].trace.get() != top && !static_cast<Recorder*>(top)->body)
+      observe(from[i], Asked::elements);
+  static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
+}
+
+Value without_derivatives(const Value& v) {
+  if (!v.trace) return v;
+  Value at = v;
+  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
+  if (!at.trace) return Value(v.array);
+  if (auto* t = static_cast<Recorder*>(at.trace.get()); t->body && t->alive && core::is_float(at.dtype())) {
+    const uint32_t node = t->append(Recorder::kCut, at.array, {}, &at.node, 1);
+    return traced(Value(at.array), at.trace, node);
+  }
+  if (!at.box) return at;
+  Value r = at;
+  r.box = nullptr;
+  const Value below = without_derivatives(at.box->primal);
+  if (below.trace) {
+    r.box = Ref<Box>(new Box);
+    r.box->primal = below;
+  }
+  return r;
+}
+
+}  // namespace wengert::ad

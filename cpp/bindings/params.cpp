@@ -1,0 +1,220 @@
+#include "bindings/params.h"
+
+#include "ops/info.h"
+
+namespace wengert::bindings {
+
+using ad::OpCode;
+using ad::ParamsRef;
+using ops::code_of;
+using ops::info;
+using ops::ParamKind;
+
+std::string op_name(OpCode op) { return std::string(info(op).name); }
+
+[[noreturn]] void wrong_count(OpCode op, Py_ssize_t got) {
+  type_error("wengert." + op_name(op) + " takes " + std::to_string(info(op).arity) + " operand(s), got " +
+             std::to_string(got));
+}
+
+void refuse_keywords(OpCode op, PyObject* kwnames) {
+  if (!kwnames || PyTuple_GET_SIZE(kwnames) == 0) return;
+  type_error("wengert." + op_name(op) + ": unknown keyword argument '" +
+             std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) +
+             "' (out=, where= and dtype= of NumPy are not supported here)");
+}
+
+namespace {
+
+Dims reshape_shape(PyObject* o, const Dims& from) {
+  Dims shape = to_dims(o, "reshape");
+  int64_t known = 1;
+  int unknown = -1;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] != -1) {
+      known *= shape[i];
+    } else if (unknown >= 0) {
+      value_error("wengert.reshape: only one size can be -1 (inferred), got " + shape.str());
+    } else {
+      unknown = i;
+    }
+  }
+  const int64_t total = from.product();
+  const Dims asked = shape;
+  if (unknown >= 0) {
+    if (known == 0 || total % known)
+      value_error("wengert.reshape: an array of shape " + from.str() + " does not fit into shape " + asked.str());
+    shape[unknown] = total / known;
+  } else if (known != total) {
+    value_error("wengert.reshape: an array of shape " + from.str() + " (" + std::to_string(total) +
+                " elements) does not fit into shape " + asked.str());
+  }
+  return shape;
+}
+
+Dims permutation(PyObject* o, int ndim) {
+  Dims r;
+  if (o == Py_None) {
+    for (int i = ndim; i-- > 0;) r.push_back(i);
+    return r;
+  }
+  for (int64_t a : to_dims(o, "transpose")) {
+    const int64_t axis = normal_axis(a, ndim, "transpose");
+    if (r.contains(axis)) value_error("wengert.transpose: axis " + std::to_string(a) + " is given twice");
+    r.push_back(axis);
+  }
+  if (r.size() != ndim)
+    value_error("wengert.transpose: " + std::to_string(r.size()) + " axes given for an array with " +
+                std::to_string(ndim) + " dimensions");
+  return r;
+}
+
+void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& shape, OpCode op) {
+  const std::string name = op_name(op);
+  const int ndim = shape.size();
+  switch (d.kind) {
+    case ParamKind::axes:
+      p.dims[d.slot] = normal_axes(o, ndim, name.c_str());
+      break;
+    case ParamKind::axis: {
+      const int rank = ndim + (op == code_of<ops::Stack> ? 1 : 0);
+      p.dims[d.slot] = Dims{normal_axis(to_int(o, name.c_str()), rank, name.c_str()) - rank};
+      break;
+    }
+    case ParamKind::shape:
+      p.dims[d.slot] = reshape_shape(o, shape);
+      break;
+    case ParamKind::permutation:
+      p.dims[d.slot] = permutation(o, ndim);
+      break;
+    case ParamKind::dims:
+      p.dims[d.slot] = to_dims(o, name.c_str());
+      break;
+    case ParamKind::integer:
+      p.number = to_int(o, name.c_str());
+      break;
+    case ParamKind::boolean: {
+      const int truth = PyObject_IsTrue(o);
+      if (truth < 0) throw PythonError{};
+      p.flag = truth != 0;
+      break;
+    }
+    case ParamKind::dtype:
+      p.number = static_cast<int64_t>(to_dtype(o));
+      break;
+    case ParamKind::indices: {
+      const Value at = require_value(o, name.c_str());
+      if (!core::is_int(at.dtype()) && at.array->size)
+        type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
+      ad::observe(at, ad::Asked::elements);
+      p.array = core::cast(at.array, DType::i64);
+      break;
+    }
+  }
+}
+
+// What may come from outside unchecked (a slice or gather called by name) must fit the array.
+void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
+  const std::string name = "wengert." + op_name(op);
+  if (op == code_of<ops::Slice> || op == code_of<ops::SliceUpdate> || op == code_of<ops::SliceAdd>) {
+    for (int k = 0; k < 3; ++k)
+      if (p.dims[k].size() != shape.size())
+        value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) +
+                    " axes");
+    for (int i = 0; i < shape.size(); ++i) {
+      const int64_t first = p.dims[0][i], n = p.dims[2][i];
+      int64_t last = 0;
+      const bool huge =
+          n < 0 || __builtin_mul_overflow(n - 1, p.dims[1][i], &last) || __builtin_add_overflow(last, first, &last);
+      if (huge || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
+        index_error(name + ": the range along axis " + std::to_string(i) + " leaves the array of shape " + shape.str());
+    }
+    Dims a, b;
+    for (int64_t d : p.dims[2])
+      if (d != 1) a.push_back(d);
+    for (int64_t d : p.dims[3])
+      if (d != 1) b.push_back(d);
+    if (!(a == b))
+      value_error(name + ": shape " + p.dims[3].str() + " is not count " + p.dims[2].str() + " up to unit axes");
+  }
+  if (op == code_of<ops::Gather> || op == code_of<ops::GatherUpdate> || op == code_of<ops::GatherAdd>) {
+    if (p.number < 0 || p.number > shape.size()) value_error(name + ": lead must be between 0 and the number of axes");
+    const int64_t bound = shape.slice(0, static_cast<int>(p.number)).product();
+    const ArrayRef at = core::contiguous(p.array);
+    for (int64_t i = 0; i < at->size; ++i)
+      if (at->as<int64_t>()[i] < 0 || at->as<int64_t>()[i] >= bound)
+        index_error(name + ": position " + std::to_string(at->as<int64_t>()[i]) + " is out of bounds for " +
+                    std::to_string(bound) + " elements");
+  }
+}
+
+PyObject* default_of(const ops::Param& d) {  // borrowed
+  if (d.fallback == "None") return Py_None;
+  if (d.fallback == "False") return Py_False;
+  static PyObject* minus_one = PyLong_FromLong(-1);
+  static PyObject* zero = PyLong_FromLong(0);
+  return d.fallback == "-1" ? minus_one : zero;
+}
+
+}  // namespace
+
+ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  const auto params = info(op).params;
+  if (params.empty()) {
+    if (n) wrong_count(op, info(op).arity + n);
+    refuse_keywords(op, kwnames);
+    return {};
+  }
+  ParamsRef p(new ops::Params);
+  const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+  if (n > static_cast<Py_ssize_t>(params.size())) wrong_count(op, info(op).arity + n);
+  Py_ssize_t used = 0;
+  for (size_t i = 0; i < params.size(); ++i) {
+    PyObject* o = static_cast<Py_ssize_t>(i) < n ? args[i] : nullptr;
+    for (Py_ssize_t k = 0; !o && k < nkw; ++k)
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), params[i].name.data()) == 0) {
+        o = args[n + k];
+        ++used;
+      }
+    if (!o && params[i].fallback.empty())
+      type_error("wengert." + op_name(op) + ": argument '" + std::string(params[i].name) + "' is missing");
+    set_param(*p, params[i], o ? o : default_of(params[i]), shape, op);
+  }
+  if (used != nkw) {
+    std::string names;
+    for (const ops::Param& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
+    type_error("wengert." + op_name(op) + ": unknown or repeated keyword argument; it takes " + names);
+  }
+  check_params(op, *p, shape);
+  return p;
+}
+
+py::dict params_dict(OpCode op, const ops::Params* p) {
+  py::dict d;
+  if (!p) return d;
+  for (const ops::Param& q : info(op).params) {
+    const py::str key{std::string(q.name)};
+    switch (q.kind) {
+      case ParamKind::axis:
+        d[key] = p->dims[q.slot][0];
+        break;
+      case ParamKind::integer:
+        d[key] = p->number;
+        break;
+      case ParamKind::boolean:
+        d[key] = p->flag;
+        break;
+      case ParamKind::dtype:
+        d[key] = py::reinterpret_steal<py::object>(from_dtype(static_cast<DType>(p->number)));
+        break;
+      case ParamKind::indices:
+        d[key] = py::reinterpret_steal<py::object>(wrap(Value(p->array)));
+        break;
+      default:
+        d[key] = py::reinterpret_steal<py::object>(from_dims(p->dims[q.slot]));
+    }
+  }
+  return d;
+}
+
+}  // namespace wengert::bindings

@@ -1,0 +1,355 @@
+// Steps of operations that are not elementwise: views, products, reductions, joining and changing parts, lookups.
+#include <algorithm>
+#include <cmath>
+
+#include "program/loop.h"
+#include "program/planner.h"
+#include "simd/reduce.h"
+
+namespace wengert::program {
+namespace {
+
+// Zeros only, and no negative ones: memory can be cleared instead of copied.
+bool all_zero(const Node& n) {
+  const core::Array& a = *n.value;
+  if (!core::is_float(a.dtype)) return false;
+  const bool repeated = a.strides == Dims(a.ndim(), 0);
+  if (!repeated && (!a.contiguous || a.size > (1 << 16))) return false;
+  const int64_t m = repeated ? 1 : a.size;
+  for (int64_t k = 0; k < m; ++k)
+    if (core::item(a, k) != 0 || std::signbit(core::item(a, k))) return false;
+  return true;
+}
+
+}  // namespace
+
+void Planner::emit(uint32_t i) {
+  const bool made = place(i).storage != kNone;  // a sum at the end of a group
+  if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
+      !lookup(i))
+    call(i);
+  emit_checks(i);
+}
+
+// A view of something that another group of the same stage has just computed.
+void Planner::ensure(uint32_t i) {
+  if (!is_view(graph(), i) || place(i).storage != kNone) return;
+  ensure(graph().operand(i, 0));
+  view(i);
+}
+bool Planner::view(uint32_t i) {
+  const Node& n = node(i);
+  if (!is_view(graph(), i)) return false;
+  if (place(i).storage != kNone) return true;
+  const uint32_t x = graph().operand(i, 0);
+  const Node& from = node(x);
+  Place p = place(x);
+  if (n.is(code_of<ops::Reshape>)) {
+    if (!p.contiguous) p = reshaped(x, n.shape);
+    p.strides = p.contiguous ? core::row_major(n.shape) : p.strides;
+  } else if (n.is(code_of<ops::Transpose>)) {
+    Dims strides;
+    for (int64_t axis : n.params->dims[0]) strides.push_back(p.strides[static_cast<int>(axis)]);
+    p.strides = strides;
+  } else if (n.is(code_of<ops::BroadcastTo>)) {
+    p.strides = aligned_strides(from.shape, p.strides, n.shape);
+  } else {
+    p = window(p, *n.params, n.dtype);
+  }
+  p.contiguous = core::is_row_major(n.shape, p.strides);
+  place(i) = p;
+  return true;
+}
+// A reshape that only adds or drops unit axes needs no copy.
+Place Planner::reshaped(uint32_t x, const Dims& shape) {
+  const Node& from = node(x);
+  Dims a, b, strides;
+  for (int k = 0; k < from.shape.size(); ++k)
+    if (from.shape[k] != 1) a.push_back(from.shape[k]), strides.push_back(place(x).strides[k]);
+  for (int64_t d : shape)
+    if (d != 1) b.push_back(d);
+  if (!(a == b)) return dense(x);
+  Place p = place(x);
+  p.strides = Dims(shape.size(), 0);
+  int at = 0;
+  for (int k = 0; k < shape.size(); ++k)
+    if (shape[k] != 1) p.strides[k] = strides[at++];
+  return p;
+}
+Place Planner::window(const Place& whole, const ops::Params& p, DType t) {
+  Place r = whole;
+  Dims kept;
+  for (int k = 0; k < p.dims[0].size(); ++k) {
+    if (p.dims[2].product()) r.offset += p.dims[0][k] * whole.strides[k] * core::item_size(t);
+    if (p.dims[2][k] != 1) kept.push_back(p.dims[1][k] * whole.strides[k]);
+  }
+  r.strides = Dims(p.dims[3].size(), 0);
+  int at = 0;
+  for (int k = 0; k < p.dims[3].size(); ++k)
+    if (p.dims[3][k] != 1) r.strides[k] = kept[at++];
+  r.contiguous = core::is_row_major(p.dims[3], r.strides);
+  return r;
+}
+
+bool Planner::product(uint32_t i) {
+  const Node& n = node(i);
+  if (!n.is(code_of<ops::Matmul>) || !core::is_float(n.dtype) || n.size() == 0) return false;
+  const uint32_t a = graph().operand(i, 0), b = graph().operand(i, 1);
+  const ops::MatmulShapes s(node(a).shape, node(b).shape);
+  Place pa = place(a), pb = place(b);
+  if (node(a).shape.size() == 1) pa.strides = Dims{0, pa.strides[0]};
+  if (node(b).shape.size() == 1) pb.strides = Dims{pb.strides[0], 0};
+  const int nb = s.batch.size(), na = s.a.size(), nc = s.b.size();
+  const Dims lead_a = aligned_strides(s.a.slice(0, na - 2), pa.strides.slice(0, na - 2), s.batch);
+  const Dims lead_b = aligned_strides(s.b.slice(0, nc - 2), pb.strides.slice(0, nc - 2), s.batch);
+  int64_t step_a = 0, step_b = 0, batch = 1;
+  for (int k = nb; k-- > 0;) {  // several batch axes must act as one
+    if (s.batch[k] == 1) continue;
+    if (batch == 1) {
+      step_a = lead_a[k];
+      step_b = lead_b[k];
+    } else if (lead_a[k] != step_a * batch || lead_b[k] != step_b * batch) {
+      return false;
+    }
+    batch *= s.batch[k];
+  }
+  allocate(i);
+  read(pa.storage);
+  read(pb.storage);
+  plan_.products.push_back({pa.storage, pb.storage, place(i).storage, pa.offset, pb.offset, place(i).offset,
+                            s.a[na - 2], s.a[na - 1], s.b[nc - 1], pa.strides[na - 2], pa.strides[na - 1],
+                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype, false});
+  step(Step::product, plan_.products.size() - 1);
+  return true;
+}
+
+bool Planner::reduction(uint32_t i) {
+  const Node& n = node(i);
+  const bool mean = n.is(code_of<ops::Mean>);
+  simd::Reduction which;
+  if (n.is(code_of<ops::Sum>) || mean)
+    which = simd::Reduction::sum;
+  else if (n.is(code_of<ops::Max>))
+    which = simd::Reduction::max;
+  else if (n.is(code_of<ops::Min>))
+    which = simd::Reduction::min;
+  else
+    return false;
+  const uint32_t x = graph().operand(i, 0);
+  const Dims& axes = n.params->dims[0];
+  const int rank = node(x).shape.size();
+  if (!core::is_float(n.dtype) || node(x).dtype != n.dtype || node(x).size() == 0) return false;
+  bool first = true, last = true;
+  for (int k = 0; k < axes.size(); ++k) {
+    first &= axes[k] == k - rank;
+    last &= axes[k] == k - axes.size();
+  }
+  if (!first && !last) return false;
+  const bool columns = first && axes.size() < rank;
+  const Place from = dense(x);
+  const int64_t count = ops::reduced_count(node(x).shape, axes);
+  allocate(i);
+  read(from.storage);
+  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset, columns ? count : n.size(),
+                              columns ? n.size() : count, columns, mean, static_cast<int>(which), n.dtype});
+  step(Step::reduced, plan_.reductions.size() - 1);
+  return true;
+}
+
+bool Planner::rows(uint32_t i) {
+  const Node& n = node(i);
+  const bool log = n.is(code_of<ops::LogSoftmax>);
+  if (!log && !n.is(code_of<ops::Softmax>)) return false;
+  if (n.params->dims[0][0] != -1 || n.size() == 0) return false;
+  const uint32_t x = graph().operand(i, 0);
+  const Place from = dense(x);
+  allocate(i);
+  read(from.storage);
+  plan_.row_ops.push_back({from.storage, place(i).storage, from.offset, place(i).offset, n.size() / n.shape.back(),
+                           n.shape.back(), log, n.dtype});
+  step(Step::rows, plan_.row_ops.size() - 1);
+  return true;
+}
+
+// Joining, and changes of parts: copies into windows of the result.
+bool Planner::part(uint32_t i) {
+  const Node& n = node(i);
+  if (n.is(code_of<ops::Concatenate>) || n.is(code_of<ops::Stack>)) return join(i);
+  if (!n.is(code_of<ops::SliceUpdate>) && !n.is(code_of<ops::SliceAdd>)) return false;
+  const bool add = n.is(code_of<ops::SliceAdd>);
+  if (add && !core::is_float(n.dtype)) return false;
+  const uint32_t x = graph().operand(i, 0), v = graph().operand(i, 1);
+  if (n.size() == 0) return false;
+  take_over(i, x);
+  Place from = place(v);
+  from.strides = aligned_strides(node(v).shape, from.strides, n.params->dims[3]);
+  const Place to = window(place(i), *n.params, n.dtype);
+  if (n.params->dims[3].product()) copy(from, to, n.params->dims[3], n.dtype, add);
+  return true;
+}
+// The result of changing a part of x: x's own memory where nobody reads it afterwards.
+void Planner::take_over(uint32_t i, uint32_t x) {
+  const Place from = place(x);
+  const Node& n = node(i);
+  if (output_of_[i] == kNone && may_change(i, x)) {
+    place(i) = from;
+    return;
+  }
+  const bool cleared = node(x).op == kConstant && all_zero(node(x));
+  allocate(i);
+  if (cleared) {
+    plan_.fills.push_back({place(i).storage, place(i).offset, n.size() * core::item_size(n.dtype)});
+    write(place(i).storage);
+    step(Step::fill, plan_.fills.size() - 1);
+  } else {
+    copy(from, place(i), n.shape, n.dtype, false);
+  }
+}
+// x lies in the arena, whole, and `i` is its only reader, directly: no views, no other operations, no checks.
+bool Planner::may_change(uint32_t i, uint32_t x) {
+  if (node(x).leaf() || is_view(graph(), x) || output_count_[x] || checked_[x]) return false;
+  if (plan_.storages[place(x).storage].kind != Storage::arena || !place(x).contiguous) return false;
+  if (dense_.count(x)) return false;
+  // The value put in must not be another look at x (it would be a second reader, so it is not).
+  return readers(x).size() == 1 && graph().operand(i, 0) == x;
+}
+
+bool Planner::join(uint32_t i) {
+  const Node& n = node(i);
+  if (n.size() == 0) return false;
+  const bool stack = n.is(code_of<ops::Stack>);
+  const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
+  allocate(i);
+  int64_t at = 0;
+  for (uint32_t a : graph().operands(i)) {
+    const Place from = place(a);
+    Place to = place(i);
+    to.offset += at * to.strides[axis] * core::item_size(n.dtype);
+    if (stack) to.strides.erase(axis);
+    to.contiguous = core::is_row_major(node(a).shape, to.strides);
+    if (node(a).size()) copy(from, to, node(a).shape, n.dtype, false);
+    at += stack ? 1 : node(a).shape[axis];
+  }
+  return true;
+}
+
+// Flat positions from whole numbers that are computed.
+bool Planner::positions(uint32_t i) {
+  const Node& n = node(i);
+  if (n.op != kPositions) return false;
+  Positions p;
+  p.sizes = n.params->dims[0];
+  p.count = n.size();
+  for (uint32_t a : graph().operands(i)) {
+    if (!(node(a).shape == n.shape) && node(a).size() != 1) {  // spread out
+      Place wide = place(a);
+      wide.strides = aligned_strides(node(a).shape, wide.strides, n.shape);
+      const Place to = fresh(n.shape, node(a).dtype);
+      copy(wide, to, n.shape, node(a).dtype, false);
+      p.operands.push_back({to.storage, 0, node(a).dtype, true});
+    } else {
+      const Place from = dense(a);
+      p.operands.push_back({from.storage, from.offset, node(a).dtype, node(a).size() == n.size()});
+    }
+    read(p.operands.back().storage);
+  }
+  allocate(i);
+  for (const auto& o : p.operands) read(o.storage);
+  p.y = place(i).storage;
+  p.offset_y = place(i).offset;
+  plan_.positions.push_back(std::move(p));
+  step(Step::positions, plan_.positions.size() - 1);
+  return true;
+}
+
+// Gathering, and adding to gathered places, with positions that are constants or computed.
+bool Planner::lookup(uint32_t i) {
+  const Node& n = node(i);
+  const bool add = n.is(code_of<ops::GatherAdd>), update = n.is(code_of<ops::GatherUpdate>);
+  if (!add && !update && !n.is(code_of<ops::Gather>)) return false;
+  if (add && !core::is_float(n.dtype)) {
+    if (n.looks_up()) runtime_error("wengert.compile: positions of whole numbers added at computed places");
+    return false;
+  }
+  const uint32_t x = graph().operand(i, 0);
+  const Dims rest = node(x).shape.slice(static_cast<int>(n.params->number), node(x).shape.size());
+  Lookup l;
+  l.count = n.params->array->size;
+  l.run = rest.product();
+  l.dtype = n.dtype;
+  l.kind = add ? Lookup::add : update ? Lookup::replace : Lookup::read;
+  if (n.looks_up()) {
+    const uint32_t at = graph().operand(i, n.count - 1);
+    l.at = place(at).storage;
+    l.offset_at = place(at).offset;
+  } else {
+    l.at = storage(Storage::constant, static_cast<uint32_t>(plan_.constants.size()), 0);
+    plan_.constants.push_back(core::contiguous(n.params->array));
+  }
+  if (l.kind == Lookup::read) {
+    const Place from = dense(x);
+    allocate(i);
+    read(from.storage);
+    l.x = from.storage;
+    l.offset_x = from.offset;
+    l.y = place(i).storage;
+    l.offset_y = place(i).offset;
+  } else {
+    const uint32_t v = graph().operand(i, 1);
+    const Dims wide = core::concat(n.params->array->shape, rest);
+    Place from;
+    if (node(v).shape == wide) {
+      from = dense(v);
+    } else {
+      Place spread = place(v);
+      spread.strides = aligned_strides(node(v).shape, spread.strides, wide);
+      from = fresh(wide, n.dtype);
+      copy(spread, from, wide, n.dtype, false);
+    }
+    read(from.storage);
+    take_over(i, x);
+    read(from.storage);
+    l.x = place(i).storage;
+    l.offset_x = place(i).offset;
+    l.y = from.storage;
+    l.offset_y = from.offset;
+    write(l.x);
+  }
+  read(l.at);
+  plan_.lookups.push_back(l);
+  step(Step::lookup, plan_.lookups.size() - 1);
+  return true;
+}
+
+bool Planner::loop(uint32_t i) {
+  if (node(i).op == kResult) return true;  // came with its loop
+  if (node(i).op != kLoop) return false;
+  LoopStep s;
+  s.loop = loop_of(node(i));
+  for (uint32_t a : graph().operands(i)) {
+    const Place& from = dense(a);
+    s.operands.emplace_back(from.storage, from.offset);
+  }
+  s.results.assign(s.loop->results(), {kNone, 0});
+  for (uint32_t r : readers(i)) {
+    allocate(r);
+    s.results[static_cast<size_t>(node(r).params->number)] = {place(r).storage, place(r).offset};
+  }
+  for (const auto& o : s.operands) read(o.first);
+  plan_.needs_lock |= s.loop->needs_lock();
+  plan_.loops.push_back(std::move(s));
+  step(Step::loop, plan_.loops.size() - 1);
+  return true;
+}
+
+void Planner::call(uint32_t i) {
+  const Node& n = node(i);
+  for (uint32_t a : graph().operands(i)) read(place(a).storage);
+  allocate(i);
+  std::vector<uint32_t> operands(graph().operands(i).begin(), graph().operands(i).end());
+  plan_.calls.push_back({static_cast<OpCode>(n.op), n.params, std::move(operands), i});
+  step(Step::called, plan_.calls.size() - 1);
+  plan_.needs_lock = true;
+}
+
+}  // namespace wengert::program
