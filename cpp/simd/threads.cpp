@@ -91,11 +91,12 @@ class Pool {
     }
   }
 
-  // Waking takes 8 us of the caller's time. Brief loops are worth it from the second on that comes soon after another.
+  // Waking takes 8 us of the caller's time. Brief loops are worth it from the second on that comes soon after another,
+  // if the woken then stay awake.
   bool worth_waking(bool brief) {
     const Clock::time_point now = Clock::now(), last = missed_;
     missed_ = now;
-    return !brief || now - last < patience;
+    return !brief || (spin_.load(std::memory_order_relaxed) && now - last < patience);
   }
 
   void take_blocks(uint64_t serial) {
