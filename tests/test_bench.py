@@ -202,11 +202,11 @@ def test_unknown_workloads_are_named(capsys):
 
 def kernel_rows(**seconds):
     part = {"softmax": "rows", "copy": "rows", "sum": "rows"}
-    names = {"nn": "matmul-NN-512x512x512", "nt": "matmul-NT-512x512x512", "copy": "copy-1000", "sum": "sum-1000"}
+    names = {"nn": "matmul-NN-512x512x512", "nt": "matmul-NT-512x512x512", "copy": "copy-1000000", "sum": "sum-1000000"}
     rows = [(names.get(n, n), t) for n, t in seconds.items()]
     return [
         document.Row(
-            part.get(name.split("-")[0], "products"), name, "float64", 1, t, 1.0, 1.0, 2.0 * 512**3, "x86-64-v4"
+            part.get(name.split("-")[0], "products"), name, "float64", 1, t, 1.0, 1.0, 2.0 * 512**3, "x86-64-v4", 0.0
         )
         for name, t in rows
     ]
@@ -217,14 +217,14 @@ def test_the_page_of_kernels_says_what_is_held_and_what_is_missed(tmp_path):
     held = {c.text.split(":")[0]: c.line() for c in document.claims(kernel_rows(nn=0.9, nt=0.95, copy=2e-6, sum=1e-6))}
     assert "held by 2" in held["products n x n, n ≥ 512"]
     assert "held by 1" in held["transposed operands, n ≥ 64"]
-    assert "held by 1 | 1.00, sum-1000" in held["sums"]
+    assert "held by 1 | 1.00, sum-1000000" in held["sums of 10⁶ and more"]
     assert "not measured" in held["softmax of rows"]
     rows = kernel_rows(nn=1.2, nt=1.5, copy=1e-6, sum=1e-6)
     missed = {c.text.split(":")[0]: c.line() for c in document.claims(rows)}
     assert "missed by 2 of 2 | 0.67, matmul-NT" in missed["products n x n, n ≥ 512"]
     assert "missed by 2 of 2" in missed["products"]
     assert "missed by 1 of 1 | 0.80" in missed["transposed operands, n ≥ 64"]
-    assert "missed by 1 of 1 | 0.50" in missed["sums"]
+    assert "missed by 1 of 1 | 0.50" in missed["sums of 10⁶ and more"]
     document.write(tmp_path, rows)
     assert "| matmul-NT-512x512x512 | float64 | 1 | 1500000.000 |" in (tmp_path / "kernels.md").read_text()
 

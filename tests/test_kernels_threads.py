@@ -122,3 +122,25 @@ def test_elementwise(p: wg.Primitive, dtype: Any) -> None:
 def test_structured(name: str, dtype: Any) -> None:
     for operands, params, active in structured(name, dtype):
         check(name, operands, params, active)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiled(dtype: Any) -> None:
+    """Replays too: fused groups, products with what follows them, sums, softmax."""
+    rng = np.random.default_rng(7)
+    x, w, v = (rng.normal(size=s).astype(dtype) for s in ((300, 150), (150, 130), (130, 90)))
+    bias = rng.normal(size=130).astype(dtype)
+
+    def loss(w: Any, bias: Any, v: Any) -> Any:
+        hidden = np.tanh(x @ w + bias) * 1.5 + np.exp(-(w @ v).sum())
+        return -np.mean(wg.numpy.log_softmax(hidden @ v, axis=1)[:, 0])
+
+    for f in (loss, wg.value_and_grad(loss, (0, 1, 2))):
+        compiled = wg.compile(f)
+
+        def run(compiled: Any = compiled) -> tuple[Any, ...]:
+            result = compiled(w, bias, v)
+            return (result[0], *result[1]) if isinstance(result, tuple) else (result,)
+
+        run()
+        assert_same_bits(run)

@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from .document import PARTS, Row, write
@@ -49,8 +50,31 @@ def smaller(a: dict[tuple[str, str], float], b: dict[tuple[str, str], float]) ->
     return {name: min(seconds, a.get(name, seconds)) for name, seconds in b.items()}
 
 
+class Others:
+    """Processors that other programs kept busy since it was made; 0 where the system does not tell."""
+
+    def __init__(self) -> None:
+        self.start, self.before = time.monotonic(), self.seconds()
+
+    @staticmethod
+    def seconds() -> float:
+        """Processor time of everything but this process and its children that have ended."""
+        try:
+            fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        except OSError:
+            return 0.0
+        idle = {3, 4, 8, 9}  # idle, waiting; guests are counted already
+        busy = sum(int(ticks) for i, ticks in enumerate(fields) if i not in idle) / os.sysconf("SC_CLK_TCK")
+        return busy - sum(os.times()[:4])
+
+    def busy(self) -> float:
+        """Processors, on average."""
+        return max(0.0, self.seconds() - self.before) / (time.monotonic() - self.start)
+
+
 def measure(program: str, threads: int, part: str, rounds: int) -> list[Row]:
     """The rows of one part, the contestants taking turns."""
+    others = Others()
     peak, mine, numpy, forced = 0.0, {}, {}, {}
     for _ in range(rounds):
         isa, seen, times = ours(program, threads, part)
@@ -58,8 +82,9 @@ def measure(program: str, threads: int, part: str, rounds: int) -> list[Row]:
         numpy = smaller(numpy, theirs(list(mine), threads))
         if part == "products":
             forced = smaller(forced, theirs([n for n in mine if n[0].startswith("matmul")], threads, BEST_CORE))
+    busy, nan = others.busy(), float("nan")
     return [
-        Row(part, name, dtype, threads, seconds, numpy[name, dtype], forced.get((name, dtype), float("nan")), peak, isa)
+        Row(part, name, dtype, threads, seconds, numpy[name, dtype], forced.get((name, dtype), nan), peak, isa, busy)
         for (name, dtype), seconds in mine.items()
     ]
 
@@ -80,7 +105,8 @@ def main() -> int:
     for threads in options.threads:
         for part in options.parts:
             rows = measure(options.program, threads, part, options.rounds)
-            print(f"# {part}, {threads} thread(s), peak {rows[0].peak * 1e-9:.1f} GF/s on {rows[0].isa}")
+            print(f"# {part}, {threads} thread(s), peak {rows[0].peak * 1e-9:.1f} GF/s on {rows[0].isa}, ", end="")
+            print(f"{rows[0].others:.2f} processors busy with other programs")
             for row in rows:
                 print(row.line(), flush=True)
             kept = [row for row in kept if (row.part, row.threads) != (part, threads)] + rows

@@ -119,7 +119,8 @@ template <class F> void in_pieces(int64_t n, F&& run) {
     return;
   }
   const core::Unlocked unlocked(true);
-  simd::parallel_for((n + kPiece - 1) / kPiece, [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
+  simd::parallel_for((n + kPiece - 1) / kPiece, n < kBrief,
+                     [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
 }
 
 // A permutation of the axes of an array without gaps: what transposition makes of it.

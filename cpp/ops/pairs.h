@@ -13,7 +13,8 @@ namespace wengert::ops {
 
 // Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do
 // results on the cut. Below kLong one thread is faster than waking another (about 5 us).
-inline constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
+// Below kBrief it takes more than 50 us for few functions (see threads.h).
+inline constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13, kBrief = 1 << 18;
 
 inline core::Dims aligned_strides(const core::Array& a, const core::Dims& shape) {
   core::Dims s(shape.size(), 0);
@@ -130,7 +131,7 @@ void run_pair(const core::Array& a, const core::Array& b, core::Array& y, Kernel
   const core::Unlocked unlocked(std::max(a.size, b.size) >= kLong);
   const int64_t below = y.size / shape[axis], least = std::max<int64_t>(1, 2 * kPiece / below),
                 step = (least + 15) / 16 * 16;  // whole tiles
-  simd::parallel_for((shape[axis] + step - 1) / step, [&](int64_t task) {
+  simd::parallel_for((shape[axis] + step - 1) / step, y.size < kBrief, [&](int64_t task) {
     const int64_t i = task * step;
     core::Dims piece = shape;
     piece[axis] = std::min(step, shape[axis] - i);

@@ -2,8 +2,10 @@
 
 #include <cstdlib>
 #include <new>
+#include <vector>
 
 #include "simd/kernel_table.h"
+#include "simd/reduce.h"
 #include "simd/threads.h"
 
 namespace wengert::simd {
@@ -19,6 +21,7 @@ constexpr int64_t small = 32 * 32 * 32;
 // Below this much work one thread is faster than two: a product's multiply-adds times the size of an element (2 us on
 // two cores; handing work over takes 0.25 us), and the elements of a matrix that is read once.
 constexpr int64_t parallel_work = 1 << 21, parallel_elements = 1 << 16;
+constexpr int64_t brief = 16;  // up to so many times as much is a brief loop (see threads.h)
 template <class T> bool worth_sharing(int64_t multiply_adds) {
   return multiply_adds * int64_t(sizeof(T)) >= parallel_work;
 }
@@ -178,13 +181,14 @@ void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c,
   const bool packs = k > g.kc || b.col_stride != 1 || !near(b);
   const auto [height, width] = cut_for(g, m, n, packs, threads);
   const int64_t down = (m + height - 1) / height, across = (n + width - 1) / width;
-  parallel_for(down * across, [&, height = height, width = width](int64_t task) {
-    const int64_t i = task / across * height, j = task % across * width;
-    const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
-    const Epilogue<T> columns = from_column(epilogue, j);
-    product(g, part(a, i, h, 0, k), part(b, 0, k, j, w), c + i * ldc + j, ldc, accumulate,
-            epilogue ? &columns : nullptr);
-  });
+  parallel_for(down * across, m * n * k * int64_t(sizeof(T)) < brief * parallel_work,
+               [&, height = height, width = width](int64_t task) {
+                 const int64_t i = task / across * height, j = task % across * width;
+                 const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
+                 const Epilogue<T> columns = from_column(epilogue, j);
+                 product(g, part(a, i, h, 0, k), part(b, 0, k, j, w), c + i * ldc + j, ldc, accumulate,
+                         epilogue ? &columns : nullptr);
+               });
 }
 
 template <class T> MatView<T> transposed(MatView<T> a) { return {a.data, a.cols, a.rows, a.col_stride, a.row_stride}; }
@@ -197,16 +201,29 @@ template <class T> const T* contiguous(const T* x, int64_t n, int64_t stride, in
   return copy;
 }
 
-// One row times B, whose columns are adjacent.
+// One row times B, whose columns are adjacent. Large B is cut in blocks of rows, whose products are added, or, where it
+// is wide, of columns: a fixed cut, whatever the number of threads.
 template <class T> void row_times_matrix(const GemmKernels<T>& g, MatView<T> row, MatView<T> b, T* c, bool accumulate) {
-  constexpr int64_t columns = 512;  // a fixed cut, whatever the number of threads
-  if (b.rows * b.cols < parallel_elements || b.cols < 2 * columns) {
-    return g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
+  constexpr int64_t columns = 512, depth = 256;
+  const int64_t n = b.cols, k = b.rows;
+  const bool is_brief = n * k < brief * parallel_elements;
+  if (n * k >= parallel_elements && k >= 2 * depth) {
+    const int64_t blocks = (k + depth - 1) / depth;
+    std::vector<T> sums(blocks * n);
+    parallel_for(blocks, is_brief, [&](int64_t task) {
+      const int64_t p = task * depth, d = k - p < depth ? k - p : depth;
+      g.direct(part(row, 0, 1, p, d), part(b, p, d, 0, n), sums.data() + task * n, 0, false, 1, 0, 0, 0);
+    });
+    if (accumulate) add_to(sums.data(), c, n);
+    reduce_columns_of(Reduction::sum, sums.data(), blocks, n, n, c);
+  } else if (n * k >= parallel_elements && n >= 2 * columns) {
+    parallel_for((n + columns - 1) / columns, is_brief, [&](int64_t task) {
+      const int64_t j = task * columns, w = n - j < columns ? n - j : columns;
+      g.direct(row, part(b, 0, k, j, w), c + j, 0, accumulate, 1, 0, 0, 0);
+    });
+  } else {
+    g.direct(row, b, c, 0, accumulate, 1, 0, 0, 0);
   }
-  parallel_for((b.cols + columns - 1) / columns, [&](int64_t task) {
-    const int64_t j = task * columns, w = b.cols - j < columns ? b.cols - j : columns;
-    g.direct(row, part(b, 0, b.rows, j, w), c + j, 0, accumulate, 1, 0, 0, 0);
-  });
 }
 
 template <class T>
@@ -224,7 +241,7 @@ void gemv_any(const GemmKernels<T>& g, MatView<T> a, const T* x, int64_t x_strid
   if (a.col_stride == 1 || a.cols <= 1) {
     constexpr int64_t rows = 64;  // a fixed cut, whatever the number of threads; a multiple of the kernel's four rows
     if (a.rows * a.cols >= parallel_elements && a.rows >= 2 * rows) {
-      parallel_for((a.rows + rows - 1) / rows, [&](int64_t task) {
+      parallel_for((a.rows + rows - 1) / rows, a.rows * a.cols < brief * parallel_elements, [&](int64_t task) {
         const int64_t i = task * rows, h = a.rows - i < rows ? a.rows - i : rows;
         g.gemv(part(a, i, h, 0, a.cols), x, y + i * y_stride, y_stride, accumulate);
       });
@@ -274,7 +291,7 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
   const bool direct = (b.col_stride == 1 || n == 1) && work <= small;
   const int64_t run =
       worth_sharing<T>(work * batch) ? 1 + parallel_work / 16 / int64_t(sizeof(T)) / (work + 16) : batch;
-  parallel_for((batch + run - 1) / run, [&](int64_t task) {
+  parallel_for((batch + run - 1) / run, work * batch * int64_t(sizeof(T)) < brief * parallel_work, [&](int64_t task) {
     const int64_t first = task * run, count = batch - first < run ? batch - first : run;
     MatView<T> pa = a, pb = b;
     pa.data += first * a_batch;
@@ -290,8 +307,24 @@ void batched_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, int64_t batch, i
   });
 }
 
+// Long vectors in fixed blocks, whose sums are added pairwise.
 template <class T> T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y, int64_t y_stride) {
-  return kernels().gemm<T>().dot(n, contiguous(x, n, x_stride, 0), contiguous(y, n, y_stride, 1));
+  const auto kernel = kernels().gemm<T>().dot;
+  x = contiguous(x, n, x_stride, 0);
+  y = contiguous(y, n, y_stride, 1);
+  if (n <= reduce_block) return kernel(n, x, y);
+  const int64_t blocks = (n + reduce_block - 1) / reduce_block;
+  std::vector<T> part(blocks);
+  const auto body = [&](int64_t b) {
+    const int64_t i = b * reduce_block;
+    part[b] = kernel(n - i < reduce_block ? n - i : reduce_block, x + i, y + i);
+  };
+  if (n < parallel_elements) {
+    for (int64_t b = 0; b < blocks; ++b) body(b);
+  } else {
+    parallel_for(blocks, n < brief * parallel_elements, body);
+  }
+  return reduce(Reduction::sum, part.data(), blocks);
 }
 
 }  // namespace

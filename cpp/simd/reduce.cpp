@@ -9,7 +9,7 @@ namespace wengert::simd {
 namespace {
 
 // Below this many elements one thread is faster than two.
-constexpr int64_t parallel_limit = 1 << 16;
+constexpr int64_t parallel_limit = 1 << 16, brief_limit = 1 << 19;
 
 template <class T> T reduce_one(Reduction op, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().rows[int(op)];
@@ -27,7 +27,7 @@ template <class T> T reduce_one(Reduction op, const T* x, int64_t n) {
   if (n < parallel_limit) {
     for (int64_t b = 0; b < blocks; ++b) body(b);
   } else {
-    parallel_for(blocks, body);
+    parallel_for(blocks, n < brief_limit, body);
   }
   return reduce_one(op, part.data(), blocks);
 }
@@ -58,7 +58,7 @@ template <class T> void rows_of(Reduction op, const T* x, int64_t rows, int64_t 
   const auto kernel = kernels().reduce<T>().rows[int(op)];
   if (rows * cols < parallel_limit) return kernel(x, rows, cols, row_stride, y);
   const int64_t run = 1 + reduce_block / (cols + 1);
-  parallel_for((rows + run - 1) / run, [&](int64_t task) {
+  parallel_for((rows + run - 1) / run, rows * cols < brief_limit, [&](int64_t task) {
     const int64_t i = task * run;
     kernel(x + i * row_stride, rows - i < run ? rows - i : run, cols, row_stride, y + i);
   });
@@ -78,7 +78,7 @@ template <class T> void columns_of(Reduction op, const T* x, int64_t rows, int64
   if (rows * cols < parallel_limit) {
     for (int64_t task = 0; task < down * across; ++task) body(task);
   } else {
-    parallel_for(down * across, body);
+    parallel_for(down * across, rows * cols < brief_limit, body);
   }
   if (down > 1) columns_of(op, part.data(), down, cols, cols, y);
 }
@@ -86,7 +86,7 @@ template <class T> void columns_of(Reduction op, const T* x, int64_t rows, int64
 template <class T> void add_any(T* y, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().add_to;
   if (n < parallel_limit) return kernel(y, x, n);
-  parallel_for((n + reduce_block - 1) / reduce_block, [&](int64_t b) {
+  parallel_for((n + reduce_block - 1) / reduce_block, n < brief_limit, [&](int64_t b) {
     const int64_t i = b * reduce_block;
     kernel(y + i, x + i, n - i < reduce_block ? n - i : reduce_block);
   });
@@ -95,7 +95,7 @@ template <class T> void add_any(T* y, const T* x, int64_t n) {
 template <class T> void scaled_add_any(T* y, T scale, const T* x, int64_t n) {
   const auto kernel = kernels().reduce<T>().scaled_add_to;
   if (n < parallel_limit) return kernel(y, scale, x, n);
-  parallel_for((n + reduce_block - 1) / reduce_block, [&](int64_t b) {
+  parallel_for((n + reduce_block - 1) / reduce_block, n < brief_limit, [&](int64_t b) {
     const int64_t i = b * reduce_block;
     kernel(y + i, scale, x + i, n - i < reduce_block ? n - i : reduce_block);
   });
@@ -105,7 +105,7 @@ template <class T> void cumsum_any(const T* x, int64_t rows, int64_t cols, T* y)
   const auto kernel = kernels().reduce<T>().cumsum_rows;
   if (rows * cols < parallel_limit) return kernel(x, rows, cols, y);
   const int64_t run = 1 + reduce_block / (cols + 1);
-  parallel_for((rows + run - 1) / run, [&](int64_t task) {
+  parallel_for((rows + run - 1) / run, rows * cols < brief_limit, [&](int64_t task) {
     const int64_t i = task * run;
     kernel(x + i * cols, rows - i < run ? rows - i : run, cols, y + i * cols);
   });
