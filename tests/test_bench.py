@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import libraries, overhead, report, run, steps, timing
+from bench import guards, libraries, overhead, report, run, steps, timing
 from bench.case import Case, disagreement, leaves
 from bench.workloads import CASES
 
@@ -140,3 +140,10 @@ def test_unknown_workloads_are_named(capsys):
     with pytest.raises(SystemExit):
         run.main(["S1", "Z9"])
     assert "no workload is called Z9" in capsys.readouterr().err
+
+
+def test_checks_and_threads():
+    for calls in guards.measurements(tiny=True).values():  # raises AssertionError if they differ
+        assert all(call() is not None for call in calls.values())
+    for one, two, cores in guards.scaling(tiny=True, rounds=1, seconds=0.01).values():
+        assert min(one, two, cores) > 0
