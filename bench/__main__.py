@@ -1,4 +1,4 @@
-"""`python -m bench run | overhead | steps`, each with `--help`."""
+"""`python -m bench run | overhead | steps | guards`, each with `--help`."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ COMMANDS = {
     "run": "the workloads S1 to E2, value and gradient",
     "overhead": "what eager differentiation costs, and its goals",
     "steps": "the training steps of the demo",
+    "guards": "replays with and without their checks, by one thread and by two",
 }
 
 

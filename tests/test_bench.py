@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import chains, libraries, memory, overhead, report, run, scaling, steps, timing
+from bench import chains, guards, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
 from bench.goals import Goal, ratio
 from bench.kernels import document, numpy_times
@@ -239,3 +239,10 @@ def test_numpy_has_the_work_of_every_kernel(name):
 def test_what_numpy_lacks_is_left_out():
     assert numpy_times.numpy_time("elementwise-gelu", "float64") is None
     assert numpy_times.numpy_time("fork-join", "float64") is None
+
+
+def test_checks_and_threads():
+    for calls in guards.measurements(tiny=True).values():  # raises AssertionError if they differ
+        assert all(call() is not None for call in calls.values())
+    for one, two, cores in guards.scaling(tiny=True, rounds=1, seconds=0.01).values():
+        assert min(one, two, cores) > 0

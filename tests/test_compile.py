@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 
 import numpy as np
@@ -178,6 +179,16 @@ def test_a_value_that_always_changes_ends_in_plain_calls():
     assert g.stats()["eager"] > 0
     assert g.stats()["programs"] <= 32
     assert "keeps asking" in g.why()[-1]
+
+
+def test_functions_of_python_take_a_number_out():
+    """math.sin(x) asks for the number: it is checked, and where it never stays the function runs as it is."""
+    f = lambda x, y: x * math.sin(x) + float(y) * wnp.cos(x)  # noqa: E731
+    g = same(f, (1.0, 2.0), (1.0, 2.0), (3.0, 2.0))
+    assert any("a number taken out was" in w and "test_compile.py" in w for w in g.why())
+    g = same(wg.grad(f), *[(0.1 * k, 2.0) for k in range(40)])
+    assert any("called as it is" in w for w in g.why())
+    assert g.stats()["programs"] == 0
 
 
 def test_the_cache_is_bounded():

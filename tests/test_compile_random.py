@@ -6,6 +6,8 @@ import numpy as np
 import wengert as wg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wengert import _core
+from wengert.compiled import _loaded
 
 wnp = wg.numpy
 
@@ -31,6 +33,8 @@ STEPS = st.tuples(
             "reshape",
             "where",
             "branch",
+            "while",
+            "count",
             "softmax",
             "repeat",
             "divide",
@@ -85,6 +89,14 @@ def program(steps, rows, cols):
                 r = wnp.where(u > v, u * 0.5, wnp.sqrt(wnp.abs(v)))
             elif kind == "branch":
                 r = wnp.sin(u) if u[c % rows, b % cols] > 0.3 else u * v
+            elif kind == "while":  # a loop whose length depends on values
+                r = u
+                while wnp.sum(r * r) > 0.5 * rows * cols:
+                    r = r * 0.8 + 0.01 * v
+            elif kind == "count":
+                r = u
+                for k in range(int(wnp.abs(v[c % rows, b % cols]) * 2.0)):
+                    r = wnp.sin(r) + v * (0.1 * k)
             elif kind == "softmax":
                 r = wnp.softmax(u, axis=c % 2) + wnp.log_softmax(v, axis=-1) * 0.1
             else:
@@ -123,6 +135,11 @@ def test_random_programs(steps, rows, cols, wide, seed):
             np.testing.assert_allclose(float(w), float(v), rtol=1e-9, atol=1e-9 * scale)
             for p, q in zip(h, g, strict=True):
                 np.testing.assert_allclose(p, q, rtol=1e-8, atol=1e-8 * (1 + np.abs(q).max()))
+            loaded = _loaded(_core.compiled_bytes(compiled_gradient, "f", True), 2**30)
+            again, derivatives = loaded(*args)
+            np.testing.assert_allclose(float(again), float(w), rtol=1e-12, atol=1e-12 * scale)
+            for p, q in zip(derivatives, h, strict=True):
+                np.testing.assert_allclose(p, q, rtol=1e-10, atol=1e-10 * (1 + np.abs(q).max()))
         if not wide:
             q = np.asarray(product(*args))
             np.testing.assert_allclose(

@@ -66,7 +66,12 @@ template <class F> void over_gather(Array& x, const ArrayRef& v, const Params& p
 }
 
 constexpr auto replace = []<class T>(T& to, T from) { to = from; };
-constexpr auto accumulate = []<class T>(T& to, T from) { to = static_cast<T>(to + from); };
+constexpr auto accumulate = []<class T>(T& to, T from) {
+  if constexpr (std::is_floating_point_v<T>)
+    to += from;
+  else  // whole numbers wrap, as in NumPy
+    to = static_cast<T>(static_cast<uint64_t>(to) + static_cast<uint64_t>(from));
+};
 
 // A copy of x to be written to. (Operands of a call are held by the caller as well.)
 ArrayRef fresh(const ArrayRef& x) {

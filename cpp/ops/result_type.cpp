@@ -118,10 +118,10 @@ ArrayType rule(Tag<Reshape>, Operands in, const Params& p) {
 ArrayType rule(Tag<Transpose>, Operands in, const Params& p) {
   const Dims& perm = p.dims[0];
   const int n = in[0].shape.size();
+  bool permutes = perm.size() == n;
+  for (int64_t k = 0; k < n; ++k) permutes = permutes && perm.contains(k);
+  if (!permutes) wrong("axes " + perm.str() + " are no permutation of " + std::to_string(n));
   Dims shape;
-  for (int64_t k = 0; k < n; ++k)
-    if (perm.size() != n || !perm.contains(k))
-      wrong("axes " + perm.str() + " are no permutation of " + std::to_string(n));
   for (int64_t axis : perm) shape.push_back(in[0].shape[static_cast<int>(axis)]);
   return {in[0].dtype, shape};
 }
