@@ -31,6 +31,17 @@ uint32_t joined(Graph& g, const std::vector<uint32_t>& parts, int axis) {
   return g.add(code_of<ops::Concatenate>, parts, dims_param(Dims{axis - 2}), t, shape);
 }
 
+// Rows [from, from + shape[0]) of a matrix.
+uint32_t rows_of(Graph& g, uint32_t x, int64_t from, const Dims& shape) {
+  ParamsRef p(new ops::Params);
+  p->dims[0] = Dims{from, 0};
+  p->dims[1] = Dims{1, 1};
+  p->dims[2] = p->dims[3] = shape;
+  const uint32_t operand[] = {x};
+  const DType t = g.nodes[x].dtype;
+  return g.add(code_of<ops::Slice>, operand, p, t, shape);
+}
+
 // Nodes in an order in which operands come first, following `replaced`; what nothing needs is left out.
 Graph sorted(const Graph& g, const std::vector<uint32_t>& replaced) {
   Graph r;
@@ -215,12 +226,7 @@ Graph rows_gathered(Graph g) {
       const Dims all{part[0] * static_cast<int64_t>(members.size()), part[1]};
       const uint32_t product = g.add(code_of<ops::Matmul>, pair, {}, t, all);
       for (size_t k = 0; k < members.size(); ++k) {
-        ParamsRef p(new ops::Params);
-        p->dims[0] = Dims{static_cast<int64_t>(k) * part[0], 0};
-        p->dims[1] = Dims{1, 1};
-        p->dims[2] = p->dims[3] = part;
-        const uint32_t operand[] = {product};
-        replaced[members[k]] = g.add(code_of<ops::Slice>, operand, p, t, part);
+        replaced[members[k]] = rows_of(g, product, static_cast<int64_t>(k) * part[0], part);
       }
       g = sorted(g, replaced);
       changed = true;
@@ -231,9 +237,45 @@ Graph rows_gathered(Graph g) {
   return g;
 }
 
+// ---- joins of the same parts
+// ------------------------------------------------------------------------------------------------------
+
+// h0 … h(T-1), one below the other, and h1 … hT (states before and after every step) are parts of h0 … hT.
+Graph joins_shared(Graph g) {
+  const auto n = static_cast<uint32_t>(g.nodes.size());
+  auto stacked = [&](uint32_t i) {
+    const Node& v = g.nodes[i];
+    return v.is(code_of<ops::Concatenate>) && v.shape.size() == 2 && v.params->dims[0][0] == -2 &&
+           v.count >= kFewestProducts;
+  };
+  std::unordered_map<uint32_t, uint32_t> beginning_with;
+  for (uint32_t i = 0; i < n; ++i)
+    if (stacked(i)) beginning_with[g.operand(i, 0)] = i;
+  std::vector<uint32_t> replaced(n, kNone);
+  bool changed = false;
+  for (uint32_t i = 0; i < n; ++i) {
+    if (!stacked(i) || replaced[i] != kNone) continue;
+    const auto found = beginning_with.find(g.operand(i, 1));
+    if (found == beginning_with.end() || replaced[found->second] != kNone) continue;
+    const uint32_t later = found->second;
+    std::vector<uint32_t> parts(g.operands(i).begin(), g.operands(i).end());
+    const auto rest = g.operands(later);
+    if (later == i || rest.size() != parts.size() || !std::equal(parts.begin() + 1, parts.end(), rest.begin()))
+      continue;
+    parts.push_back(rest.back());
+    const Dims first = g.nodes[i].shape, second = g.nodes[later].shape;
+    const int64_t skipped = g.nodes[parts[0]].shape[0];
+    const uint32_t all = joined(g, parts, 0);
+    replaced[i] = rows_of(g, all, 0, first);
+    replaced[later] = rows_of(g, all, skipped, second);
+    changed = true;
+  }
+  return changed ? sorted(g, replaced) : std::move(g);
+}
+
 }  // namespace
 
-Graph with_gathered_products(const Graph& g) { return rows_gathered(sums_gathered(g)); }
+Graph with_gathered_products(const Graph& g) { return joins_shared(rows_gathered(sums_gathered(g))); }
 
 // Consecutive parts of one array, joined again along their first axis, are a larger part of it.
 uint32_t rejoined(Graph& g, const Node& node, std::span<const uint32_t> in) {

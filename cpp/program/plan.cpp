@@ -14,6 +14,7 @@ Planner::Planner(Graph g) : schedule_(scheduled(g)) {
   plan_.check_places.resize(graph().checks.size());
   group_of_.assign(n, 0);
   index_in_group_.assign(n, 0);
+  begun_.assign(n, 0);
 }
 
 Plan Planner::run() {
@@ -54,8 +55,12 @@ Place Planner::fresh(const Dims& shape, DType t) {
   return {storage(Storage::arena, 0, shape.product() * core::item_size(t)), 0, core::row_major(shape), true};
 }
 
-// Results that are outputs go where the caller wants them.
 void Planner::allocate(uint32_t i) {
+  if (!allocate_in_join(i)) allocate_alone(i);
+}
+
+// Results that are outputs go where the caller wants them.
+void Planner::allocate_alone(uint32_t i) {
   const Node& n = node(i);
   if (output_of_[i] == kNone)
     place(i) = fresh(n.shape, n.dtype);

@@ -24,7 +24,7 @@ bool all_zero(const Node& n) {
 }  // namespace
 
 void Planner::emit(uint32_t i) {
-  const bool made = place(i).storage != kNone;  // a sum at the end of a group
+  const bool made = place(i).storage != kNone && !begun_[i];  // a sum at the end of a group
   if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
       !lookup(i))
     call(i);
@@ -210,26 +210,61 @@ bool Planner::may_change(uint32_t i, uint32_t x) {
   if (node(x).leaf() || is_view(graph(), x) || output_count_[x] || checked_[x]) return false;
   if (plan_.storages[place(x).storage].kind != Storage::arena || !place(x).contiguous) return false;
   if (dense_.count(x)) return false;
+  if (begun_[x] || homes_.count(x)) return false;  // shares its memory with the parts of a join
   // The value put in must not be another look at x (it would be a second reader, so it is not).
   return readers(x).size() == 1 && graph().operand(i, 0) == x;
+}
+
+// f(operand, where it belongs) for every operand of a join (concatenate, stack) that has memory.
+template <class F> void Planner::parts_of_join(uint32_t i, F&& f) {
+  const Node& n = node(i);
+  const bool stack = n.is(code_of<ops::Stack>);
+  const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
+  int64_t before = 0;
+  for (uint32_t a : graph().operands(i)) {
+    Place to = place(i);
+    to.offset += before * to.strides[axis] * core::item_size(n.dtype);
+    if (stack) to.strides.erase(axis);
+    to.contiguous = core::is_row_major(node(a).shape, to.strides);
+    if (node(a).size()) f(a, to);
+    before += stack ? 1 : node(a).shape[axis];
+  }
+}
+
+void Planner::begin_join(uint32_t i) {
+  allocate_alone(i);
+  begun_[i] = 1;
+  parts_of_join(i, [this](uint32_t a, const Place& to) { homes_.emplace(a, to); });
+}
+
+// A value that will be part of a join is computed where the join wants it, if its elements lie together there.
+bool Planner::allocate_in_join(uint32_t i) {
+  if (output_of_[i] != kNone || node(i).size() == 0) return false;
+  for (uint32_t r : readers(i)) {
+    const Node& n = node(r);
+    if (!n.is(code_of<ops::Concatenate>) && !n.is(code_of<ops::Stack>)) continue;
+    const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
+    if (output_of_[r] != kNone || n.dtype != node(i).dtype || n.shape.slice(0, axis).product() != 1) continue;
+    if (!begun_[r] && place(r).storage == kNone) begin_join(r);
+    const auto home = homes_.find(i);
+    if (home == homes_.end()) continue;
+    place(i) = home->second;
+    place(i).strides = core::row_major(node(i).shape);
+    place(i).contiguous = true;
+    write(place(i).storage);
+    return true;
+  }
+  return false;
 }
 
 bool Planner::join(uint32_t i) {
   const Node& n = node(i);
   if (n.size() == 0) return false;
-  const bool stack = n.is(code_of<ops::Stack>);
-  const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
-  allocate(i);
-  int64_t at = 0;
-  for (uint32_t a : graph().operands(i)) {
-    const Place from = place(a);
-    Place to = place(i);
-    to.offset += at * to.strides[axis] * core::item_size(n.dtype);
-    if (stack) to.strides.erase(axis);
-    to.contiguous = core::is_row_major(node(a).shape, to.strides);
-    if (node(a).size()) copy(from, to, node(a).shape, n.dtype, false);
-    at += stack ? 1 : node(a).shape[axis];
-  }
+  if (!begun_[i]) allocate(i);
+  parts_of_join(i, [&](uint32_t a, const Place& to) {
+    const bool there = place(a).storage == to.storage && place(a).offset == to.offset;
+    if (!there) copy(place(a), to, node(a).shape, n.dtype, false);
+  });
   return true;
 }
 

@@ -23,7 +23,11 @@ class Planner {
   // ---- storages ----
   uint32_t storage(Storage::Kind kind, uint32_t index, int64_t bytes);
   Place fresh(const Dims& shape, DType t);  // row-major, in the arena
-  void allocate(uint32_t i);                // row-major memory for a node
+  void allocate(uint32_t i);                // row-major memory for a node,
+  void allocate_alone(uint32_t i);          // of its own
+  bool allocate_in_join(uint32_t i);
+  void begin_join(uint32_t i);
+  template <class F> void parts_of_join(uint32_t i, F&& f);
   uint32_t now() const { return static_cast<uint32_t>(plan_.steps.size()); }
   void write(uint32_t s);
   void read(uint32_t s) { dies_[s] = std::max(dies_[s], now()); }
@@ -90,6 +94,8 @@ class Planner {
   std::vector<uint32_t> born_, dies_;             // steps, of storages
   std::vector<uint32_t> first_reader_, readers_;  // operations that read a node
   std::vector<uint32_t> output_count_;            // of a node: how many outputs it is
+  std::vector<char> begun_;                       // joins that have memory and some of their parts
+  std::unordered_map<uint32_t, Place> homes_;     // parts of those: where they are wanted
   std::unordered_map<uint32_t, Place> dense_;     // row-major copies of nodes that are not
   std::vector<uint32_t> group_of_, index_in_group_;
   uint32_t groups_ = 0;

@@ -49,24 +49,6 @@ class Expansion {
     if (static_cast<double>(made) > kMostExpansion * static_cast<double>(arrays) + 64) throw GiveUp{};
   }
 
-  // Is it worth it? Nanoseconds, roughly: of the instructions, and of the same program over arrays.
-  bool pays(const ScalarCode& code) const {
-    constexpr double kInstruction = 1.1, kCall = 4, kFusedOp = 7, kElement = 0.25, kStep = 35, kReplay = 150;
-    double own = 0, arrays = kReplay;
-    for (const ScalarInstruction& i : code.code) {
-      const auto op = i.op_and_target & 0xff;
-      own += op == op_call1 || op == op_call2 ? kCall + kInstruction : kInstruction;
-    }
-    for (const Node& n : g_.nodes) {
-      if (n.leaf() || n.is(code_of<ops::Reshape>) || n.is(code_of<ops::Transpose>) || n.is(code_of<ops::Slice>) ||
-          n.is(code_of<ops::BroadcastTo>))
-        continue;
-      const bool fused = ops::info(static_cast<OpCode>(n.op)).elementwise || n.is(code_of<ops::Where>);
-      arrays += (fused ? kFusedOp : kStep) + kElement * static_cast<double>(n.size());
-    }
-    return own < arrays;
-  }
-
   ScalarCode finish();
 
  private:
@@ -640,14 +622,59 @@ ScalarCode Expansion::finish() {
 
 }  // namespace
 
+namespace {
+
+constexpr double kInstruction = 1.1, kCall = 4;  // nanoseconds, roughly
+
+bool moves(const Node& n) {
+  return n.is(code_of<ops::Reshape>) || n.is(code_of<ops::Transpose>) || n.is(code_of<ops::Slice>) ||
+         n.is(code_of<ops::BroadcastTo>);
+}
+
+// Of the program over arrays.
+double cost_of_arrays(const Graph& g) {
+  constexpr double kFusedOp = 5, kElement = 0.25, kStep = 35, kReplay = 150;
+  double cost = kReplay;
+  for (const Node& n : g.nodes) {
+    if (n.leaf() || moves(n)) continue;
+    const bool fused = n.op >= 0 && (ops::info(static_cast<OpCode>(n.op)).elementwise || n.is(code_of<ops::Where>));
+    cost += (fused ? kFusedOp : kStep) + kElement * static_cast<double>(n.size());
+  }
+  return cost;
+}
+
+double cost_of(const ScalarCode& code) {
+  double cost = 0;
+  for (const ScalarInstruction& i : code.code) {
+    const auto op = i.op_and_target & 0xff;
+    cost += op == op_call1 || op == op_call2 ? kCall + kInstruction : kInstruction;
+  }
+  return cost;
+}
+
+// Long programs that would certainly be worse as scalar code are not expanded to see it. Short ones are: values that
+// turn out to be equal or known make expansion hard to foresee.
+bool hopeless(const Graph& g) {
+  constexpr size_t kShort = 400;
+  if (g.nodes.size() < kShort) return false;
+  double own = 0;
+  for (const Node& n : g.nodes)
+    if (n.op >= 0 && ops::info(static_cast<OpCode>(n.op)).elementwise)
+      own += static_cast<double>(n.size()) * kInstruction;
+  return own > 0.75 * cost_of_arrays(g);
+}
+
+}  // namespace
+
 std::optional<ScalarCode> scalar_code(const Graph& g) {
+  if (hopeless(g)) return {};
   for (uint32_t i : g.outputs)
     if (g.nodes[i].size() > 4 * kMostElements) return {};
   try {
     Expansion e(g);
     e.run();
     ScalarCode code = e.finish();
-    if (!e.pays(code)) return {};
+    if (cost_of(code) > cost_of_arrays(g)) return {};
     return code;
   } catch (const GiveUp&) {
     return {};
