@@ -25,7 +25,9 @@ bool all_zero(const Node& n) {
 
 void Planner::emit(uint32_t i) {
   const bool made = place(i).storage != kNone;  // a sum at the end of a group
-  if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) && !lookup(i)) call(i);
+  if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
+      !lookup(i))
+    call(i);
   emit_checks(i);
 }
 
@@ -148,9 +150,8 @@ bool Planner::reduction(uint32_t i) {
   const int64_t count = ops::reduced_count(node(x).shape, axes);
   allocate(i);
   read(from.storage);
-  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset,
-                              columns ? count : n.size(), columns ? n.size() : count, columns, mean,
-                              static_cast<int>(which), n.dtype});
+  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset, columns ? count : n.size(),
+                              columns ? n.size() : count, columns, mean, static_cast<int>(which), n.dtype});
   step(Step::reduced, plan_.reductions.size() - 1);
   return true;
 }
