@@ -40,8 +40,8 @@ def scan(
     ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
     runs from the end. ``checkpoint`` saves memory in reverse mode, which otherwise keeps what it needs of every step:
     ``k`` (an int) keeps the carry of every k-th step and runs each piece again during the sweep, ``"sqrt"`` takes
-    pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T) carries for O(log T) runs of each step). Raises ValueError if
-    leading lengths differ, TypeError if the carry changes its structure.
+    pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T) carries for O(log T) runs of each step).
+    Raises ValueError if leading lengths differ, TypeError if the carry changes its structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))

@@ -314,8 +314,8 @@ def run_in_pieces(loop: Any, operands: Sequence[Any], checkpoint: str | int) -> 
     """A scan as a scan over pieces, of which reverse mode keeps the first carries and repeats the rest.
 
     An int: pieces of so many steps; ``"sqrt"``: of about sqrt(T); ``"log"``: pieces of pieces down to a few steps,
-    which keeps O(log T) carries and costs O(log T) runs of each step (binomial checkpointing has the same orders; Griewank
-    and Walther, Algorithm 799: revolve, 2000).
+    which keeps O(log T) carries and costs O(log T) runs of each step (binomial checkpointing has the same orders;
+    Griewank and Walther, Algorithm 799: revolve, 2000).
     """
     n = loop.length
     sizes = [max(1, round(n**0.5)) if checkpoint == "sqrt" else _BASE if checkpoint == "log" else int(checkpoint)]
