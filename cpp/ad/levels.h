@@ -30,6 +30,8 @@ ReverseTrace* resolve(Trace* t, uint32_t& node);
 // recordings.cpp: for people to look at, and for replay.
 Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params);
 Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params);
+// Zeros that take no memory, for values of which only type and shape count.
+ArrayRef example_array(DType t, const Dims& shape);
 extern __attribute__((tls_model("initial-exec"))) constinit thread_local Recorder* following;  // the innermost with
                                                                                                // positions
 

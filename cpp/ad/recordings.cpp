@@ -1,6 +1,9 @@
 // Recorded runs: listings for people, and steps for replay (see program/).
+#include <algorithm>
+
 #include "ad/levels.h"
 #include "ad/rules.h"
+#include "ops/result_type.h"
 
 namespace wengert::ad {
 
@@ -32,11 +35,33 @@ Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params)
 
 // ---- programs -----------------------------------------------------------------------------------------------------
 
+ArrayRef example_array(DType t, const Dims& shape) {
+  if (shape.product() <= 1) return core::zeros(t, shape);
+  static const core::Ref<core::Buffer> zero = [] {
+    core::Ref<core::Buffer> b(core::new_buffer(64));
+    std::fill_n(b->data, 64, char{0});
+    return b;
+  }();
+  return core::broadcast_to(core::foreign(t, Dims{1}, Dims{1}, zero, zero->data), shape);
+}
+
+namespace {
+// Of the type and shape the operation gives.
+Value example(OpCode op, Operands args, int n, const ParamsRef& params) {
+  std::vector<ops::ArrayType> types;
+  for (int i = 0; i < n; ++i) types.push_back({args[i]->dtype(), args[i]->shape()});
+  const ops::ArrayType t = ops::result_type(op, types, params.get());
+  return Value(example_array(t.dtype, t.shape));
+}
+}  // namespace
+
 Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   bool plain = true;
   if (!t->body)
     for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
-  Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
+  Value out = t->examples ? example(op, args, n, params)
+              : plain     ? computed(op, args, n, params)
+                          : evaluate_below(op, args, n, params, t);
   uint32_t few[kFew + 1];
   std::vector<uint32_t> many;
   uint32_t* nodes = few;

@@ -236,12 +236,13 @@ struct Recorder : Trace {
   // The node behind the positions an operation uses; kNoNode: they are constants.
   static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
   void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
-  std::string refusal;  // why this run must not be replayed; empty: it may
+  std::string refusal;                               // why this run must not be replayed; empty: it may
   // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
   bool body = false;
-  std::vector<Value> captured;           // what these inputs stand for
+  bool examples = false;        // of which only shapes and types count: nothing is computed
+  std::vector<Value> captured;  // what these inputs stand for
   std::vector<uint32_t> captured_nodes;
-  std::vector<std::string> notes;        // for Compiled.why()
+  std::vector<std::string> notes;  // for Compiled.why()
 };
 
 // Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as

@@ -3,6 +3,7 @@
 
 #include <pybind11/stl.h>
 
+#include "ad/levels.h"
 #include "ad/rules.h"
 #include "bindings/compiled.h"
 #include "program/loop.h"
@@ -29,16 +30,14 @@ ArrayRef first_row(const core::Array& a) {
   return core::contiguous(core::view(ArrayRef(const_cast<core::Array*>(&a)), row, a.strides.slice(1, a.ndim())));
 }
 
-// Zeros without memory: values inside bodies are of no interest, only their shapes and types are.
-ArrayRef some(DType t, const Dims& shape) { return core::broadcast_to(core::zeros(t, Dims{}), shape); }
-
 thread_local int open_bodies = 0;
 
 // A level that records the body of a loop: arrays of levels around it become additional inputs.
 class BodyRecorder {
  public:
-  BodyRecorder() : run_(new ad::Recorder(ad::current_depth() + 1)) {
+  explicit BodyRecorder(bool examples) : run_(new ad::Recorder(ad::current_depth() + 1)) {
     run_->body = true;
+    run_->examples = examples;
     ad::push_level();
     ++open_bodies;
   }
@@ -55,10 +54,8 @@ class BodyRecorder {
     const Value v = require_value(x.ptr(), "scan");
     return add(v.array, weak && v.weak);
   }
-  py::object row(const py::object& x, bool weak) {
-    return add(first_row(*require_value(x.ptr(), "scan").array), weak);
-  }
-  py::object zeros(const Dims& shape, DType t) { return add(some(t, shape), false); }
+  py::object row(const py::object& x, bool weak) { return add(first_row(*require_value(x.ptr(), "scan").array), weak); }
+  py::object zeros(const Dims& shape, DType t) { return add(ad::example_array(t, shape), false); }
 
   // The graph from the inputs (then the captured values) to these outputs.
   std::unique_ptr<Body> body(const py::sequence& outputs) {
@@ -163,8 +160,8 @@ py::list replay(const Body& body, const py::sequence& values, const py::object& 
         break;
       }
       case program::kResult:
-        at[i] = require_value(py::object(results.at(g.operand(i, 0))[static_cast<size_t>(n.params->number)]).ptr(),
-                              "scan");
+        at[i] =
+            require_value(py::object(results.at(g.operand(i, 0))[static_cast<size_t>(n.params->number)]).ptr(), "scan");
         break;
       default: {
         const auto op = static_cast<ad::OpCode>(n.op);
@@ -218,7 +215,7 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
   std::vector<ArrayRef> values;
   if (recorder && recorder->body) {
     for (size_t k = 0; k < loop->results(); ++k)
-      values.push_back(some(loop->result_type(k), loop->result_shape(k)));
+      values.push_back(ad::example_array(loop->result_type(k), loop->result_shape(k)));
   } else {
     values = run(*loop, args);
   }
@@ -295,7 +292,7 @@ void bind_loops(py::module_& m) {
         return r.zeros(core::concat(d, n.shape), n.dtype);
       });
   py::class_<BodyRecorder>(m, "BodyRecorder")
-      .def(py::init<>())
+      .def(py::init<bool>(), py::arg("examples") = false)
       .def("input", &BodyRecorder::input, py::arg("x"), py::arg("weak") = false)
       .def("row", &BodyRecorder::row, py::arg("x"), py::arg("weak") = false)
       .def("body", &BodyRecorder::body)
@@ -304,12 +301,11 @@ void bind_loops(py::module_& m) {
       .def("close", &BodyRecorder::close);
   py::class_<Loop, std::shared_ptr<Loop>>(m, "Loop")
       .def("__call__", call)
-      .def_property_readonly("kind",
-                             [](const Loop& l) {
-                               return std::string(l.kind == Loop::scan     ? "scan"
-                                                  : l.kind == Loop::repeat ? "while"
-                                                                           : "cond");
-                             })
+      .def_property_readonly(
+          "kind",
+          [](const Loop& l) {
+            return std::string(l.kind == Loop::scan ? "scan" : l.kind == Loop::repeat ? "while" : "cond");
+          })
       .def_property_readonly("body", [](const Loop& l) { return body_of(l.body); })
       .def_property_readonly("other", [](const Loop& l) { return body_of(l.other); })
       .def_readonly("carries", &Loop::carries)
@@ -325,6 +321,11 @@ void bind_loops(py::module_& m) {
   });
   m.def("branch", [](const Body& if_true, const Body& if_false) {
     return new_loop(Loop::branch, if_true, &if_false, 0, 0, 0, false, false);
+  });
+  m.def("as_weak", [](const py::object& x) {
+    Value v = require_value(x.ptr(), "scan");
+    v.weak = true;
+    return wrapped(std::move(v));
   });
   m.def("recording_program", [] { return recording_of_thread() != nullptr || open_bodies > 0; });
   m.def("note_recording", [](const std::string& text) {

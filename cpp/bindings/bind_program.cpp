@@ -279,8 +279,8 @@ PyType_Spec spec = {
     "wengert.Compiled", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated, size_t capacity,
-                        const py::object& flatten, const py::object& unflatten) {
+py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated,
+                        size_t capacity, const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
   c->dict = nullptr;

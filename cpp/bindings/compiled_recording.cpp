@@ -28,8 +28,8 @@ void store(const Leaf& leaf, const ArrayRef& v) {
   }
   py::array target = py::reinterpret_borrow<py::array>(leaf.object);
   if (!target.writeable()) value_error("wengert.compile: the function changes an argument in place that is read-only");
-  if (direct_type(leaf.object) == static_cast<int>(v->dtype) && v->contiguous && (target.flags() & py::array::c_style) &&
-      target.nbytes() == v->bytes()) {
+  if (direct_type(leaf.object) == static_cast<int>(v->dtype) && v->contiguous &&
+      (target.flags() & py::array::c_style) && target.nbytes() == v->bytes()) {
     if (v->size) std::memcpy(target.mutable_data(), v->data, static_cast<size_t>(v->bytes()));
     return;
   }

@@ -48,6 +48,7 @@ template <class T> void run_rows(const RowsOp& s, char* const* base) {
 template <class T> void run_copied(const Copied& s, char* const* base) {
   const T* from = reinterpret_cast<const T*>(base[s.from.storage] + s.from.offset);
   T* to = reinterpret_cast<T*>(base[s.to.storage] + s.to.offset);
+  if (from == to && !s.add) return;  // a carry of a loop that is changed in place
   const Dims strides[2] = {s.from.strides, s.to.strides};
   core::walk(s.shape, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
     const T* p = from + at[0];

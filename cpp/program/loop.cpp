@@ -70,8 +70,7 @@ const Program* Loop::several() const {
     const int64_t times = std::min({kMost, kCode / size, length / 2});
     times_ = 1;
     if (kind == scan && body_program().is_scalar() && times > 1) {
-      auto p = std::make_unique<Program>(
-          repeated(without_cuts(body), carries, rows, static_cast<uint32_t>(times)));
+      auto p = std::make_unique<Program>(repeated(without_cuts(body), carries, rows, static_cast<uint32_t>(times)));
       if (p->is_scalar()) {
         several_ = std::move(p);
         times_ = static_cast<uint32_t>(times);
@@ -81,9 +80,12 @@ const Program* Loop::several() const {
   return several_.get();
 }
 
-bool Loop::needs_lock() const {
-  return body_program().needs_lock() || (kind != scan && other_program().needs_lock());
+bool Loop::in_place(uint32_t c) const {
+  if (in_place_.empty()) in_place_ = carries_in_place(body_program().graph(), carries);
+  return in_place_[c];
 }
+
+bool Loop::needs_lock() const { return body_program().needs_lock() || (kind != scan && other_program().needs_lock()); }
 
 double Loop::work() const {
   const double once = body_program().work() + (kind != scan ? other_program().work() : 0);
@@ -101,6 +103,7 @@ std::unique_ptr<LoopMemory> Loop::memory() const {
   m->results.resize(results());
   for (auto& c : m->carry) c.resize(carries);
   m->unwanted.resize(results());
+  if (kind == scan && carries) in_place(0);  // found while the interpreter lock is held
   const int64_t total = own_bytes();
   if (!total) return m;
   m->buffer = core::Ref<core::Buffer>(core::new_buffer(total));
@@ -200,9 +203,15 @@ uint32_t Loop::run_scan(LoopMemory& m, char* const* operands, char* const* resul
     m.out[k] = results[k] ? results[k] + first * row : m.unwanted[k];
     out_step[k] = !results[k] ? 0 : reverse ? -row : row;
   }
+  for (uint32_t c = 0; c < carries; ++c) {
+    if (!in_place(c)) continue;
+    char* at = results[c] ? results[c] : m.carry[0][c];
+    copy_bytes(at, operands[c], bytes_of(operand_type(c), operand_shape(c)));
+    m.in[c] = at;
+  }
   for (int64_t t = 0; t < length; ++t) {
     for (uint32_t c = 0; c < carries; ++c)
-      m.out[c] = t + 1 == length && results[c] ? results[c] : m.carry[t & 1][c];
+      m.out[c] = in_place(c) ? m.in[c] : t + 1 == length && results[c] ? results[c] : m.carry[t & 1][c];
     const uint32_t failed = program.run(*m.body, m.in.data(), m.out.data());
     if (failed != kNone) return failed;
     for (uint32_t c = 0; c < carries; ++c) m.in[c] = m.out[c];
@@ -219,8 +228,7 @@ uint32_t Loop::run_numbers(LoopMemory& m, char* const* operands, char* const* re
   int64_t done = 0;
   if (const Program* p = several()) {
     done = length / times_ * times_;
-    const uint32_t failed =
-        run_moves(*p->scalar(), m.several->registers.data(), times_, 0, done, m, operands, results);
+    const uint32_t failed = run_moves(*p->scalar(), m.several->registers.data(), times_, 0, done, m, operands, results);
     if (failed != kNone) return failed;
   }
   const uint32_t failed =

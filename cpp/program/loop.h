@@ -24,7 +24,14 @@ struct Loop {
   bool recompute = false;  // its sweep keeps the carries only and runs the body again
 
   Loop(Kind k, Graph b, Graph o, uint32_t c, uint32_t x, int64_t n, bool r, bool again)
-      : kind(k), body(std::move(b)), other(std::move(o)), carries(c), rows(x), length(n), reverse(r), recompute(again) {}
+      : kind(k),
+        body(std::move(b)),
+        other(std::move(o)),
+        carries(c),
+        rows(x),
+        length(n),
+        reverse(r),
+        recompute(again) {}
 
   size_t operands() const { return body.inputs.size() + (kind == branch); }
   size_t results() const { return body.outputs.size(); }
@@ -36,7 +43,7 @@ struct Loop {
   const Program& body_program() const;  // made when first needed
   const Program& other_program() const;
   bool needs_lock() const;
-  double work() const;  // operations of one run; of `repeat`: of one step
+  double work() const;    // operations of one run; of `repeat`: of one step
   int64_t bytes() const;  // of memory() and what is in it
 
   // Contiguous operands in, results out; either may be null where nobody wants it. Returns kNone, or what failed.
@@ -50,6 +57,8 @@ struct Loop {
   uint32_t run_numbers(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_moves(const ScalarCode& code, double* registers, int64_t times, int64_t from, int64_t to, LoopMemory& m,
                      char* const* operands, char* const* results) const;
+  bool in_place(uint32_t carry) const;
+  mutable std::vector<char> in_place_;
   int64_t row_bytes(size_t output) const;
   int64_t own_bytes() const;
   const Program* several() const;  // the body several times in a row, for bodies of numbers
@@ -104,6 +113,9 @@ Split split(const Graph& g, uint32_t carries, uint32_t rows, uint32_t constants,
 
 // The body of a scan `times` times in a row: carries, the rows of all these steps one step after the other, constants.
 Graph repeated(const Graph& body, uint32_t carries, uint32_t rows, uint32_t times);
+
+// Which carries may be changed where they lie: only parts of them are added to, and nothing else reads them.
+std::vector<char> carries_in_place(const Graph& body, uint32_t carries);
 
 // Passes: results that nobody reads, or that are there twice, are not computed; operands that are known become part of
 // the body.

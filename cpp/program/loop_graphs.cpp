@@ -99,6 +99,20 @@ Graph repeated(const Graph& body, uint32_t carries, uint32_t rows, uint32_t time
   return r;
 }
 
+std::vector<char> carries_in_place(const Graph& g, uint32_t carries) {
+  std::vector<uint32_t> readers(g.nodes.size(), 0);
+  for (uint32_t a : g.args) ++readers[a];
+  for (uint32_t o : g.outputs) ++readers[o];
+  std::vector<char> r(carries, 0);
+  for (uint32_t c = 0; c < carries; ++c) {
+    const uint32_t in = g.inputs[c], out = g.outputs[c];
+    const Node& n = g.nodes[out];
+    r[c] = (n.is(code_of<ops::GatherAdd>) || n.is(code_of<ops::SliceAdd>)) && g.operand(out, 0) == in &&
+           readers[in] == 1 && readers[out] == 1;
+  }
+  return r;
+}
+
 std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active_inputs) {
   std::vector<char> active(g.nodes.size(), 0);
   for (size_t k = 0; k < g.inputs.size(); ++k) active[g.inputs[k]] = active_inputs[k];
@@ -166,14 +180,13 @@ class Residuals {
     }
   }
   bool cheap(const Node& n) const {
-    static constexpr OpCode codes[] = {code_of<ops::Negative>,    code_of<ops::Absolute>, code_of<ops::Sign>,
-                                       code_of<ops::Square>,      code_of<ops::Relu>,     code_of<ops::Add>,
-                                       code_of<ops::Subtract>,    code_of<ops::Multiply>, code_of<ops::Scale>,
-                                       code_of<ops::Reshape>,     code_of<ops::Transpose>, code_of<ops::BroadcastTo>,
-                                       code_of<ops::Equal>,       code_of<ops::NotEqual>, code_of<ops::Less>,
-                                       code_of<ops::LessEqual>,   code_of<ops::Greater>,  code_of<ops::GreaterEqual>,
-                                       code_of<ops::LogicalNot>,  code_of<ops::Where>,    code_of<ops::LogicalAnd>,
-                                       code_of<ops::LogicalOr>,   code_of<ops::Isnan>,    code_of<ops::Astype>};
+    static constexpr OpCode codes[] = {
+        code_of<ops::Negative>,   code_of<ops::Absolute>,     code_of<ops::Sign>,       code_of<ops::Square>,
+        code_of<ops::Relu>,       code_of<ops::Add>,          code_of<ops::Subtract>,   code_of<ops::Multiply>,
+        code_of<ops::Scale>,      code_of<ops::Reshape>,      code_of<ops::Transpose>,  code_of<ops::BroadcastTo>,
+        code_of<ops::Equal>,      code_of<ops::NotEqual>,     code_of<ops::Less>,       code_of<ops::LessEqual>,
+        code_of<ops::Greater>,    code_of<ops::GreaterEqual>, code_of<ops::LogicalNot>, code_of<ops::Where>,
+        code_of<ops::LogicalAnd>, code_of<ops::LogicalOr>,    code_of<ops::Isnan>,      code_of<ops::Astype>};
     return std::any_of(std::begin(codes), std::end(codes), [&](OpCode c) { return n.is(c); });
   }
   // The values from which cheap operations alone lead to node i; at most three, else the node itself.
@@ -200,8 +213,8 @@ class Residuals {
 
 }  // namespace
 
-Split split(const Graph& whole, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results,
-            uint32_t carried, bool recompute) {
+Split split(const Graph& whole, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results, uint32_t carried,
+            bool recompute) {
   const Graph g = tidied(whole);
   const uint32_t body_inputs = carries + rows + constants;
   std::vector<uint32_t> kept;  // residuals
@@ -285,8 +298,7 @@ Trimmed trimmed(const LoopRef& loop, const std::vector<char>& wanted) {
   for (;;) {  // a carry is needed if its result is, or if the body needs it for something that is
     inputs = inputs_needed(l.body, outputs);
     if (l.kind != Loop::scan) {
-      const std::vector<char> also =
-          inputs_needed(l.other, l.kind == Loop::branch ? outputs : std::vector<char>(1, 1));
+      const std::vector<char> also = inputs_needed(l.other, l.kind == Loop::branch ? outputs : std::vector<char>(1, 1));
       for (size_t k = 0; k < inputs.size(); ++k) inputs[k] |= also[k];
     }
     bool grown = false;
@@ -357,9 +369,9 @@ void take_constants(Graph& g, uint32_t i) {
   n.first = static_cast<uint32_t>(g.args.size());
   n.count = static_cast<uint32_t>(operands.size());
   g.args.insert(g.args.end(), operands.begin(), operands.end());
-  n.params = ParamsRef(new LoopParams(std::make_shared<Loop>(Loop::scan, tidied(without_cuts(body)), Graph{},
-                                                             loop->carries, rows, loop->length, loop->reverse,
-                                                             loop->recompute)));
+  n.params =
+      ParamsRef(new LoopParams(std::make_shared<Loop>(Loop::scan, tidied(without_cuts(body)), Graph{}, loop->carries,
+                                                      rows, loop->length, loop->reverse, loop->recompute)));
 }
 
 // Rows that are the same value are computed once.

@@ -28,8 +28,7 @@ struct Builder {
     return g.add(code_of<ops::Transpose>, std::array{x}, dims_param(Dims{1, 0}), node(x).dtype, shape);
   }
   uint32_t matmul(uint32_t a, uint32_t b) {
-    return g.add(code_of<ops::Matmul>, std::array{a, b}, {}, node(a).dtype,
-                 Dims{node(a).shape[0], node(b).shape[1]});
+    return g.add(code_of<ops::Matmul>, std::array{a, b}, {}, node(a).dtype, Dims{node(a).shape[0], node(b).shape[1]});
   }
   uint32_t add(uint32_t a, uint32_t b) {
     return g.add(code_of<ops::Add>, std::array{a, b}, {}, node(a).dtype, node(a).shape);
@@ -152,8 +151,8 @@ class Moved {
   std::vector<char> invariant_;
   std::vector<Hoist> hoists_;
   std::vector<Sum> sums_;
-  std::vector<uint32_t> extra_;                // nodes of the body that become additional outputs
-  std::map<uint32_t, uint32_t> outside_of_;    // invariant node of the body -> node of the graph around
+  std::vector<uint32_t> extra_;              // nodes of the body that become additional outputs
+  std::map<uint32_t, uint32_t> outside_of_;  // invariant node of the body -> node of the graph around
 };
 
 Graph Moved::new_body() {

@@ -80,6 +80,16 @@ uint32_t sum_or_difference(Graph& g, const Node& node, uint32_t a, uint32_t b) {
   if (is_all(g, b, 0)) return spread(g, a, node);
   if (is_all(g, a, 0)) return minus ? spread(g, unary(g, code_of<ops::Negative>, b), node) : spread(g, b, node);
   if (!core::is_float(node.dtype)) return kNone;
+  if (!minus)
+    for (const auto& [part, whole] : {std::pair{a, b}, std::pair{b, a}}) {  // added to a part of zeros: to that part
+      const Node& n = g.nodes[part];
+      if (!(n.is(code_of<ops::GatherAdd>) || n.is(code_of<ops::SliceAdd>)) || !(g.nodes[whole].shape == n.shape) ||
+          !is_all(g, g.operand(part, 0), 0))
+        continue;
+      std::vector<uint32_t> operands(g.operands(part).begin(), g.operands(part).end());
+      operands[0] = whole;
+      return g.add(n.op, operands, ParamsRef(n.params), n.dtype, Dims(n.shape));
+    }
   if (g.nodes[b].is(code_of<ops::Negative>))
     return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, g.operand(b, 0), node);
   if (g.nodes[a].is(code_of<ops::Negative>) && minus)

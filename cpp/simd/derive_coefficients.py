@@ -97,7 +97,7 @@ def main() -> None:
         s**2,
         both(7, 3),
     )
-    # m in [0.75, 1.5) by the first four bits after its point; 1 for the two intervals beside 1, so that f = m - 1 there.
+    # m in [0.75, 1.5) by the first four bits after its point; 1 for the two intervals beside 1: f = m - 1 there.
     centres = [mp.mpf(1)] + [1 + (j + mp.mpf(0.5)) / 16 for j in range(1, 8)]
     centres += [(1 + (j + mp.mpf(0.5)) / 16) / 2 for j in range(8, 15)] + [mp.mpf(1)]
     inverses = [mp.mpf(mp.nint(2**10 / c)) / 2**10 for c in centres]

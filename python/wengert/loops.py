@@ -40,8 +40,8 @@ def scan(
     ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
     runs from the end. ``checkpoint`` saves memory in reverse mode, which otherwise keeps what it needs of every step:
     ``k`` (an int) keeps the carry of every k-th step and runs each piece again during the sweep, ``"sqrt"`` takes
-    pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T) carries for O(log T) runs of each step). Raises
-    ValueError if leading lengths differ, TypeError if the carry changes its structure.
+    pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T) carries for O(log T) runs of each step).
+    Raises ValueError if leading lengths differ, TypeError if the carry changes its structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))
@@ -144,7 +144,7 @@ class _Carry:
     def __init__(self, init: Any):
         self.leaves, self.spec = tree_flatten(init)
         self.values = [_operand(x) for x in self.leaves]
-        self.weak = [type(x) in (float, int) or _core.is_weak(x) for x in self.leaves]
+        self.weak = [_is_weak(x) for x in self.leaves]
 
     def inputs(self, rec: Any) -> list[Any]:
         return [rec.input(x if w else v, weak=w) for x, v, w in zip(self.leaves, self.values, self.weak, strict=True)]
@@ -152,18 +152,22 @@ class _Carry:
     def tree(self, leaves: Sequence[Any]) -> Any:
         return tree_unflatten(self.spec, leaves)
 
+    def results(self, leaves: Sequence[Any]) -> Any:
+        """What the loop gives back: numbers that only met numbers still take the type of what they meet."""
+        return self.tree([_core.as_weak(x) if w else x for x, w in zip(leaves, self.weak, strict=True)])
+
     def settled(self, out: Sequence[Any]) -> bool:
         """True if the results fit the values; otherwise the values take their types."""
         settled = True
         for i, (v, y) in enumerate(zip(self.values, out, strict=True)):
-            y = _operand(y)
+            weak, y = _is_weak(y), _operand(y)
             if y.shape != v.shape:
                 raise NotRolled(f"its carry changes from the shape {v.shape} to {y.shape}")
-            if y.dtype == v.dtype and (self.weak[i] == _core.is_weak(y)):
+            if y.dtype == v.dtype and self.weak[i] == weak:
                 continue
             if y.dtype != v.dtype and not self.weak[i] and np.promote_types(y.dtype, v.dtype) != y.dtype:
                 raise NotRolled(f"its carry changes from {v.dtype} to {y.dtype}")
-            self.values[i], self.weak[i], settled = v.astype(y.dtype), False, False
+            self.values[i], self.weak[i], settled = v.astype(y.dtype), self.weak[i] and weak, False
         return settled
 
 
@@ -186,7 +190,7 @@ def _rolled_scan(
 ) -> tuple[Any, Any]:
     carry, xs = _Carry(init), [_operand(x) for x in rows]
     for _ in range(_TRIES):
-        with recorder() as rec:
+        with recorder(examples=False) as rec:
             last, y = step(carry.tree(carry.inputs(rec)), [rec.row(x) for x in xs])
             out = tree_flatten(last)[0]
             ys, spec = tree_flatten(y)
@@ -198,13 +202,13 @@ def _rolled_scan(
     loop = _core.scan_loop(body, len(out), len(xs), n, reverse, False)
     operands = [*carry.values, *xs, *rec.captured()]
     results = apply(loop, operands) if checkpoint is None else run_in_pieces(loop, operands, checkpoint)
-    return carry.tree(results[: len(out)]), tree_unflatten(spec, results[len(out) :]) if ys else None
+    return carry.results(results[: len(out)]), tree_unflatten(spec, results[len(out) :]) if ys else None
 
 
 def _rolled_fori(body: Function, init: Any, lower: int, upper: int) -> Any:
     carry, counter = _Carry(init), _core.array(np.arange(lower, upper))
     for _ in range(_TRIES):
-        with recorder() as rec:
+        with recorder(examples=False) as rec:
             value = carry.tree(carry.inputs(rec))
             value = body(rec.row(counter, weak=True), value)
             _same_structure("fori_loop", init, value)
@@ -216,13 +220,13 @@ def _rolled_fori(body: Function, init: Any, lower: int, upper: int) -> Any:
         raise NotRolled("the types of its carry do not settle")
     # The graph has the carry, then the counter, as a scan does.
     loop = _core.scan_loop(made, len(out), 1, upper - lower, False, False)
-    return carry.tree(apply(loop, [*carry.values, counter, *rec.captured()]))
+    return carry.results(apply(loop, [*carry.values, counter, *rec.captured()]))
 
 
 def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
     carry = _Carry(init)
     for _ in range(_TRIES):
-        with recorder() as rec:
+        with recorder(examples=False) as rec:
             ins = carry.inputs(rec)
             again = _truth(condition(carry.tree(ins)))
             value = _attempt(body, carry.tree(ins))
@@ -235,14 +239,14 @@ def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
         raise NotRolled("the types of its carry do not settle")
     step = made.selected(list(range(1, 1 + len(out))))
     loop = _core.while_loop(made.selected([0]), step, len(out))
-    return carry.tree(apply(loop, [*carry.values, *rec.captured()]))
+    return carry.results(apply(loop, [*carry.values, *rec.captured()]))
 
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
     leaves, spec = tree_flatten(tuple(operands))
     numbers = [i for i, x in enumerate(leaves) if isinstance(x, (Array, np.ndarray, np.generic, float))]
     given = [_operand(leaves[i]) for i in numbers]
-    with recorder() as rec:
+    with recorder(examples=False) as rec:
         inputs = list(leaves)
         for i in numbers:
             inputs[i] = rec.input(leaves[i], weak=type(leaves[i]) is float or _core.is_weak(leaves[i]))
@@ -250,7 +254,7 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
         (first, structure), (second, other) = results
         if structure != other:
             raise NotRolled(f"its branches return different structures, {structure} and {other}")
-        pairs = [_alike(_operand(a), _operand(b)) for a, b in zip(first, second, strict=True)]
+        pairs = [_alike(a, b) for a, b in zip(first, second, strict=True)]
         made = body_of(rec, [a for a, _ in pairs] + [b for _, b in pairs])
     n = len(pairs)
     if n == 0:
@@ -259,16 +263,20 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
     return tree_unflatten(structure, apply(both, [predicate, *given, *rec.captured()]))
 
 
-def _alike(a: Any, b: Any) -> tuple[Any, Any]:
+def _is_weak(x: Any) -> bool:
+    return type(x) in (float, int) or _core.is_weak(x)
+
+
+def _alike(first: Any, second: Any) -> tuple[Any, Any]:
     """The results of two branches in one type: a Python number takes that of the other."""
+    a, b = _operand(first), _operand(second)
     if a.shape != b.shape:
         raise NotRolled(f"its branches return different shapes, {a.shape} and {b.shape}")
     if a.dtype == b.dtype:
         return a, b
-    weak_a, weak_b = _core.is_weak(a), _core.is_weak(b)
-    if weak_a == weak_b:
+    if _is_weak(first) == _is_weak(second):
         raise NotRolled(f"its branches return different types, {a.dtype} and {b.dtype}")
-    return (a.astype(b.dtype), b) if weak_a else (a, b.astype(a.dtype))
+    return (a.astype(b.dtype), b) if _is_weak(first) else (a, b.astype(a.dtype))
 
 
 def _same_structure(name: str, init: Any, value: Any) -> None:

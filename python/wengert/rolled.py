@@ -29,9 +29,9 @@ class NotRolled(Exception):
 
 
 @contextlib.contextmanager
-def recorder() -> Iterator[Any]:
-    """A level that records the body of a loop."""
-    r = _core.BodyRecorder()
+def recorder(examples: bool = True) -> Iterator[Any]:
+    """A level that records the body of a loop; with ``examples`` only types and shapes count, nothing is computed."""
+    r = _core.BodyRecorder(examples)
     try:
         yield r
     finally:
@@ -306,55 +306,51 @@ def _branch_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[A
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------
 
-_BASE = 16  # steps whose values are kept at once by "log"
+_BASE = 16  # steps of the smallest pieces of "log"
 _FANOUT = 4  # pieces of each piece
 
 
 def run_in_pieces(loop: Any, operands: Sequence[Any], checkpoint: str | int) -> list[Any]:
     """A scan as a scan over pieces, of which reverse mode keeps the first carries and repeats the rest.
 
-    An int: pieces of so many steps; ``"sqrt"``: about sqrt(T) of them; ``"log"``: pieces of pieces down to a few steps,
-    which keeps O(log T) carries and costs O(log T) runs (binomial checkpointing keeps as many; Griewank and Walther,
-    Algorithm 799: revolve, 2000).
+    An int: pieces of so many steps; ``"sqrt"``: of about sqrt(T); ``"log"``: pieces of pieces down to a few steps,
+    which keeps O(log T) carries and costs O(log T) runs of each step (binomial checkpointing has the same orders;
+    Griewank and Walther, Algorithm 799: revolve, 2000).
     """
     n = loop.length
-    if checkpoint == "log":
-        size = n if n <= _BASE else -(-n // _FANOUT)
-    else:
-        size = max(1, round(n**0.5)) if checkpoint == "sqrt" else min(int(checkpoint), n)
-    whole = n // size if size else 0
-    if size == n or n == 0:
+    sizes = [max(1, round(n**0.5)) if checkpoint == "sqrt" else _BASE if checkpoint == "log" else int(checkpoint)]
+    while checkpoint == "log" and sizes[-1] * _FANOUT < n:
+        sizes.append(sizes[-1] * _FANOUT)
+    return _pieces(loop, list(operands), sizes)
+
+
+def _pieces(loop: Any, operands: list[Any], sizes: list[int]) -> list[Any]:
+    """Pieces of the last size, each run in pieces of the sizes before; then the steps that are left."""
+    n, nc, nx = loop.length, loop.carries, loop.rows
+    if not sizes or n == 0:
         return apply(loop, operands)
-    nc, nx = loop.carries, loop.rows
-    body = loop.body
-    inner = _with_length(loop, size)
+    size = sizes[-1]
+    whole = n // size
+    if whole == 0 or (whole == 1 and n == size):
+        return _pieces(loop, operands, sizes[:-1])
+    body, inner = loop.body, _with_length(loop, size)
     with recorder() as rec:
         ins = [body.input_like(rec, i, [size] if nc <= i < nc + nx else []) for i in range(body.inputs)]
-        out = run_in_pieces(inner, ins, "log") if checkpoint == "log" else apply(inner, ins)
-        piece = body_of(rec, out)
+        piece = body_of(rec, _pieces(inner, ins, sizes[:-1]))
     outer = _core.scan_loop(piece, nc, nx, whole, loop.reverse, True)
-    main, rest = (n - whole * size, 0) if loop.reverse else (0, whole * size)
-    carry, xs, constants = list(operands[:nc]), operands[nc : nc + nx], list(operands[nc + nx :])
-
-    def run_main(carry: list[Any]) -> tuple[list[Any], list[Any]]:
-        rows = [_part(x, main, whole * size) for x in xs]
-        rows = [_core.ops.reshape(x, (whole, size, *x.shape[1:])) for x in rows]
-        out = apply(outer, [*carry, *rows, *constants])
-        return out[:nc], [_core.ops.reshape(y, (whole * size, *y.shape[2:])) for y in out[nc:]]
-
-    def run_rest(carry: list[Any]) -> tuple[list[Any], list[Any]]:
-        tail = _with_length(loop, n - whole * size)
-        out = [*carry, *(_part(x, rest, tail.length) for x in xs), *constants]
-        out = run_in_pieces(tail, out, checkpoint) if checkpoint == "log" else apply(tail, out)
-        return out[:nc], out[nc:]
-
-    if n == whole * size:
-        carry, ys = run_main(carry)
-        return [*carry, *ys]
-    carry, early = run_main(carry)
-    carry, late = run_rest(carry)
-    low, high = (late, early) if loop.reverse else (early, late)
-    return [*carry, *(_core.ops.concatenate([a, b]) for a, b in zip(low, high, strict=True))]
+    xs, constants = operands[nc : nc + nx], operands[nc + nx :]
+    # The steps that run first are whole pieces: those at the end if the loop runs backwards.
+    rest = n - whole * size
+    start = rest if loop.reverse else 0
+    rows = [_core.ops.reshape(_part(x, start, whole * size), (whole, size, *x.shape[1:])) for x in xs]
+    out = apply(outer, [*operands[:nc], *rows, *constants])
+    ys = [_core.ops.reshape(y, (whole * size, *y.shape[2:])) for y in out[nc:]]
+    if rest == 0:
+        return [*out[:nc], *ys]
+    left = [_part(x, 0 if loop.reverse else whole * size, rest) for x in xs]
+    last = _pieces(_with_length(loop, rest), [*out[:nc], *left, *constants], sizes[:-1])
+    pairs = [(b, a) if loop.reverse else (a, b) for a, b in zip(ys, last[nc:], strict=True)]
+    return [*last[:nc], *(_core.ops.concatenate(list(p)) for p in pairs)]
 
 
 def _with_length(loop: Any, n: int) -> Any:
