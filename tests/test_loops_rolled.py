@@ -97,9 +97,7 @@ def test_closures_trees_and_results_of_every_kind():
             return {"h": h, "n": c["n"] + 1}, (h, {"s": wnp.sum(h), "big": wnp.sum(h) > 0.0})
 
         last, (hs, rest) = wg.scan(step, {"h": wnp.zeros(3), "n": 0}, {"a": x})
-        return (
-            wnp.sum(hs * hs) + wnp.sum(rest["s"]) + wnp.sum(wnp.where(rest["big"], rest["s"], 0.0)) + last["n"] * p["b"]
-        )
+        return wnp.sum(hs * hs) + wnp.sum(rest["s"]) + wnp.sum(wnp.where(rest["big"], rest["s"], 0.0)) + last["n"] * p["b"]
 
     assert_same(wg.value_and_grad(f), {"w": W, "b": 0.7}, X)
 
