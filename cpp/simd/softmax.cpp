@@ -15,7 +15,7 @@ template <class F> void by_rows(int64_t rows, int64_t cols, F f) {
     return;
   }
   const int64_t run = 1 + 2048 / cols;
-  parallel_for((rows + run - 1) / run, rows * cols < 1 << 17, [&](int64_t task) {
+  parallel_for((rows + run - 1) / run, rows * cols < 1 << 16, [&](int64_t task) {
     const int64_t i = task * run;
     f(i, rows - i < run ? rows - i : run);
   });

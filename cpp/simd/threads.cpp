@@ -70,7 +70,8 @@ class Pool {
     done_.store(0, std::memory_order_relaxed);
     const uint64_t serial = (word_.load(std::memory_order_relaxed) >> 32) + 1;
     word_.store(serial << 32 | uint64_t(blocks), std::memory_order_seq_cst);
-    if (sleepers_.load(std::memory_order_seq_cst) > 0 && worth_waking(brief)) word_.notify_all();
+    const bool asleep = sleepers_.load(std::memory_order_seq_cst) > 0;
+    if (asleep && worth_waking(brief)) word_.notify_all();
     take_blocks(serial);
     for (int spins = 0; done_.load(std::memory_order_acquire) != blocks; ++spins) {
       if (spins < 20000 && threads <= processors_) {
@@ -79,6 +80,7 @@ class Pool {
         std::this_thread::yield();
       }
     }
+    if (asleep) missed_ = Clock::now();
     return true;
   }
 
@@ -93,10 +95,8 @@ class Pool {
 
   // Waking takes 8 us of the caller's time. Brief loops are worth it from the second on that comes soon after another,
   // if the woken then stay awake.
-  bool worth_waking(bool brief) {
-    const Clock::time_point now = Clock::now(), last = missed_;
-    missed_ = now;
-    return !brief || (spin_.load(std::memory_order_relaxed) && now - last < patience);
+  bool worth_waking(bool brief) const {
+    return !brief || (spin_.load(std::memory_order_relaxed) && Clock::now() - missed_ < patience);
   }
 
   void take_blocks(uint64_t serial) {
@@ -141,7 +141,7 @@ class Pool {
   std::mutex owner_;
   const int processors_ = processors();
   int workers_ = 0;
-  Clock::time_point missed_;  // when a loop last began while workers slept
+  Clock::time_point missed_;  // when a loop last ended that had found workers asleep
   void (*body_)(void*, int64_t) = nullptr;
   void* context_ = nullptr;
   int64_t blocks_ = 0;
