@@ -383,8 +383,6 @@ py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
     SavedEntry saved = e.form;
     for (const auto& spec : e.programs) {
       try {
-        for (const program::Node& n : spec->program->graph().nodes)
-          if (n.op == program::kLoop) throw Unsavable{"a loop (scan, fori_loop, while_loop or cond) in it"};
         saved.programs.push_back({spec->program->graph(), result_form(spec->result), spec->changed});
       } catch (const Unsavable& u) {
         skip(u.why);

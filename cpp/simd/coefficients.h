@@ -45,13 +45,6 @@ template <> struct ExpPowers<double> {
       0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0,
       0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0};
 };
-template <> struct ExpPowers<float> {
-  alignas(64) static constexpr float c[16] = {
-      0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f,
-      0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f,
-      0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f,
-      0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
-};
 
 template <class T> struct SinhPoly;
 // (sinh(r) - r) / r^3 in r^2 on [0, 0.120137], error 1.1e-21
@@ -104,97 +97,58 @@ template <> struct LogPoly<float> {
 };
 
 template <class T> struct LogInverse;
-// 1 / c, c in the middle of an interval of m, to ten bits
+// 1 / c, c near the middle of an interval of m
 template <> struct LogInverse<double> {
   alignas(64) static constexpr double c[16] = {
-      0x1.0000000000000p+0, 0x1.d400000000000p-1, 0x1.bb00000000000p-1, 0x1.a400000000000p-1,
-      0x1.8f80000000000p-1, 0x1.7d00000000000p-1, 0x1.6c00000000000p-1, 0x1.5c80000000000p-1,
-      0x1.4e40000000000p+0, 0x1.4140000000000p+0, 0x1.3540000000000p+0, 0x1.2a00000000000p+0,
-      0x1.1f80000000000p+0, 0x1.15c0000000000p+0, 0x1.0c80000000000p+0, 0x1.0000000000000p+0};
+      0x1.0000000000000p+0, 0x1.d41d41e2c9689p-1, 0x1.bacf9159f685fp-1, 0x1.a41a41ac0be54p-1,
+      0x1.8f9c1905c9b7dp-1, 0x1.7d05f417e6ffep-1, 0x1.6c16c16c1c699p-1, 0x1.5c9882c371cd4p-1,
+      0x1.4e5e0a7302b62p+0, 0x1.4141414c84d62p+0, 0x1.3521cfbe7a687p+0, 0x1.29e412a634379p+0,
+      0x1.1f7047e1982dbp+0, 0x1.15b1e5ff1b115p+0, 0x1.0c97150327f52p+0, 0x1.0000000000000p+0};
 };
 template <> struct LogInverse<float> {
   alignas(64) static constexpr float c[16] = {
-      0x1.0000000000000p+0f, 0x1.d400000000000p-1f, 0x1.bb00000000000p-1f, 0x1.a400000000000p-1f,
-      0x1.8f80000000000p-1f, 0x1.7d00000000000p-1f, 0x1.6c00000000000p-1f, 0x1.5c80000000000p-1f,
-      0x1.4e40000000000p+0f, 0x1.4140000000000p+0f, 0x1.3540000000000p+0f, 0x1.2a00000000000p+0f,
-      0x1.1f80000000000p+0f, 0x1.15c0000000000p+0f, 0x1.0c80000000000p+0f, 0x1.0000000000000p+0f};
+      0x1.0000000000000p+0f, 0x1.d422d40000000p-1f, 0x1.bacf9c0000000p-1f, 0x1.a41f900000000p-1f,
+      0x1.8fa0b80000000p-1f, 0x1.7d09940000000p-1f, 0x1.6c18800000000p-1f, 0x1.5c9bd80000000p-1f,
+      0x1.4e5e1e0000000p+0f, 0x1.4144c80000000p+0f, 0x1.3524060000000p+0f, 0x1.29e4180000000p+0f,
+      0x1.1f73100000000p+0f, 0x1.15b5360000000p+0f, 0x1.0c993a0000000p+0f, 0x1.0000000000000p+0f};
 };
 
 template <class T> struct LogCentre;
-// log(c)
+// log(c), by choice of c exact to some bits more than the type has
 template <> struct LogCentre<double> {
   alignas(64) static constexpr double c[16] = {0x0.0p+0,
-                                               0x1.700d30aeac0e1p-4,
-                                               0x1.28753bc11aba5p-3,
-                                               0x1.95a5adcf7017fp-3,
-                                               0x1.fc218be620a5ep-3,
-                                               0x1.2e9e2bce12286p-2,
-                                               0x1.5d5bddf595f30p-2,
-                                               0x1.89eb3af432874p-2,
-                                               -0x1.111ce4003ee4dp-2,
-                                               -0x1.d0fb7f2255e51p-3,
-                                               -0x1.83040c91bcf2ep-3,
-                                               -0x1.371fc201e8f74p-3,
-                                               -0x1.db5270187d927p-4,
-                                               -0x1.4e01108a35ae6p-4,
-                                               -0x1.868a83083f6cfp-5,
+                                               0x1.6f0d282df461dp-4,
+                                               0x1.29552f41eb26cp-3,
+                                               0x1.9525a9a88b6dbp-3,
+                                               0x1.fb9186983a14ap-3,
+                                               0x1.2e8e2badd5036p-2,
+                                               0x1.5d1bdbf570b3cp-2,
+                                               0x1.89a3384df5dacp-2,
+                                               -0x1.1178e822b6958p-2,
+                                               -0x1.d1037f6e24bccp-3,
+                                               -0x1.823c16a305300p-3,
+                                               -0x1.365fcb37ffff6p-3,
+                                               -0x1.da727686fcf53p-4,
+                                               -0x1.4d311644d72a2p-4,
+                                               -0x1.894aa22a3de88p-5,
                                                0x0.0p+0};
 };
 template <> struct LogCentre<float> {
   alignas(64) static constexpr float c[16] = {0x0.0p+0f,
-                                              0x1.700d300000000p-4f,
-                                              0x1.28753c0000000p-3f,
-                                              0x1.95a5ae0000000p-3f,
-                                              0x1.fc218c0000000p-3f,
-                                              0x1.2e9e2c0000000p-2f,
-                                              0x1.5d5bde0000000p-2f,
-                                              0x1.89eb3a0000000p-2f,
-                                              -0x1.111ce40000000p-2f,
-                                              -0x1.d0fb800000000p-3f,
-                                              -0x1.83040c0000000p-3f,
-                                              -0x1.371fc20000000p-3f,
-                                              -0x1.db52700000000p-4f,
-                                              -0x1.4e01100000000p-4f,
-                                              -0x1.868a840000000p-5f,
-                                              0x0.0p+0f};
-};
-
-// What the rounding of log(c) left.
-template <class T> struct LogCentreLo;
-template <> struct LogCentreLo<double> {
-  alignas(64) static constexpr double c[16] = {0x0.0p+0,
-                                               -0x1.72566212cdd05p-61,
-                                               -0x1.6394d9fa33311p-57,
-                                               0x1.142c507fb7a3dp-58,
-                                               -0x1.6e438c258187fp-58,
-                                               0x1.8251a3b83d97ap-62,
-                                               -0x1.6541148cbb8a2p-56,
-                                               0x1.6060f2227164bp-56,
-                                               0x1.1b84b5a5b5b2ap-57,
-                                               0x1.4ac818ceca4c4p-57,
-                                               0x1.1c7233219bcc5p-57,
-                                               -0x1.de6cb62af18a0p-58,
-                                               -0x1.e15ab8607d2acp-58,
-                                               0x1.81069d28db75bp-59,
-                                               0x1.d09a5634943dbp-61,
-                                               0x0.0p+0};
-};
-template <> struct LogCentreLo<float> {
-  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
-                                              0x1.5d581c0000000p-29f,
-                                              -0x1.f72a2e0000000p-30f,
-                                              -0x1.847f400000000p-30f,
-                                              -0x1.9df5a20000000p-31f,
-                                              -0x1.8f6ebc0000000p-29f,
-                                              -0x1.4d41a00000000p-31f,
-                                              0x1.e8650e0000000p-27f,
-                                              -0x1.f7266e0000000p-37f,
-                                              0x1.bb54360000000p-28f,
-                                              -0x1.2379e60000000p-28f,
-                                              -0x1.e8f7440000000p-35f,
-                                              -0x1.87d9280000000p-32f,
-                                              -0x1.146b5c0000000p-29f,
-                                              0x1.ef81260000000p-30f,
+                                              0x1.6edc6a0000000p-4f,
+                                              0x1.2954fe0000000p-3f,
+                                              0x1.950bcc0000000p-3f,
+                                              0x1.fb79d80000000p-3f,
+                                              0x1.2e846e0000000p-2f,
+                                              0x1.5d16f40000000p-2f,
+                                              0x1.89996e0000000p-2f,
+                                              -0x1.1179240000000p-2f,
+                                              -0x1.d119fa0000000p-3f,
+                                              -0x1.824abe0000000p-3f,
+                                              -0x1.365ff00000000p-3f,
+                                              -0x1.da9a1a0000000p-4f,
+                                              -0x1.4d61f20000000p-4f,
+                                              -0x1.898c0a0000000p-5f,
                                               0x0.0p+0f};
 };
 
@@ -245,6 +199,13 @@ template <> struct CosPoly<double> {
                                   4.7458652037874551e-14};
 };
 
+template <class T> struct TanPoly;
+// (tan(r) - r) / r^3 in r^2 on [0, 0.616974], error 8.6e-9
+template <> struct TanPoly<float> {
+  static constexpr float c[7] = {3.3333334e-1f, 1.33332308e-1f, 5.39944965e-2f, 2.16208769e-2f,
+                                 9.9630254e-3f, 1.18391852e-3f, 3.84397228e-3f};
+};
+
 template <class T> struct AtanPoly;
 // (atan(t) - t) / t^3 in t^2 on [0, 0.435732], error 9.3e-21
 template <> struct AtanPoly<double> {
@@ -283,6 +244,11 @@ template <> struct AsinhPoly<double> {
                                    -1.3964483323351327e-2, 1.1547475926257405e-2,  -9.7257161441516882e-3,
                                    8.1823676463777901e-3,  -6.4746008466359027e-3, 4.1383581314025197e-3,
                                    -1.4988358499957473e-3};
+};
+// (asinh(x) - x) / x^3 in x^2 on [0, 0.25], error 9.3e-10
+template <> struct AsinhPoly<float> {
+  static constexpr float c[6] = {-1.66666666e-1f, 7.49997289e-2f,  -4.46300219e-2f,
+                                 3.01561786e-2f,  -2.05267935e-2f, 9.93650431e-3f};
 };
 
 template <class T> struct ErfPoly;
@@ -331,6 +297,10 @@ template <> struct CbrtPoly<double> {
   static constexpr double c[5] = {4.6174786986993522e-1, 8.2611957709946871e-1, -3.861486562709333e-1,
                                   1.1244671750560331e-1, -1.3125671643447521e-2};
 };
+// cbrt(x) on [0.35, 2.83], error 0.0025
+template <> struct CbrtPoly<float> {
+  static constexpr float c[5] = {4.6174787e-1f, 8.26119577e-1f, -3.86148656e-1f, 1.12446718e-1f, -1.31256716e-2f};
+};
 
 template <class T> struct DigammaPoly;
 // digamma(x) / (x - x0) in x - 2 on [-1, 1], error 2.5e-18
@@ -349,6 +319,104 @@ template <> struct DigammaPoly<double> {
 // The positive zero of digamma, in two parts.
 inline constexpr double digamma_root = 1.4616321449683622;
 inline constexpr double digamma_root_lo = 9.549995429965697e-17;
+
+// 1 / (2 k + 1), in two parts.
+struct AtanhSeries {
+  static constexpr double c[22][2] = {{0x1.0000000000000p+0, 0x0.0p+0},
+                                      {0x1.5555555555555p-2, 0x1.5555555555555p-56},
+                                      {0x1.999999999999ap-3, -0x1.999999999999ap-57},
+                                      {0x1.2492492492492p-3, 0x1.2492492492492p-57},
+                                      {0x1.c71c71c71c71cp-4, 0x1.c71c71c71c71cp-58},
+                                      {0x1.745d1745d1746p-4, -0x1.745d1745d1746p-59},
+                                      {0x1.3b13b13b13b14p-4, -0x1.3b13b13b13b14p-58},
+                                      {0x1.1111111111111p-4, 0x1.1111111111111p-60},
+                                      {0x1.e1e1e1e1e1e1ep-5, 0x1.e1e1e1e1e1e1ep-61},
+                                      {0x1.af286bca1af28p-5, 0x1.af286bca1af28p-59},
+                                      {0x1.8618618618618p-5, 0x1.8618618618618p-59},
+                                      {0x1.642c8590b2164p-5, 0x1.642c8590b2164p-60},
+                                      {0x1.47ae147ae147bp-5, -0x1.eb851eb851eb8p-61},
+                                      {0x1.2f684bda12f68p-5, 0x1.2f684bda12f68p-59},
+                                      {0x1.1a7b9611a7b96p-5, 0x1.1a7b9611a7b96p-61},
+                                      {0x1.0842108421084p-5, 0x1.0842108421084p-60},
+                                      {0x1.f07c1f07c1f08p-6, -0x1.f07c1f07c1f08p-61},
+                                      {0x1.d41d41d41d41dp-6, 0x1.0750750750750p-60},
+                                      {0x1.bacf914c1bad0p-6, -0x1.bacf914c1bad0p-60},
+                                      {0x1.a41a41a41a41ap-6, 0x1.0690690690690p-60},
+                                      {0x1.8f9c18f9c18fap-6, -0x1.f3831f3831f38p-61},
+                                      {0x1.7d05f417d05f4p-6, 0x1.7d05f417d05f4p-62}};
+};
+
+// (-1)^k / (2 k + 1)!, in two parts.
+struct SinSeries {
+  static constexpr double c[15][2] = {{0x1.0000000000000p+0, 0x0.0p+0},
+                                      {-0x1.5555555555555p-3, -0x1.5555555555555p-57},
+                                      {0x1.1111111111111p-7, 0x1.1111111111111p-63},
+                                      {-0x1.a01a01a01a01ap-13, -0x1.a01a01a01a01ap-73},
+                                      {0x1.71de3a556c734p-19, -0x1.c154f8ddc6c00p-73},
+                                      {-0x1.ae64567f544e4p-26, 0x1.c062e06d1f209p-80},
+                                      {0x1.6124613a86d09p-33, 0x1.f28e0cc748ebep-87},
+                                      {-0x1.ae7f3e733b81fp-41, -0x1.1d8656b0ee8cbp-97},
+                                      {0x1.952c77030ad4ap-49, 0x1.ac981465ddc6cp-103},
+                                      {-0x1.2f49b46814157p-57, -0x1.2650f61dbdcb4p-112},
+                                      {0x1.71b8ef6dcf572p-66, -0x1.d043ae40c4647p-120},
+                                      {-0x1.761b41316381ap-75, 0x1.3423c7d91404fp-130},
+                                      {0x1.3f3ccdd165fa9p-84, -0x1.58ddadf344487p-139},
+                                      {-0x1.d1ab1c2dccea3p-94, -0x1.054d0c78aea14p-149},
+                                      {0x1.259f98b4358adp-103, 0x1.eaf8c39dd9bc5p-157}};
+};
+
+// (-1)^k / (2 k)!, in two parts.
+struct CosSeries {
+  static constexpr double c[16][2] = {{0x1.0000000000000p+0, 0x0.0p+0},
+                                      {-0x1.0000000000000p-1, 0x0.0p+0},
+                                      {0x1.5555555555555p-5, 0x1.5555555555555p-59},
+                                      {-0x1.6c16c16c16c17p-10, 0x1.f49f49f49f49fp-65},
+                                      {0x1.a01a01a01a01ap-16, 0x1.a01a01a01a01ap-76},
+                                      {-0x1.27e4fb7789f5cp-22, -0x1.cbbc05b4fa99ap-76},
+                                      {0x1.1eed8eff8d898p-29, -0x1.2aec959e14c06p-83},
+                                      {-0x1.93974a8c07c9dp-37, -0x1.05d6f8a2efd1fp-92},
+                                      {0x1.ae7f3e733b81fp-45, 0x1.1d8656b0ee8cbp-101},
+                                      {-0x1.6827863b97d97p-53, -0x1.eec01221a8b0bp-107},
+                                      {0x1.e542ba4020225p-62, 0x1.ea72b4afe3c2fp-120},
+                                      {-0x1.0ce396db7f853p-70, 0x1.aebcdbd20331cp-124},
+                                      {0x1.f2cf01972f578p-80, -0x1.9ada5fcc1ab14p-135},
+                                      {-0x1.88e85fc6a4e5ap-89, 0x1.71c37ebd16540p-143},
+                                      {0x1.0a18a2635085dp-98, 0x1.b9e2e28e1aa54p-153},
+                                      {-0x1.3932c5047d60ep-108, -0x1.832b7b530a627p-162}};
+};
+
+// B(2 k) / (2 k (2 k - 1)), k = 1, 2, …, in two parts.
+struct StirlingSeries {
+  static constexpr double c[16][2] = {
+      {0x1.5555555555555p-4, 0x1.5555555555555p-58},   {-0x1.6c16c16c16c17p-9, 0x1.f49f49f49f49fp-64},
+      {0x1.a01a01a01a01ap-11, 0x1.a01a01a01a01ap-71},  {-0x1.3813813813814p-11, 0x1.fb1fb1fb1fb20p-65},
+      {0x1.b951e2b18ff23p-11, 0x1.5c3a9ce01b952p-65},  {-0x1.f6ab0d9993c7dp-10, 0x1.f82553c999b0ep-64},
+      {0x1.a41a41a41a41ap-8, 0x1.0690690690690p-62},   {-0x1.e4286cb0f5398p-6, 0x1.1efcdab896745p-61},
+      {0x1.6fe96381e0680p-3, -0x1.79e2405a71f88p-61},  {-0x1.6476701181f3ap+0, 0x1.24246319da678p-56},
+      {0x1.ace44322ce006p+3, -0x1.62c2b1bbcdd32p-51},  {-0x1.39b2525cccc1bp+7, 0x1.52604768a30fcp-47},
+      {0x1.12234e81b4e82p+11, -0x1.2c5f92c5f92c6p-43}, {-0x1.1a198ae1c4ab8p+15, 0x1.4c012227b696ep-41},
+      {0x1.51a2089a6e11ap+19, 0x1.c219ee4fdc447p-36},  {-0x1.d1089b142d357p+23, -0x1.e2030b4d5de20p-31}};
+};
+
+// -B(2 k) / (2 k), k = 1, 2, …, in two parts.
+struct DigammaSeries {
+  static constexpr double c[16][2] = {
+      {-0x1.5555555555555p-4, -0x1.5555555555555p-58}, {0x1.1111111111111p-7, 0x1.1111111111111p-63},
+      {-0x1.0410410410410p-8, -0x1.0410410410410p-62}, {0x1.1111111111111p-8, 0x1.1111111111111p-64},
+      {-0x1.f07c1f07c1f08p-8, 0x1.f07c1f07c1f08p-63},  {0x1.5995995995996p-6, -0x1.9a99a99a99a9ap-60},
+      {-0x1.5555555555555p-4, -0x1.5555555555555p-58}, {0x1.c5e5e5e5e5e5ep-2, 0x1.7979797979798p-56},
+      {-0x1.86e7f9b9fe6e8p+1, 0x1.9180646019180p-57},  {0x1.a74ca514ca515p+4, -0x1.ad759ad759ad7p-51},
+      {-0x1.1975cc0ed7304p+8, 0x1.28cfc4a33f129p-46},  {0x1.c2f0566566566p+11, 0x1.5995995995996p-43},
+      {-0x1.ac572aaaaaaabp+15, 0x1.5555555555555p-39}, {0x1.dc0b1a5cfbe16p+19, 0x1.73ef85973ef86p-35},
+      {-0x1.31fad7cbf3c00p+24, 0x1.e8188007a0620p-31}, {0x1.c280563b8bcbdp+28, -0x1.0d0d0d0d0d0d1p-26}};
+};
+
+// ln 2, pi, log(2 pi) / 2, in two parts.
+struct PairConstants {
+  static constexpr double c[3][2] = {{0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56},
+                                     {0x1.921fb54442d18p+1, 0x1.1a62633145c07p-53},
+                                     {0x1.d67f1c864beb5p-1, -0x1.65b5a1b7ff5dfp-55}};
+};
 
 // The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.
 inline constexpr uint64_t two_over_pi[20] = {

@@ -34,14 +34,33 @@ def series(name: str, what: str, f: Callable, lo: float, hi: float, terms: dict[
     print()
 
 
-def table(name: str, what: str, entries: list) -> None:
+def table(name: str, what: str, entries: dict[str, list]) -> None:
     """Print sixteen numbers for each type."""
     print(f"template <class T>\nstruct {name};\n// {what}")
-    for kind, suffix in (("double", ""), ("float", "f")):
-        text = ", ".join(f"{rounded(e, kind).hex()}{suffix}" for e in entries)
+    for kind, numbers in entries.items():
+        text = ", ".join(f"{rounded(e, kind).hex()}{'f' if kind == 'float' else ''}" for e in numbers)
         print(f"template <>\nstruct {name}<{kind}> {{")
         print(f"  alignas(64) static constexpr {kind} c[16] = {{{text}}};\n}};")
     print()
+
+
+def with_round_logarithm(c: mp.mpf, kind: str) -> mp.mpf:
+    """A number next to 1 / c whose logarithm is all but a number of the type: within 2^-6 of its last place."""
+    step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -23)
+    for i in range(8000):
+        inverse = mp.mpf(rounded(1 / c + i * step, kind))
+        log = mp.log(inverse)
+        place = mp.mpf(2) ** (mp.floor(mp.log(abs(log), 2)) - (52 if kind == "double" else 23)) if log else mp.mpf(1)
+        if abs(log - mp.mpf(rounded(log, kind))) <= place / 64:
+            return inverse
+    raise ValueError(f"no inverse of {c} with such a logarithm")
+
+
+def pairs(name: str, what: str, entries: list) -> None:
+    """Print numbers in two parts each, for sums in double-double."""
+    print(f"// {what}, in two parts.\nstruct {name} {{")
+    print(f"  static constexpr double c[{len(entries)}][2] = {{")
+    print(", ".join(f"{{{float(e).hex()}, {float(e - mp.mpf(float(e))).hex()}}}" for e in entries) + "};\n};\n")
 
 
 def rounded(x: mp.mpf, kind: str) -> float:
@@ -77,7 +96,8 @@ def main() -> None:
         h16,
         both(5, 2),
     )
-    table("ExpPowers", "2^(j/16)", [mp.power(2, mp.mpf(j) / 16) for j in range(16)])
+    powers = [mp.power(2, mp.mpf(j) / 16) for j in range(16)]
+    table("ExpPowers", "2^(j/16)", {"double": powers})
     series("SinhPoly", "(sinh(r) - r) / r^3 in r^2", odd_rest(mp.sinh), 0, h**2, both(6, 3))
     series(
         "CoshPoly",
@@ -97,18 +117,13 @@ def main() -> None:
         s**2,
         both(7, 3),
     )
-    # m in [0.75, 1.5) by the first four bits after its point; 1 for the two intervals beside 1: f = m - 1 there.
+    # m in [0.75, 1.5) by the first four bits after its point; 1 in the two intervals beside 1, so that f = m - 1.
     centres = [mp.mpf(1)] + [1 + (j + mp.mpf(0.5)) / 16 for j in range(1, 8)]
     centres += [(1 + (j + mp.mpf(0.5)) / 16) / 2 for j in range(8, 15)] + [mp.mpf(1)]
-    inverses = [mp.mpf(mp.nint(2**10 / c)) / 2**10 for c in centres]
-    table("LogInverse", "1 / c, c in the middle of an interval of m, to ten bits", inverses)
-    table("LogCentre", "log(c)", [-mp.log(i) for i in inverses])
-    print("// What the rounding of log(c) left.\ntemplate <class T>\nstruct LogCentreLo;")
-    for kind, suffix in (("double", ""), ("float", "f")):
-        rest = [rounded(-mp.log(i) - mp.mpf(rounded(-mp.log(i), kind)), kind) for i in inverses]
-        print(f"template <>\nstruct LogCentreLo<{kind}> {{\n  alignas(64) static constexpr {kind} c[16] = {{")
-        print(", ".join(f"{r.hex()}{suffix}" for r in rest) + "};\n};")
-    print()
+    found = {kind: [with_round_logarithm(c, kind) for c in centres] for kind in ("double", "float")}
+    table("LogInverse", "1 / c, c near the middle of an interval of m", found)
+    logarithms = {kind: [-mp.log(i) for i in inverses] for kind, inverses in found.items()}
+    table("LogCentre", "log(c), by choice of c exact to some bits more than the type has", logarithms)
     top = (mp.mpf(1) / 16 / (2 + mp.mpf(1) / 16)) ** 2
     series(
         "ShortLogPoly",
@@ -147,9 +162,10 @@ def main() -> None:
         q,
         {"double": 7},
     )
+    series("TanPoly", "(tan(r) - r) / r^3 in r^2", odd_rest(mp.tan), 0, q, {"float": 7})
     series("AtanPoly", "(atan(t) - t) / t^3 in t^2", odd_rest(mp.atan), 0, mp.mpf("0.6601") ** 2, both(18, 8))
     series("AsinPoly", "(asin(x) - x) / x^3 in x^2", odd_rest(mp.asin), 0, 0.25, both(14, 6))
-    series("AsinhPoly", "(asinh(x) - x) / x^3 in x^2", odd_rest(mp.asinh), 0, 0.25, {"double": 13})
+    series("AsinhPoly", "(asinh(x) - x) / x^3 in x^2", odd_rest(mp.asinh), 0, 0.25, both(13, 6))
     series(
         "ErfPoly",
         "erf(x) / x - 1 in x^2",
@@ -185,7 +201,7 @@ def main() -> None:
         1.15,
         {"double": 36},
     )
-    series("CbrtPoly", "cbrt(x)", mp.cbrt, 0.35, 2.83, {"double": 5})
+    series("CbrtPoly", "cbrt(x)", mp.cbrt, 0.35, 2.83, both(5, 5))
     root = mp.findroot(mp.digamma, 1.4616)
     hi = mp.mpf(float(root))
     series(
@@ -198,6 +214,13 @@ def main() -> None:
     )
     print(f"// The positive zero of digamma, in two parts.\ninline constexpr double digamma_root = {float(hi)!r};")
     print(f"inline constexpr double digamma_root_lo = {float(root - hi)!r};\n")
+    pairs("AtanhSeries", "1 / (2 k + 1)", [1 / mp.mpf(2 * k + 1) for k in range(22)])
+    pairs("SinSeries", "(-1)^k / (2 k + 1)!", [(-1) ** k / mp.factorial(2 * k + 1) for k in range(15)])
+    pairs("CosSeries", "(-1)^k / (2 k)!", [(-1) ** k / mp.factorial(2 * k) for k in range(16)])
+    stirling = [mp.bernoulli(2 * k) / (2 * k * (2 * k - 1)) for k in range(1, 17)]
+    pairs("StirlingSeries", "B(2 k) / (2 k (2 k - 1)), k = 1, 2, …", stirling)
+    pairs("DigammaSeries", "-B(2 k) / (2 k), k = 1, 2, …", [-mp.bernoulli(2 * k) / (2 * k) for k in range(1, 17)])
+    pairs("PairConstants", "ln 2, pi, log(2 pi) / 2", [mp.log(2), mp.pi, mp.log(2 * mp.pi) / 2])
     print("// The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.")
     mp.mp.prec = 1500
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (64 * 20)))

@@ -127,16 +127,15 @@ template <class T, int N> WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N>
 }
 
 #if defined(__AVX512F__)
-// k and c, f: x = 2^k c (1 + f), |f| <= 1/16, c from a table and 1 beside 1. Any positive x.
-template <class V> struct TabledLog {
-  V k, f, c, c_lo;  // c, c_lo: log(c) in two parts
-};
-template <class T, int N> WG_INLINE TabledLog<Vec<T, N>> log_tabled(Vec<T, N> x) {
+// log(x) by x = 2^k c (1 + f), |f| <= 1/16, 1/c and log(c) from tables, c = 1 beside 1. k ln2 is rounded together with
+// log(c), so that one constant does for ln2.
+template <class T, int N> WG_INLINE Vec<T, N> log_tabled(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const V m = mantissa(x);
+  const V m = mantissa(x), k = exponent(x) - exponent(m);
   const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
-  return {exponent(x) - exponent(m), fma(m, lookup<LogInverse<T>, T, N>(i), T(-1)), lookup<LogCentre<T>, T, N>(i),
-          lookup<LogCentreLo<T>, T, N>(i)};
+  const V f = fma(m, lookup<LogInverse<T>, T, N>(i), T(-1)), s = f / (f + T(2)), z = s * s;
+  const V far = fma(k, V(T(0.693147180559945309417)), lookup<LogCentre<T>, T, N>(i));
+  return log_fixed(x, far + fma(-s, fma(-z, poly<ShortLogPoly<T>>(z), f), f));
 }
 #endif
 
@@ -144,10 +143,7 @@ template <class T, int N> WG_INLINE Vec<T, N> log(Vec<T, N> x) {
   using V = Vec<T, N>;
 #if defined(__AVX512F__)
   if constexpr (has_tables<T, N>) {
-    const auto p = log_tabled(x);
-    const V s = p.f / (p.f + T(2)), z = s * s;
-    const V low = fma(p.k, V(Ln2<T>::lo), p.c_lo), high = fma(p.k, V(Ln2<T>::hi), p.c);
-    return log_fixed(x, high + (p.f + fma(-s, fma(-z, poly<ShortLogPoly<T>>(z), p.f), low)));
+    return log_tabled(x);
   }
 #endif
   const auto of = [](LogParts<V> p) __attribute__((always_inline)) {

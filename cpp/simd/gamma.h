@@ -1,9 +1,10 @@
 // lgamma (of the absolute value of gamma), digamma, trigamma.
 // Types: double, float. Range: all arguments; lgamma and trigamma are inf at the poles, digamma NaN (inf at 0, with the
-// sign of -x). Max error 4 ulp for x > 0 (trigamma 6 for x < 0); for x < 0, where lgamma and digamma have zeros between
-// any two poles, 4 ulp of the larger of the result and the terms of the reflection formula.
+// sign of -x). Max error 4 ulp, for lgamma and digamma at x < 0 or 2^-96 of the largest term of the reflection formula
+// where that is more: in the last bits beside a zero (gamma_left.h).
 #pragma once
 
+#include "simd/gamma_left.h"
 #include "simd/power.h"
 #include "simd/trig.h"
 
@@ -53,10 +54,13 @@ template <class T, int N> WG_INLINE Vec<T, N> lgamma(Vec<T, N> x) {
   } else {
     constexpr double inf = Format<double>::inf;
     const V a = abs(x), y = lgamma_positive(a);
-    // lgamma(-a) = log(pi / (a |sin(pi a)|)) - lgamma(a)
-    const V reflected = log(3.14159265358979323846 / (a * abs(sinpi(a)))) - y;
-    const V tiny = -log(a);
-    V r = select(x < 0, select(a < 1e-20, tiny, reflected), y);
+    V r = select((x < 0) & (a < 1e-20), -log(a), y);
+    const auto left = (x <= -1e-20) & (trunc(x) != x);
+    if (__builtin_expect(any(left), 0)) {
+      V reflected;
+      lgamma_left(select(left, x, V(-0.5)), reflected);
+      r = select(left, reflected, r);
+    }
     r = select((x <= 0) & (trunc(x) == x), V(inf), r);
     return select(isnan(x), x, select(isinf(x), V(inf), r));
   }
@@ -90,11 +94,14 @@ template <class T, int N> WG_INLINE Vec<T, N> digamma(Vec<T, N> x) {
     return in_double([](auto v) { return digamma(v); }, x);
   } else {
     constexpr double inf = Format<double>::inf;
-    // psi(-a) = psi(a) + 1/a + pi cot(pi a)
     const V a = abs(x), y = digamma_positive(a);
-    const V cot = 3.14159265358979323846 * (cospi(a) / sinpi(a));
-    V r = select(x < 0, y + (1 / a + cot), y);
-    r = select((x < 0) & (a < 1e-8), 1 / a + T(-0.57721566490153286061), r);
+    V r = select((x < 0) & (a < 1e-8), 1 / a + T(-0.57721566490153286061), y);
+    const auto left = (x <= -1e-8) & (trunc(x) != x);
+    if (__builtin_expect(any(left), 0)) {
+      V reflected;
+      digamma_left(select(left, x, V(-0.5)), reflected);
+      r = select(left, reflected, r);
+    }
     r = select((x < 0) & (trunc(x) == x), V(Format<double>::nan), r);
     r = select(x == 0, copysign(V(inf), -x), r);
     return select(isnan(x) | (x == inf), x, r);
@@ -131,12 +138,17 @@ template <class T, int N> WG_INLINE Vec<T, N> trigamma(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
     return in_double([](auto v) { return trigamma(v); }, x);
   } else {
-    constexpr double inf = Format<double>::inf, pi = 3.14159265358979323846;
-    // psi'(x) = pi^2 / sin(pi x)^2 - psi'(1 - x)
-    const auto left = x <= 0;
-    const V y = trigamma_positive(select(left, 1 - x, x)), s = pi / sinpi(x);
-    V r = select(left, s * s - y, y);
-    r = select(left & (trunc(x) == x), V(inf), r);
+    constexpr double inf = Format<double>::inf;
+    // psi'(x) = pi^2 / sin(pi x)^2 - psi'(1 - x), which is 1 / x^2 beside 0
+    const auto left = x < 0, pole = left & (trunc(x) != x) & (x < -1e-9);
+    const V y = trigamma_positive(select(left, 1 - x, x)), u = 1 / x;
+    V r = select(left, u * u, y);
+    if (__builtin_expect(any(pole), 0)) {
+      Pair<V> s;
+      trigamma_pole(select(pole, x, V(-0.5)), s);
+      r = select(pole, (s.hi - y) + s.lo, r);
+    }
+    r = select((x <= 0) & (trunc(x) == x), V(inf), r);
     return select(isnan(x), x, r);
   }
 }

@@ -77,58 +77,47 @@ template <class T, int N> WG_INLINE Vec<T, N> logaddexp(Vec<T, N> a, Vec<T, N> b
   return max(a, b) + log1p_pair(scale(e.hi, p.n), scale(e.lo - lo, p.n));
 }
 
-// Where x is above 2^28, asinh and acosh are log(2 x) and the square would only overflow.
-inline constexpr double hyperbolic_big = 0x1p28;
+// Where x is above this, asinh and acosh are log(2 x) and the square would only overflow.
+template <class T> inline constexpr T hyperbolic_big = sizeof(T) == 8 ? T(0x1p28) : T(0x1p14);
 
 template <class T, int N> WG_INLINE Vec<T, N> asinh(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return asinh(v); }, x);
-  } else {
-    const V a = abs(x), z = a * a;
-    const V small = fma(a * z, poly<AsinhPoly<T>>(z), a);
-    const auto big = a > hyperbolic_big;
-    const V c = select(big, V(1), a);
-    const auto square = two_prod(c, c), sum = two_sum(V(1), square.hi);
-    const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
-    const auto u = two_sum(c, root.hi);  // log(u) = log1p(u - 1): u >= 1 here
-    const auto h = two_sum(u.hi, V(-1));
-    const V y =
-        log1p_pair(select(big, a - 1, h.hi), select(big, V(0), h.lo + (u.lo + root.lo)), select(big, V(1), V(0)));
-    return copysign(select(a < T(0.5), small, select(a < Format<T>::inf, y, a)), x);
-  }
+  const V zero(T(0)), one(T(1)), a = abs(x), z = a * a;
+  const V small = fma(a * z, poly<AsinhPoly<T>>(z), a);
+  const auto big = a > hyperbolic_big<T>;
+  const V c = select(big, one, a);
+  const auto square = two_prod(c, c), sum = two_sum(one, square.hi);
+  const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
+  const auto u = two_sum(c, root.hi);  // log(u) = log1p(u - 1): u >= 1 here
+  const auto h = two_sum(u.hi, -one);
+  const V y =
+      log1p_pair(select(big, a - one, h.hi), select(big, zero, h.lo + (u.lo + root.lo)), select(big, one, zero));
+  return copysign(select(a < T(0.5), small, select(a < Format<T>::inf, y, a)), x);
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> acosh(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return acosh(v); }, x);
-  } else {
-    const auto big = x > hyperbolic_big;
-    const V t = select(big, V(1), x - 1);
-    const auto square = two_prod(t, t), sum = two_sum(t + t, square.hi);  // x^2 - 1 = t (t + 2)
-    const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
-    const auto h = two_sum(t, root.hi);
-    const V y = log1p_pair(select(big, x - 1, h.hi), select(big, V(0), h.lo + root.lo), select(big, V(1), V(0)));
-    return select(x < 1, V(Format<T>::nan), select(x < Format<T>::inf, y, x));
-  }
+  const V zero(T(0)), one(T(1));
+  const auto big = x > hyperbolic_big<T>;
+  const V t = select(big, one, x - one);
+  const auto square = two_prod(t, t), sum = two_sum(t + t, square.hi);  // x^2 - 1 = t (t + 2)
+  const auto root = sqrt_pair(Pair<V>{sum.hi, sum.lo + square.lo});
+  const auto h = two_sum(t, root.hi);
+  const V y = log1p_pair(select(big, x - one, h.hi), select(big, zero, h.lo + root.lo), select(big, one, zero));
+  return select(x < T(1), V(Format<T>::nan), select(x < Format<T>::inf, y, x));
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return atanh(v); }, x);
-  } else {
-    const V a = abs(x), n = a + a;  // atanh(a) = log1p(2 a / (1 - a)) / 2
-    const auto d = two_sum(V(1), -a);
-    const V q = n / d.hi;
-    const auto p = two_prod(q, d.hi);
-    const V rest = (((n - p.hi) - p.lo) - q * d.lo) / d.hi;
-    const V y = log1p_pair(q, rest) * T(0.5);
-    const V edge = select(a > 1, V(Format<T>::nan), select(a == 1, V(Format<T>::inf), a));
-    const V r = select(a < 1, y, edge);
-    return select(a < T(0x1p-300), x, copysign(r, x));
-  }
+  const V a = abs(x), n = a + a;  // atanh(a) = log1p(2 a / (1 - a)) / 2
+  const auto d = two_sum(V(T(1)), -a);
+  const V q = n / d.hi;
+  const auto p = two_prod(q, d.hi);
+  const V rest = (((n - p.hi) - p.lo) - q * d.lo) / d.hi;
+  const V y = log1p_pair(q, rest) * T(0.5);
+  const V edge = select(a > T(1), V(Format<T>::nan), select(a == T(1), V(Format<T>::inf), a));
+  const V r = select(a < T(1), y, edge);
+  return select(a < (sizeof(T) == 8 ? T(0x1p-300) : T(0x1p-30)), x, copysign(r, x));
 }
 
 }  // namespace wengert::simd::WG_TARGET

@@ -51,45 +51,41 @@ template <int N> WG_INLINE Vec<double, N> pow_positive(Vec<double, N> a, Vec<dou
   return scale(q + 1, n);
 }
 
-template <class T, int N> WG_INLINE Vec<T, N> pow(Vec<T, N> x, Vec<T, N> y) {
-  using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto a, auto b) { return pow(a, b); }, x, y);
-  } else {
-    const V a = abs(x);
-    V r = pow_positive(a, y);
-    const V h = y * 0.5;
-    const auto integral = trunc(y) == y, odd = integral & (trunc(h) != h);
-    r = select(signbit(x) & odd, -r, r);
-    r = select((x < 0) & (x > -Format<T>::inf) & ~integral, V(Format<T>::nan), r);
-    r = select(isnan(x) | isnan(y), x + y, r);
-    return select((y == 0) | (x == 1) | ((a == 1) & isinf(y)), V(1), r);
-  }
+// float: the logarithm in double has bits enough.
+template <int N> WG_INLINE Vec<float, N> pow_positive(Vec<float, N> a, Vec<float, N> y) {
+  return in_double([](auto x, auto z) { return exp(z * log(x)); }, a, y);
 }
 
-// x = 8^j a with a in [0.35, 2.83]; a polynomial, two steps of Halley and one of Newton with the exact residual.
+template <class T, int N> WG_INLINE Vec<T, N> pow(Vec<T, N> x, Vec<T, N> y) {
+  using V = Vec<T, N>;
+  const V a = abs(x), h = y * T(0.5);
+  const auto integral = trunc(y) == y, odd = integral & (trunc(h) != h);
+  V r = pow_positive(a, y);
+  r = select(signbit(x) & odd, -r, r);
+  r = select((x < 0) & (x > -Format<T>::inf) & ~integral, V(Format<T>::nan), r);
+  r = select(isnan(x) | isnan(y), x + y, r);
+  return select((y == 0) | (x == 1) | ((a == 1) & isinf(y)), V(T(1)), r);
+}
+
+// x = 8^j a with a in [0.35, 2.83]; a polynomial, then steps of Halley, whose corrections are small and round little.
 template <class T, int N> WG_INLINE Vec<T, N> cbrt(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return cbrt(v); }, x);
-  } else {
-    const auto p = log_parts_any(abs(x));
-    const V j = rint(p.k * (1.0 / 3)), a = p.m * pow2(p.k - 3 * j);
-    V t = poly<CbrtPoly<double>>(a);
-    for (int i = 0; i < 2; ++i) {
-      const V cube = t * t * t;
-      t = t * ((cube + (a + a)) / ((cube + cube) + a));
-    }
-    const auto square = two_prod(t, t), cube = two_prod(square.hi, t);
-    t -= ((cube.hi - a) + (cube.lo + square.lo * t)) / (3 * square.hi);
-    return select((x == 0) | ~isfinite(x), x, copysign(t * pow2(j), x));
+  const auto p = log_parts_any(abs(x));
+  const V j = rint(p.k * T(1.0 / 3)), a = p.m * pow2(p.k - T(3) * j);
+  V t = poly<CbrtPoly<T>>(a);
+#pragma GCC unroll 2
+  for (int i = 0; i < (sizeof(T) == 8 ? 2 : 1); ++i) {
+    const V cube = t * t * t;
+    t -= t * ((cube - a) / ((cube + cube) + a));
   }
+  return select((x == 0) | ~isfinite(x), x, copysign(t * pow2(j), x));
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> hypot(Vec<T, N> x, Vec<T, N> y) {
   using V = Vec<T, N>;
   if constexpr (sizeof(T) == 4) {
-    return in_double([](auto a, auto b) { return hypot(a, b); }, x, y);
+    const V r = in_double([](auto a, auto b) { return sqrt(fma(a, a, b * b)); }, x, y);
+    return select(isinf(x) | isinf(y), V(Format<T>::inf), r);
   } else {
     const V ax = abs(x), ay = abs(y), big = max(ax, ay);
     const V by = select(big > 0x1p500, V(0x1p-600), select(big < 0x1p-450, V(0x1p600), V(1)));

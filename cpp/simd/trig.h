@@ -123,15 +123,22 @@ template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_in_double
     return {convert<float>(out.k), convert<float>(out.r)};
   }
 }
-// Out of line: few vectors have such a lane.
+// Out of line: few vectors have such a lane. Its neighbours stay as they are: no lane's result depends on another.
 template <int Odd, int N>
-__attribute__((noinline)) void reduce_outlier(const Vec<float, N>& x, ShortReduced<Vec<float, N>>& out) {
-  out = reduce_in_double<Odd>(x);
+__attribute__((noinline)) void reduce_outlier(const Vec<float, N>& x, typename Vec<float, N>::Mask far,
+                                              ShortReduced<Vec<float, N>>& out) {
+  const auto a = reduce_in_double<Odd>(x);
+  out = {select(far, a.k, out.k), select(far, a.r, out.r)};
 }
 // Where products are exact in fma, pi/2 in three floats does for all but large x: the first difference is exact, the
 // two roundings after it are of r.
 inline constexpr float half_pi_f1 = 0x1.921fb6p+0f, half_pi_f2 = -0x1.777a5cp-25f, half_pi_f3 = -0x1.ee59dap-50f;
 inline constexpr float float_angle_limit = 0x1p16f;
+
+// pi/2 in two parts of either type.
+template <class T> struct HalfPi {
+  static constexpr T hi = T(half_pi_hi), lo = sizeof(T) == 8 ? T(half_pi_lo) : T(half_pi_f2);
+};
 template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
   using V = Vec<float, N>;
   if constexpr (!has_fma) {
@@ -139,7 +146,8 @@ template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_to_sine(V
   } else {
     const V n = rint(fma(x, 0.318309886f, Odd ? -0.5f : 0.0f)), k = Odd ? fma(n, 2.0f, 1.0f) : n + n;
     ShortReduced<V> out{k, fma(k, -half_pi_f3, fma(k, -half_pi_f2, fma(k, V(-half_pi_f1), x)))};
-    if (__builtin_expect(any(abs(x) > float_angle_limit), 0)) reduce_outlier<Odd>(x, out);
+    const auto far = abs(x) > float_angle_limit;
+    if (__builtin_expect(any(far), 0)) reduce_outlier<Odd>(x, far, out);
     return out;
   }
 }
@@ -192,12 +200,30 @@ template <class T, int N> WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
     return sin_of(a.k + 1, a.r, a.lo);
   }
 }
+template <class T, int N> WG_INLINE Vec<T, N> tan(Vec<T, N> x);
+template <int N>
+__attribute__((noinline)) void tan_outlier(const Vec<float, N>& x, typename Vec<float, N>::Mask far, Vec<float, N>& y) {
+  y = select(far, in_double([](auto v) { return tan(v); }, x), y);
+}
 template <class T, int N> WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
   using V = Vec<T, N>;
+  using I = IntVec<T, N>;
   if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return tan(v); }, x);
+    if constexpr (!has_fma) {
+      return in_double([](auto v) { return tan(v); }, x);
+    } else {
+      // What the second subtraction rounds away is kept: the quotient would double it.
+      const V k = rint(x * 0.636619772f), minus_k = -k;
+      const auto p = two_prod(minus_k, V(half_pi_f2)), a = two_sum(fma(minus_k, V(half_pi_f1), x), p.hi);
+      const auto sum = fast_two_sum(a.hi, a.lo + fma(minus_k, V(half_pi_f3), p.lo));
+      const V r = sum.hi, z = r * r, t = r + fma(r * z, poly<TanPoly<float>>(z), sum.lo);
+      const auto odd = (to_bits(k + Format<T>::shifter) & I(1)) != I(0);
+      V y = select(odd, V(-1), t) / select(odd, t, V(1));
+      const auto far = abs(x) > float_angle_limit;
+      if (__builtin_expect(any(far), 0)) tan_outlier(x, far, y);
+      return select(abs(x) < 0x1p-13f, x, y);
+    }
   } else {
-    using I = IntVec<T, N>;
     const auto a = reduce_angle(x);
     const V z = a.r * a.r, h = z * 0.5, w = V(1) - h;
     const auto s = fast_two_sum(a.r, fma(a.r * z, poly<SinPoly<T>>(z), a.lo * (1 - h)));
@@ -244,8 +270,7 @@ template <class T, int N> WG_INLINE Pair<Vec<T, N>> atan_quotient(Vec<T, N> n, V
   const auto big = n > d * T(2.41421356237309504880), mid = n > d * T(0.66);
   const V num = select(big, -d, select(mid, n - d, n)), den = select(big, n, select(mid, n + d, d));
   const V t = num / den, z = t * t;
-  constexpr T quarter = T(half_pi_hi / 2);
-  constexpr T quarter_lo = sizeof(T) == 8 ? T(half_pi_lo / 2) : T(half_pi_hi / 2 - double(float(half_pi_hi / 2)));
+  constexpr T quarter = HalfPi<T>::hi / 2, quarter_lo = HalfPi<T>::lo / 2;
   const V turns = select(big, V(T(2)), select(mid, V(T(1)), V(T(0))));
   return fast_two_sum(turns * quarter, fma(t * z, poly<AtanPoly<T>>(z), t) + turns * quarter_lo);
 }
@@ -255,22 +280,19 @@ template <class T, int N> WG_INLINE Vec<T, N> atan(Vec<T, N> x) {
 
 template <class T, int N> WG_INLINE Vec<T, N> atan2(Vec<T, N> y, Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto a, auto b) { return atan2(a, b); }, y, x);
-  } else {
-    V n = abs(y), d = abs(x);
-    const auto both_inf = (n == Format<T>::inf) & (d == Format<T>::inf), both_zero = (n == 0) & (d == 0);
-    n = select(both_inf, V(1), n);
-    d = select(both_inf | both_zero, V(1), d);
-    // Powers of two that keep sums finite and quotients of small numbers exact.
-    const V large = select(n > d, n, d);
-    const V by = select(large > 0x1p1000, V(0x1p-100), select(large < 0x1p-900, V(0x1p200), V(1)));
-    const auto a = atan_quotient(n * by, d * by);
-    const V pi_hi(2 * half_pi_hi);
-    const auto back = fast_two_sum(pi_hi, -a.hi);
-    const V r = select(signbit(x), back.hi + (back.lo + (2 * half_pi_lo - a.lo)), a.hi);
-    return select(isnan(x) | isnan(y), x + y, copysign(r, y));
-  }
+  constexpr bool d64 = sizeof(T) == 8;
+  V n = abs(y), d = abs(x);
+  const auto both_inf = (n == Format<T>::inf) & (d == Format<T>::inf), both_zero = (n == 0) & (d == 0);
+  n = select(both_inf, V(T(1)), n);
+  d = select(both_inf | both_zero, V(T(1)), d);
+  // Powers of two that keep sums finite and quotients of small numbers exact.
+  const V large = select(n > d, n, d);
+  const V by = select(large > (d64 ? T(0x1p1000) : T(0x1p120)), V(d64 ? T(0x1p-100) : T(0x1p-20)),
+                      select(large < (d64 ? T(0x1p-900) : T(0x1p-80)), V(d64 ? T(0x1p200) : T(0x1p60)), V(T(1))));
+  const auto a = atan_quotient(n * by, d * by);
+  const auto back = fast_two_sum(V(2 * HalfPi<T>::hi), -a.hi);
+  const V r = select(signbit(x), back.hi + (back.lo + (2 * HalfPi<T>::lo - a.lo)), a.hi);
+  return select(isnan(x) | isnan(y), x + y, copysign(r, y));
 }
 
 // asin(a) = pi/2 - 2 asin(sqrt((1 - a) / 2)) for a > 1/2. The root s comes with its error.
@@ -287,29 +309,21 @@ template <class T, int N> WG_INLINE AsinParts<Vec<T, N>> asin_parts(Vec<T, N> a)
 }
 template <class T, int N> WG_INLINE Vec<T, N> asin(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return asin(v); }, x);
-  } else {
-    const auto p = asin_parts(abs(x));
-    const auto base = fast_two_sum(V(half_pi_hi), -2 * p.s);
-    const V y = select(p.half == 1, base.hi + (base.lo + (half_pi_lo - 2 * p.rest)), p.s + p.rest);
-    return copysign(y, x);
-  }
+  const auto p = asin_parts(abs(x));
+  const auto base = fast_two_sum(V(HalfPi<T>::hi), T(-2) * p.s);
+  const V y = select(p.half == 1, base.hi + (base.lo + (HalfPi<T>::lo - T(2) * p.rest)), p.s + p.rest);
+  return copysign(y, x);
 }
 template <class T, int N> WG_INLINE Vec<T, N> acos(Vec<T, N> x) {
   using V = Vec<T, N>;
-  if constexpr (sizeof(T) == 4) {
-    return in_double([](auto v) { return acos(v); }, x);
-  } else {
-    const auto p = asin_parts(abs(x));
-    const auto negative = x < 0;
-    const V two_s = 2 * p.s, two_rest = 2 * p.rest;
-    const auto base = fast_two_sum(V(2 * half_pi_hi), -two_s);
-    const V far = select(negative, base.hi + (base.lo + (2 * half_pi_lo - two_rest)), two_s + two_rest);
-    const V s = select(negative, -p.s, p.s), rest = select(negative, -p.rest, p.rest);
-    const auto near = fast_two_sum(V(half_pi_hi), -s);
-    return select(p.half == 1, far, near.hi + (near.lo + (half_pi_lo - rest)));
-  }
+  const auto p = asin_parts(abs(x));
+  const auto negative = x < 0;
+  const V two_s = T(2) * p.s, two_rest = T(2) * p.rest;
+  const auto base = fast_two_sum(V(2 * HalfPi<T>::hi), -two_s);
+  const V far = select(negative, base.hi + (base.lo + (2 * HalfPi<T>::lo - two_rest)), two_s + two_rest);
+  const V s = select(negative, -p.s, p.s), rest = select(negative, -p.rest, p.rest);
+  const auto near = fast_two_sum(V(HalfPi<T>::hi), -s);
+  return select(p.half == 1, far, near.hi + (near.lo + (HalfPi<T>::lo - rest)));
 }
 
 }  // namespace wengert::simd::WG_TARGET

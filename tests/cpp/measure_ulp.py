@@ -3,7 +3,7 @@
     python tests/cpp/measure_ulp.py build/cpp/evaluate            # the table, to standard output
     python tests/cpp/measure_ulp.py build/cpp/evaluate --write docs/ulp.md
 
-Exit status 1 if a function breaks its contract (2 ulp; 4 for pow, lgamma, digamma; 6 for trigamma).
+Exit status 1 if a function breaks its contract (2 ulp; 4 for pow, lgamma, digamma).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ mp.mp.prec = 160
 mp.mp.dps = 60
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 3.0, 10.0, 0.55, 0.66, 0.85, 1.4616, 8.0, 700.0, -700.0]
-CONTRACT = {"pow": 4.0, "lgamma": 4.0, "digamma": 4.0, "trigamma": 6.0}
+CONTRACT = {"pow": 4.0, "lgamma": 4.0, "digamma": 4.0}
+# Next to the zeros between their poles these may be off by this much of their largest term (see gamma_left.h).
+BESIDE_ZEROS = {"lgamma": mp.mpf(2) ** -96, "digamma": mp.mpf(2) ** -96}
 
 
 def sigmoid(x: mp.mpf) -> mp.mpf:
@@ -83,9 +85,9 @@ DOMAIN = {
     "atanh": (-1, 1),
     "asin": (-1, 1),
     "acos": (-1, 1),
-    "lgamma": (0, np.inf),
-    "digamma": (0, 1e15),
-    "trigamma": (0, 1e15),
+    "lgamma": (-1e5, np.inf),
+    "digamma": (-1e5, 1e15),
+    "trigamma": (-1e5, 1e15),
 }
 # Functions that only huge arguments make slow in mpmath.
 MODEST = {"exp", "exp2", "expm1", "sinh", "cosh", "tanh", "sigmoid", "erf", "erfc", "gelu", "softplus", "log_sigmoid"}
@@ -109,6 +111,10 @@ def sample(name: str, dtype: type, n: int, rng: np.random.Generator) -> np.ndarr
         x = np.concatenate([p[: n // 4].astype(dtype) for p in parts] + [np.array(SPECIAL, dtype)])
     lo, hi = DOMAIN.get(name, (-np.inf, np.inf))
     x = x[np.isfinite(x)]
+    if name in BESIDE_ZEROS:
+        x = np.concatenate([x, beside_zeros(name, dtype)])
+    if name in ("lgamma", "digamma", "trigamma"):  # the poles have their own values
+        x = x[(x > 0) | (x != np.trunc(x))]
     if name == "atan2":  # mpmath has no signed zero
         x = x[x != 0]
     if name in MODEST:
@@ -119,6 +125,19 @@ def sample(name: str, dtype: type, n: int, rng: np.random.Generator) -> np.ndarr
         x = np.abs(x)
     inside = (x > lo) & (x < hi)
     return x[inside | ((x == lo) & (name not in ("lgamma", "digamma", "trigamma", "log", "log2", "log10", "rsqrt")))]
+
+
+def beside_zeros(name: str, dtype: type) -> np.ndarray:
+    """Arguments at every distance from the zeros between the poles 0 to -11, the nearest included."""
+    x = []
+    for n in range(1, 12):
+        ends = [-n + mp.mpf(10) ** -10, mp.mpf(-n) + 0.5, -n + 1 - mp.mpf(10) ** -10]
+        for lo, hi in [(ends[0], ends[2])] if name == "digamma" else [(ends[0], ends[1]), (ends[1], ends[2])]:
+            if mp.sign(REFERENCE[name](lo)) == mp.sign(REFERENCE[name](hi)):
+                continue
+            zero = mp.findroot(REFERENCE[name], (lo, hi), solver="bisect", tol=mp.mpf(10) ** -40, maxsteps=300)
+            x += [zero * (1 + side * mp.mpf(2) ** -k) for k in range(5, 55) for side in (-1, 1)] + [zero]
+    return np.array([float(v) for v in x]).astype(dtype)
 
 
 def evaluate(program: str, isa: str, name: str, dtype: type, arguments: list[np.ndarray]) -> np.ndarray:
@@ -141,13 +160,23 @@ def error_in_ulp(expected: mp.mpf, got: float, dtype: type, scale: mp.mpf) -> fl
     return float(abs(mp.mpf(got) - expected) / unit)
 
 
+def granted(name: str, x: mp.mpf, expected: mp.mpf, error: float, dtype: type) -> bool:
+    """Whether an error in ulp is what the contract grants beside a zero."""
+    if name not in BESIDE_ZEROS or x >= 0:
+        return False
+    unit = mp.mpf(2) ** (int(mp.floor(mp.log(abs(expected), 2))) - np.finfo(dtype).nmant)
+    return error * unit <= BESIDE_ZEROS[name] * (1 + abs(REFERENCE[name](1 - x)))
+
+
 def worst(name: str, arguments: list[np.ndarray], results: np.ndarray, dtype: type, expected: list[mp.mpf]) -> float:
     largest = 0.0
     for i, (e, r) in enumerate(zip(expected, results, strict=True)):
         scale = abs(e)
         if name == "logaddexp":  # may cancel: its contract counts in ulp of the largest of operands and result
             scale = max(scale, *(abs(mp.mpf(float(a[i]))) for a in arguments))
-        largest = max(largest, error_in_ulp(e, float(r), dtype, scale))
+        error = error_in_ulp(e, float(r), dtype, scale)
+        if error > largest and not granted(name, mp.mpf(float(arguments[0][i])), e, error, dtype):
+            largest = error
     return largest
 
 
@@ -182,8 +211,9 @@ def main() -> int:
     text = "# Accuracy of the elementwise kernels\n\n"
     text += "Largest error found against mpmath, in units of the last place (0.5: correctly rounded), for each\n"
     text += f"instruction set. {options.samples} samples a region and special arguments; written by\n"
-    text += "`python tests/cpp/measure_ulp.py`. The contract is 2 ulp; 4 for pow, lgamma and digamma (for x > 0),\n"
-    text += "6 for trigamma. logaddexp counts in ulp of the largest of its operands and its result.\n\n"
+    text += "`python tests/cpp/measure_ulp.py`. The contract is 2 ulp; 4 for pow, lgamma and digamma, which\n"
+    text += "beside their zeros at x < 0 may be off by 2^-96 of their\n"
+    text += "largest term. logaddexp counts in ulp of the largest of its operands and its result.\n\n"
     text += "| function | " + " | ".join(columns) + " |\n" + "|---" * (1 + 2 * half) + "|\n"
     for name, values in rows:
         text += f"| {name} | " + " | ".join(values) + " |\n"
