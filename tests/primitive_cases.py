@@ -71,6 +71,7 @@ def oracle(name: str) -> Callable[..., Any]:
 # The same primitive in the reference. The rules' own primitives are compared with what they stand for.
 REFERENCE: dict[str, Callable[..., Any]] = {
     "scale": lambda a, b: wr.apply("multiply", a, b),
+    "strong_matmul": lambda a, b: wr.apply("matmul", a, b),
     "silu": lambda x: wr.apply("multiply", x, wr.apply("sigmoid", x)),
     "maximum_of_constant": lambda a, b: wr.apply("maximum", a, b),
     "minimum_of_constant": lambda a, b: wr.apply("minimum", a, b),
@@ -439,6 +440,7 @@ def _structured() -> list[Case]:
         ((17, 33), (33, 9)),
     ]
     cases += [Case("matmul", (_real(*a), _real(*b))) for a, b in ranks]
+    cases += [Case("strong_matmul", (_real(*a), _real(*b)), {}, np.matmul) for a, b in ranks]
     cases += [
         Case("reshape", (_real(*a),), {"shape": b}, lambda x, shape: x.reshape(shape))
         for a, b in (((2, 6), (3, 4)), ((4,), (-1, 2)), ((), (1, 1)), ((0, 3), (3, 0)))

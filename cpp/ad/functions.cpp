@@ -89,6 +89,15 @@ Value matmul(const Value& a, const Value& b) {
   return apply(code_of<ops::Matmul>, args, 2, {});
 }
 
+Value product(const Value& a, const Value& b) {
+  Value y = matmul(a, b);
+  // inf and NaN do not vanish in sums of products: a finite result had nothing to annihilate.
+  const bool small_operands = a.array->size + b.array->size < y.array->size;
+  if (small_operands ? ops::all_finite(a.array) && ops::all_finite(b.array) : ops::all_finite(y.array)) return y;
+  const Value pair[2] = {a, b};
+  return apply(code_of<ops::StrongMatmul>, pair, 2, {});
+}
+
 Value concatenate(const std::vector<Value>& xs, const Dims& axis) {
   return apply(code_of<ops::Concatenate>, xs.data(), static_cast<int>(xs.size()), params_of(axis));
 }

@@ -53,6 +53,7 @@ Value matrix_transpose(const Value& x);
 Value broadcast_to(const Value& x, const Dims& shape);
 Value sum_to(const Value& x, const Dims& shape);  // the adjoint of broadcast_to
 Value matmul(const Value& a, const Value& b);
+Value product(const Value& a, const Value& b);  // for rules: a zero entry annihilates inf and NaN
 Value concatenate(const std::vector<Value>& xs, const Dims& axis);
 Value stack(const std::vector<Value>& xs, const Dims& axis);
 Value slice(const Value& x, const ParamsRef& p);

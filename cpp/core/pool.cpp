@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -38,6 +39,18 @@ struct Pool {
     kept = 0;
   }
 };
+
+// Large buffers belong to all threads: what a worker thread computes is often dropped by another, and its next
+// gradient would be made of fresh pages.
+constexpr int kSharedClass = 41;  // 64 KiB and more
+struct SharedPool {
+  std::mutex lock;  // only tried: a fork may leave it locked for ever
+  Pool pool;
+};
+SharedPool& shared() {
+  static auto* s = new SharedPool;  // outlives every thread
+  return *s;
+}
 
 struct Block {
   Block* next;
@@ -86,20 +99,37 @@ inline ThreadLists* thread_lists() { return lists ? lists : make_lists(); }
 
 }  // namespace
 
+namespace {
+
+// Runs f(pool) on the pool for a size class; false: there is none to be had now.
+template <class F> bool with_pool(int size_class, F&& f) {
+  ThreadLists* t = thread_lists();
+  if (!t) return false;
+  if (size_class < kSharedClass) return f(t->pool);
+  const std::unique_lock<std::mutex> held(shared().lock, std::try_to_lock);
+  return held && f(shared().pool);
+}
+
+}  // namespace
+
 Buffer* new_buffer(int64_t bytes) {
   const int c = class_of(bytes);
-  ThreadLists* t = thread_lists();
-  if (t && !t->pool.free[c].empty()) {
-    Buffer* b = t->pool.free[c].back();
-    t->pool.free[c].pop_back();
-    t->pool.kept -= b->bytes;
+  Buffer* b = nullptr;
+  with_pool(c, [&](Pool& pool) {
+    if (pool.free[c].empty()) return false;
+    b = pool.free[c].back();
+    pool.free[c].pop_back();
+    pool.kept -= b->bytes;
+    return true;
+  });
+  if (b) {
     b->updated = false;
     return b;
   }
   const int64_t size = (class_bytes(c) + 63) / 64 * 64;  // aligned_alloc wants a multiple of the alignment
   void* raw = std::aligned_alloc(64, static_cast<std::size_t>(size + kHeader));
   if (!raw) throw std::bad_alloc();
-  auto* b = new (raw) Buffer;
+  b = new (raw) Buffer;
   b->bytes = size;
   b->data = static_cast<char*>(raw) + kHeader;
   b->size_class = c;
@@ -120,13 +150,13 @@ void Buffer::destroy(Buffer* b) {
     delete b;
     return;
   }
-  ThreadLists* t = thread_lists();
-  if (t && t->pool.kept + b->bytes <= kPoolCap) {
-    t->pool.free[b->size_class].push_back(b);
-    t->pool.kept += b->bytes;
-  } else {
-    std::free(b);
-  }
+  const bool kept = with_pool(b->size_class, [&](Pool& pool) {
+    if (pool.kept + b->bytes > kPoolCap) return false;
+    pool.free[b->size_class].push_back(b);
+    pool.kept += b->bytes;
+    return true;
+  });
+  if (!kept) std::free(b);
 }
 
 void* small_alloc(std::size_t bytes) {
@@ -154,9 +184,14 @@ void small_free(void* p, std::size_t bytes) {
   t->small.free[c] = b;
 }
 
-int64_t pool_bytes() { return lists ? lists->pool.kept : 0; }
+int64_t pool_bytes() {
+  int64_t kept = lists ? lists->pool.kept : 0;
+  with_pool(kSharedClass, [&](Pool& pool) { return kept += pool.kept, true; });
+  return kept;
+}
 void pool_trim() {
   if (lists) lists->pool.trim();
+  with_pool(kSharedClass, [](Pool& pool) { return pool.trim(), true; });
 }
 
 }  // namespace wengert::core

@@ -1,5 +1,6 @@
 // Storage of arrays. Buffers are 64-byte aligned and reused: fresh pages from the system cost about 7 us each, which
-// made the same NumPy gradient 5 times slower. Each thread keeps at most kPoolCap bytes of freed buffers.
+// made the same NumPy gradient 5 times slower. Each thread keeps at most kPoolCap bytes of freed buffers, and all
+// together as much of large ones.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,7 @@ Buffer* foreign_buffer(void* data, void* owner, void (*drop)(void*));  // count 
 void* small_alloc(std::size_t bytes);  // objects of at most 512 bytes, from per-thread lists
 void small_free(void* p, std::size_t bytes);
 
-int64_t pool_bytes();  // kept by this thread at the moment
+int64_t pool_bytes();  // kept at the moment for this thread, and for all
 void pool_trim();      // gives all of them back
 
 }  // namespace wengert::core

@@ -1,9 +1,12 @@
 #include "ops/linalg.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "core/unlocked.h"
 #include "simd/gemm.h"
+#include "simd/reduce.h"
 
 namespace wengert::ops {
 
@@ -93,6 +96,85 @@ ArrayRef Matmul::value(Args args, const Params&) {
     });
   });
   return y;
+}
+
+namespace {
+
+// y += the terms of a @ b with an inf or a NaN in them, but not those with a zero. All without gaps.
+template <class T> void add_terms_not_finite(const T* a, const T* b, T* y, int64_t m, int64_t k, int64_t n) {
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t p = 0; p < k; ++p) {
+      const T x = a[i * k + p];
+      if (x == 0) continue;
+      for (int64_t j = 0; j < n; ++j) {
+        const T v = b[p * n + j];
+        if (v != 0 && !(std::isfinite(x) && std::isfinite(v))) y[i * n + j] += x * v;
+      }
+    }
+}
+
+ArrayRef zero_where_not_finite(const ArrayRef& a) {
+  ArrayRef r = core::copy(a);
+  core::dispatch(r->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>)
+      std::replace_if(r->as<T>(), r->as<T>() + r->size, [](T v) { return !std::isfinite(v); }, T(0));
+  });
+  return r;
+}
+
+}  // namespace
+
+ArrayRef StrongMatmul::value(Args args, const Params& p) {
+  const MatmulShapes s(args[0]->shape, args[1]->shape);
+  auto full = [&](const ArrayRef& v, const Dims& shape) {
+    const ArrayRef matrix = core::view(core::contiguous(v), shape, core::row_major(shape));
+    return core::contiguous(
+        core::broadcast_to(matrix, core::concat(s.batch, shape.slice(shape.size() - 2, shape.size()))));
+  };
+  const ArrayRef a = full(args[0], s.a), b = full(args[1], s.b);
+  const ArrayRef finite[2] = {zero_where_not_finite(args[0]), zero_where_not_finite(args[1])};
+  ArrayRef y = Matmul::value(finite, p);
+  if (y->size == 0) return y;
+  const int64_t m = s.a[s.a.size() - 2], k = s.a.back(), n = s.b.back(), batch = s.batch.product();
+  core::dispatch(y->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>)
+      for (int64_t l = 0; l < batch; ++l)
+        add_terms_not_finite(a->template as<T>() + l * m * k, b->template as<T>() + l * k * n,
+                             y->template as<T>() + l * m * n, m, k, n);
+  });
+  return y;
+}
+
+namespace {
+template <class T> bool few_finite(const T* x, int64_t n) {
+  int bad = 0;
+  for (int64_t i = 0; i < n; ++i) bad |= !(std::fabs(x[i]) <= std::numeric_limits<T>::max());
+  return !bad;
+}
+constexpr int64_t kFew = 256;  // the reduction below has to be called first
+}  // namespace
+
+bool all_finite(const ArrayRef& array) {
+  if (array->size <= kFew && array->contiguous) {
+    if (array->dtype == DType::f64) return few_finite(array->as<double>(), array->size);
+    if (array->dtype == DType::f32) return few_finite(array->as<float>(), array->size);
+  }
+  if (array->size == 0 || !core::is_float(array->dtype)) return true;
+  const ArrayRef a = core::contiguous(array);
+  const core::Unlocked unlocked(a->size > int64_t{1} << 17);
+  bool r = true;
+  core::dispatch(a->dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    if constexpr (std::is_floating_point_v<T>) {
+      const T* x = a->template as<T>();
+      T sum = 0;  // a single inf or NaN makes it one
+      simd::reduce_rows_of(simd::Reduction::sum, x, 1, a->size, a->size, &sum);
+      r = std::isfinite(sum) || std::all_of(x, x + a->size, [](T v) { return std::isfinite(v); });
+    }
+  });
+  return r;
 }
 
 }  // namespace wengert::ops

@@ -33,7 +33,7 @@ using Primitives = List<
     LogicalOr, LogicalXor,
     // structured
     Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
-    Matmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather,
+    Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather,
     GatherUpdate, GatherAdd>;
 
 using OpCode = uint16_t;
