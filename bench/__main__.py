@@ -5,7 +5,7 @@ import sys
 
 COMMANDS = {
     "run": "the workloads S1 to E2, value and gradient",
-    "overhead": "nanoseconds per eager operation on short arrays",
+    "overhead": "what eager differentiation costs, and its goals",
     "steps": "the training steps of the demo",
     "guards": "replays with and without their checks, by one thread and by two",
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.goals import Goal
 from bench.timing import Timing
 
 # What other programs do: measured when nothing of ours has run yet.
@@ -82,11 +85,34 @@ class Report:
         return table
 
 
-def save(path: Path | None, reports: list[Report]) -> None:
-    """Writes all rows, the machine and the versions to a JSON file; nothing if `path` is None."""
+class MemoryReport:
+    """Bytes by library: held before, at the peak, and the difference."""
+
+    def __init__(self, title: str):
+        self.title = title
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, name: str, before: float, peak: float) -> None:
+        self.rows.append({"name": name, "bytes": {"before": before, "peak": peak}})
+
+    def render(self) -> Table:
+        """The table, in MB."""
+        table = Table(title=self.title)
+        for column in ("", "before (MB)", "peak (MB)", "difference (MB)"):
+            table.add_column(column, justify="right" if column else "left", no_wrap=True)
+        for row in self.rows:
+            before, peak = row["bytes"]["before"], row["bytes"]["peak"]
+            table.add_row(row["name"], *(f"{b / 1e6:.0f}" for b in (before, peak, peak - before)))
+        return table
+
+
+def save(path: Path | None, reports: Sequence[Report | MemoryReport], goals: Sequence[Goal] = ()) -> None:
+    """Writes all rows, the goals, the machine and the versions to a JSON file; nothing if `path` is None."""
     if path is None:
         return
-    document = {"machine": machine(), "reports": [{"title": r.title, "rows": r.rows} for r in reports]}
+    document: dict[str, Any] = {"machine": machine()}
+    document["reports"] = [{"title": r.title, "rows": r.rows} for r in reports]
+    document["goals"] = [{**asdict(g), "verdict": g.verdict} for g in goals]
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

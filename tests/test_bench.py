@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import guards, libraries, overhead, report, run, steps, timing
+from bench import chains, guards, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
+from bench.goals import Goal, ratio
+from bench.kernels import document, numpy_times
 from bench.workloads import CASES
 
 OURS = {name: libraries.get(name) for name in ("wengert", "reference")}
@@ -79,10 +81,10 @@ def test_a_wrong_derivative_is_not_timed():
         run.contestants(case, {"wengert": OURS["wengert"]}, tiny=True)
 
 
-@pytest.mark.parametrize("chain", overhead.CHAINS, ids=lambda c: c.name)
-@pytest.mark.parametrize("length", overhead.LENGTHS)
+@pytest.mark.parametrize("chain", chains.CHAINS, ids=lambda c: c.name)
+@pytest.mark.parametrize("length", chains.LENGTHS)
 def test_overhead_measures_what_it_says(chain, length):
-    calls = overhead.measurements(chain, length, OURS, count=4)
+    calls = chains.measurements(chain, length, OURS, count=4)
     assert {what: list(by) for what, by in calls.items()} == {
         "value": ["numpy", "wengert", "reference"],
         "recorded": ["wengert", "reference"],
@@ -130,10 +132,66 @@ def test_the_commands_print_a_table_and_write_json(tmp_path, capsys):
     assert [row["name"] for row in document["reports"][0]["rows"]] == ["S1", "J1g"]
     assert document["machine"]["versions"]["numpy"] == np.__version__
     assert set(document["reports"][0]["rows"][0]["seconds"]) == {"numpy", "wengert"}
-    overhead.main(["--tiny"])
-    printed = capsys.readouterr().out
-    assert "J1g" in printed
-    assert "length 1000" in printed
+    assert "J1g" in capsys.readouterr().out
+
+
+def test_every_section_of_overhead_runs(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    overhead.main(["--tiny", "--json", str(out)])
+    printed = "".join(capsys.readouterr().out.split())  # titles are broken where the tables are narrow
+    document = json.loads(out.read_text())
+    titles = [r["title"] for r in document["reports"]]
+    assert all("".join(title.split()) in printed for title in titles)
+    assert len(titles) == 12
+    assert {g["verdict"] for g in document["goals"]} <= {"held", "missed", "not measured"}
+    assert sum("recorded" in g["what"] for g in document["goals"]) == 4
+    with pytest.raises(SystemExit):
+        overhead.main(["slicse"])
+    assert "no section is called slicse" in capsys.readouterr().err
+
+
+def test_goals():
+    goal = Goal("something", 2.0, 1.0)
+    assert goal.verdict == "missed"
+    assert Goal("something", 1.0, 1.0).verdict == "held"
+    assert Goal("something", None, 1.0).verdict == "not measured"
+    slow, fast = (timing.Timing(*[t] * 3) for t in (2.0, 1.0))
+    assert ratio("x", {"wengert": fast, "torch": slow}, "torch", 0.5).measured == 0.5
+    assert ratio("x", {"wengert": fast}, "torch", 0.5).measured is None
+
+
+def test_slices_and_threads_are_right():
+    calls = scaling.slice_loops(6, OURS)
+    assert list(calls) == ["numpy", "wengert", "reference"]  # checked against the hand-written gradient
+    assert disagreement(calls["wengert"](), by_differences_of_rows(6)) <= 1e-6
+    for tasks in scaling.thread_tasks(tiny=True).values():
+        (value, grad), *others = [*tasks["one thread"](), *tasks["two threads"]()]
+        assert len(others) == 15
+        for v, g in others:
+            assert v == value
+            np.testing.assert_array_equal(g, grad)
+
+
+def by_differences_of_rows(steps):
+    """Value and gradient of the recurrence of bench.scaling, the gradient by central differences."""
+    x = 0.1 * np.random.default_rng(2).normal(size=(steps, scaling.WIDTH))
+
+    def f(x):
+        return float(scaling._read_rows(OURS["reference"].xp, x))
+
+    grad = np.empty_like(x)
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        grad[index] = (f(x + step) - f(x - step)) / 2e-6
+    return f(x), (grad,)
+
+
+def test_memory_is_measured_in_another_process():
+    m = memory.measured("wengert", "chain", 1000)
+    assert 0 < m["before"] <= m["peak"]
+    with pytest.raises(RuntimeError, match="nonsense"):
+        memory.measured("nonsense", "chain", 10)
 
 
 def test_unknown_workloads_are_named(capsys):
@@ -147,3 +205,44 @@ def test_checks_and_threads():
         assert all(call() is not None for call in calls.values())
     for one, two, cores in guards.scaling(tiny=True, rounds=1, seconds=0.01).values():
         assert min(one, two, cores) > 0
+
+
+def kernel_rows(**seconds):
+    part = {"softmax": "rows", "copy": "rows", "sum": "rows"}
+    names = {"nn": "matmul-NN-512x512x512", "nt": "matmul-NT-512x512x512", "copy": "copy-1000", "sum": "sum-1000"}
+    rows = [(names.get(n, n), t) for n, t in seconds.items()]
+    return [
+        document.Row(
+            part.get(name.split("-")[0], "products"), name, "float64", 1, t, 1.0, 1.0, 2.0 * 512**3, "x86-64-v4"
+        )
+        for name, t in rows
+    ]
+
+
+def test_the_page_of_kernels_says_what_is_held_and_what_is_missed(tmp_path):
+    pytest.importorskip("matplotlib")
+    held = {c.text.split(":")[0]: c.line() for c in document.claims(kernel_rows(nn=0.9, nt=0.95, copy=2e-6, sum=1e-6))}
+    assert "held by 2" in held["products n x n, n ≥ 512"]
+    assert "held by 1" in held["transposed operands, n ≥ 64"]
+    assert "held by 1 | 1.00, sum-1000" in held["sums"]
+    assert "not measured" in held["softmax of rows"]
+    rows = kernel_rows(nn=1.2, nt=1.5, copy=1e-6, sum=1e-6)
+    missed = {c.text.split(":")[0]: c.line() for c in document.claims(rows)}
+    assert "missed by 2 of 2 | 0.67, matmul-NT" in missed["products n x n, n ≥ 512"]
+    assert "missed by 2 of 2" in missed["products"]
+    assert "missed by 1 of 1 | 0.80" in missed["transposed operands, n ≥ 64"]
+    assert "missed by 1 of 1 | 0.50" in missed["sums"]
+    document.write(tmp_path, rows)
+    assert "| matmul-NT-512x512x512 | float64 | 1 | 1500000.000 |" in (tmp_path / "kernels.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "name", ["matmul-TN-3x4x5", "batched-10x4x4", "gemv-T-5", "outer-4", "softmax-3x4", "sum-7", "dot-7", "copy-7"]
+)
+def test_numpy_has_the_work_of_every_kernel(name):
+    assert numpy_times.numpy_time(name, "float32") > 0
+
+
+def test_what_numpy_lacks_is_left_out():
+    assert numpy_times.numpy_time("elementwise-gelu", "float64") is None
+    assert numpy_times.numpy_time("fork-join", "float64") is None

@@ -66,7 +66,7 @@ def test_scan_errors():
     with pytest.raises(TypeError, match="structure"):
         wg.scan(lambda c, x: ((c, c), x), 0.0, np.ones(2))
     with pytest.raises(ValueError, match="checkpoint"):
-        wg.scan(lambda c, x: (c, x), 0.0, np.ones(2), checkpoint="log")
+        wg.scan(lambda c, x: (c, x), 0.0, np.ones(2), checkpoint="cube")
 
 
 def test_other_loops():

@@ -181,6 +181,11 @@ class Pointers {
 Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
   Trace* top = highest_of(args, n);
   if (!top) return evaluate(op, args, n, params);
+  if (following && params && params->array) [[unlikely]] {  // read at positions that belong to the body of a loop
+    uint32_t node;
+    Recorder* t = Recorder::of_positions(params, &node);
+    if (t && t->body && t->order > top->order) return record_step(t, op, args, n, params);
+  }
   if (top->depth == 0) return record_ambient(op, args, n, params);
   switch (top->kind) {
     case Trace::Kind::reverse:

@@ -34,7 +34,8 @@ Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params)
 
 Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   bool plain = true;
-  for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
+  if (!t->body)
+    for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
   Value out = plain ? computed(op, args, n, params) : evaluate_below(op, args, n, params, t);
   uint32_t few[kFew + 1];
   std::vector<uint32_t> many;
@@ -43,18 +44,19 @@ Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef&
     many.resize(static_cast<size_t>(n) + 1);
     nodes = many.data();
   }
-  for (int i = 0; i < n; ++i) {
-    const Value& v = *args[i];
-    if (v.trace.get() == t) {
-      nodes[i] = v.node;
-      continue;
+  for (int i = 0; i < n; ++i) nodes[i] = t->node_of(*args[i]);
+  if (params && params->array && following) {
+    uint32_t positions;
+    Recorder* owner = Recorder::of_positions(params, &positions);
+    if (owner && owner != t && t->body) {  // computed around the loop
+      Value outside(params->array);
+      outside.trace = TraceRef(owner);
+      outside.node = positions;
+      positions = t->node_of(outside);
+      owner = t;
     }
-    if (v.trace && (v.trace->depth > 0 || recording_enabled()))
-      t->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
-    nodes[i] = t->constant(v.array);
+    if (owner == t) nodes[n++] = positions;
   }
-  uint32_t positions;
-  if (params && params->array && following && Recorder::of_positions(params, &positions) == t) nodes[n++] = positions;
   const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
   return traced(out, TraceRef(t), node);
 }
@@ -64,6 +66,22 @@ uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params,
   steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
   args.insert(args.end(), nodes, nodes + n);
   return static_cast<uint32_t>(steps.size() - 1);
+}
+
+uint32_t Recorder::node_of(const Value& v) {
+  if (v.trace.get() == this) return v.node;
+  if (v.trace && body) {
+    for (size_t k = 0; k < captured.size(); ++k) {
+      const Value& c = captured[k];
+      if (c.array == v.array && c.trace == v.trace && c.box == v.box && c.node == v.node) return captured_nodes[k];
+    }
+    captured.push_back(v);
+    captured_nodes.push_back(append(kInput, v.array, {}, nullptr, 0));
+    return captured_nodes.back();
+  }
+  if (v.trace && (v.trace->depth > 0 || recording_enabled()))
+    refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+  return constant(v.array);
 }
 
 uint32_t Recorder::constant(const ArrayRef& value) {
@@ -112,17 +130,21 @@ void Recorder::finish() {
   if (following == this) following = outer;
 }
 
-void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+void Recorder::follow(const ArrayRef& flat, uint32_t node) {
   if (positions_of.empty()) {
     outer = following;
     following = this;
   }
+  positions_of[flat.get()] = node;
+  held.push_back(flat);
+}
+
+void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
   std::vector<uint32_t> nodes;
-  for (const Value& v : from) nodes.push_back(v.trace.get() == this ? v.node : constant(v.array));
+  for (const Value& v : from) nodes.push_back(body ? node_of(v) : v.trace.get() == this ? v.node : constant(v.array));
   ParamsRef p(new ops::Params);
   p->dims[0] = sizes;
-  positions_of[flat.get()] = append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size()));
-  held.push_back(flat);
+  follow(flat, append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size())));
 }
 
 void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
@@ -135,7 +157,8 @@ void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, con
   }
   if (!top) return;
   for (size_t i = 0; i < from.size(); ++i)
-    if (recorded[i].trace && recorded[i].trace.get() != top) observe(from[i], Asked::elements);
+    if (recorded[i].trace && recorded[i].trace.get() != top && !static_cast<Recorder*>(top)->body)
+      observe(from[i], Asked::elements);
   static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
 }
 
@@ -144,6 +167,10 @@ Value without_derivatives(const Value& v) {
   Value at = v;
   while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
   if (!at.trace) return Value(v.array);
+  if (auto* t = static_cast<Recorder*>(at.trace.get()); t->body && t->alive && core::is_float(at.dtype())) {
+    const uint32_t node = t->append(Recorder::kCut, at.array, {}, &at.node, 1);
+    return traced(Value(at.array), at.trace, node);
+  }
   if (!at.box) return at;
   Value r = at;
   r.box = nullptr;

@@ -163,9 +163,29 @@ ArrayRef reduced_to(ArrayRef g, const Dims& shape) {
   return sum_to(Value(std::move(g)), Dims(shape)).array;  // a copy of the shape, which may be on the tape
 }
 
+// Saved numbers in the form that kernels take. They belong to nobody: the count never falls to zero.
+class Numbers {
+ public:
+  Numbers() {
+    for (core::Array& a : frames_) a.refs = 1, a.data = a.payload;
+  }
+  core::Array* set(int k, double v, DType t) {
+    core::Array& a = frames_[k];
+    a.dtype = t;
+    if (t == DType::f64)
+      *a.as<double>() = v;
+    else
+      *a.as<float>() = static_cast<float>(v);
+    return &a;
+  }
+
+ private:
+  core::Array frames_[3];
+};
+
 // First-order sweep of an elementwise node over plain arrays: one fused kernel for each operand. False if something is
 // not plain.
-bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct) {
+bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct, Numbers& numbers) {
   const Node n = tape.node(i);  // a copy: while a kernel runs another thread may record on this tape
   const ops::Info& f = info(n.op);
   if (!f.elementwise || !ct.cell(i).is_array()) return false;
@@ -173,6 +193,10 @@ bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct) {
   for (int k = 0; k < 3; ++k) {
     const auto bit = static_cast<uint8_t>(k == 2 ? ops::kResult : 1 << k);
     if (!(n.saved & bit)) continue;
+    if (n.saved & kNumbers) {
+      saved[k] = numbers.set(k, tape.saved_number(i, bit), n.dtype);
+      continue;
+    }
     const Cell& c = tape.saved(i, bit);
     if (!c.is_array()) return false;
     saved[k] = c.array();
@@ -231,6 +255,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
   for (uint32_t w : wanted) is_wanted[w] = 1;
   for (auto& [node, g] : seeds) ct.add(node, std::move(g));
   seeds.clear();
+  Numbers numbers;
   for (uint32_t i = top; i-- > 0;) {
     if (!ct.has(i)) continue;
     const OpCode op = tape.node(i).op;
@@ -247,7 +272,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
       if (!keep) tape.drop_saved(i);
       continue;
     }
-    if (!sweep_elementwise(tape, i, ct)) {
+    if (!sweep_elementwise(tape, i, ct, numbers)) {
       Vjp rule(tape, i, ct.take(i), ct);
       rules.cotangent[op](rule);
     }

@@ -35,8 +35,8 @@ class Vjp {
   Vjp(Tape& tape, uint32_t node, Value g, Cotangents& to) : tape_(tape), node_(node), g_(std::move(g)), to_(to) {}
   const Value& g() const { return g_; }
   Value take_g() { return std::move(g_); }  // last use: may be overwritten
-  Value arg(int i) { return tape_.saved(node_, static_cast<uint8_t>(1 << i)).value(); }
-  Value result() { return tape_.saved(node_, ops::kResult).value(); }
+  Value arg(int i) { return tape_.saved_value(node_, static_cast<uint8_t>(1 << i)); }
+  Value result() { return tape_.saved_value(node_, ops::kResult); }
   const ops::Params& p() { return *tape_.saved(node_, kSavesParams).params(); }
   ParamsRef params() { return ParamsRef(tape_.saved(node_, kSavesParams).params()); }
   int nargs() const { return tape_.arity(node_); }

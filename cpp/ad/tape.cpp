@@ -50,6 +50,7 @@ struct SpareLists {
   std::vector<Node> nodes;
   std::vector<uint32_t> args;
   std::vector<Cell> cells;
+  std::vector<double> numbers;
   std::vector<Dims> shapes;
 };
 thread_local std::vector<SpareLists>* spare = nullptr;
@@ -75,6 +76,7 @@ Tape::Tape() {
   nodes_.swap(s.nodes);
   args_.swap(s.args);
   cells_.swap(s.cells);
+  numbers_.swap(s.numbers);
   shapes_.swap(s.shapes);
   spare->pop_back();
 }
@@ -85,8 +87,9 @@ Tape::~Tape() {
   nodes_.clear();
   args_.clear();
   cells_.clear();
+  numbers_.clear();
   shapes_.clear();
-  spare->push_back({std::move(nodes_), std::move(args_), std::move(cells_), std::move(shapes_)});
+  spare->push_back({std::move(nodes_), std::move(args_), std::move(cells_), std::move(numbers_), std::move(shapes_)});
 }
 
 uint32_t Tape::shape_id(const Dims& s) {
@@ -103,16 +106,18 @@ uint32_t Tape::find_shape(const Dims& s) {
   return slot = static_cast<uint32_t>(shapes_.size() - 1);
 }
 
-uint32_t Tape::leaf(const core::Array& a, OpCode op) {
+uint32_t Tape::append_node(OpCode op, uint8_t saved, DType dtype, const Dims& shape) {
   if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
+  const size_t first = saved & kNumbers ? numbers_.size() : cells_.size();
   nodes_.push_back(
-      {op, 0, a.dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()), shape_id(a.shape)});
+      {op, saved, dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(first), shape_id(shape)});
   return size() - 1;
 }
 
+uint32_t Tape::leaf(const core::Array& a, OpCode op) { return append_node(op, 0, a.dtype, a.shape); }
+
 uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
                       const Value& result, const ParamsRef& params) {
-  if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
   const ops::Info& f = info(op);
   const bool variadic = f.arity == ops::kVariadic;
   std::vector<uint32_t> constants;
@@ -127,8 +132,7 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
   if (!variadic)
     for (int i = 0; i < n; ++i)
       if (arg_nodes[i] != kNoNode) saves |= f.saves[i];
-  nodes_.push_back({op, saves, result.dtype(), static_cast<uint32_t>(args_.size()),
-                    static_cast<uint32_t>(cells_.size()), shape_id(result.shape())});
+  const uint32_t node = append_node(op, saves, result.dtype(), result.shape());
   args_.insert(args_.end(), arg_nodes, arg_nodes + n);
   auto save = [&](const Value& v) {
     if (v.trace.get() == level || (level->depth == 0 && v.trace && v.trace->depth == 0))
@@ -140,23 +144,31 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
     if (saves & (1 << i)) save(*args[i]);
   if (saves & ops::kResult) cells_.push_back(Cell(result));
   if (saves & kSavesParams) cells_.push_back(Cell(params));
-  return size() - 1;
+  return node;
 }
 
 uint32_t Tape::append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
                             const ArrayRef& result) {
-  if (nodes_.size() >= kNoNode - 1) runtime_error("wengert: a tape holds at most 2**32 - 2 nodes");
   const ops::Info& f = info(op);
-  const auto saves =
-      static_cast<uint8_t>((node0 != kNoNode ? f.saves[0] : 0) | (b && node1 != kNoNode ? f.saves[1] : 0));
-  nodes_.push_back({op, saves, result->dtype, static_cast<uint32_t>(args_.size()), static_cast<uint32_t>(cells_.size()),
-                    shape_id(result->shape)});
+  auto saves = static_cast<uint8_t>((node0 != kNoNode ? f.saves[0] : 0) | (b && node1 != kNoNode ? f.saves[1] : 0));
+  const core::Array* saved[3] = {saves & ops::kArg0 ? a.array.get() : nullptr,
+                                 saves & ops::kArg1 ? b->array.get() : nullptr,
+                                 saves & ops::kResult ? result.get() : nullptr};
+  // 8 bytes instead of an array of 160, which then is free for the next operation.
+  bool numbers = saves != 0;
+  for (const core::Array* v : saved) numbers &= !v || v->size == 1;
+  if (numbers) saves |= kNumbers;
+  const uint32_t node = append_node(op, saves, result->dtype, result->shape);
   args_.push_back(node0);
   if (b) args_.push_back(node1);
-  if (saves & ops::kArg0) cells_.push_back(Cell(a.array));
-  if (saves & ops::kArg1) cells_.push_back(Cell(b->array));
-  if (saves & ops::kResult) cells_.push_back(Cell(result));
-  return size() - 1;
+  for (const core::Array* v : saved) {
+    if (!v) continue;
+    if (numbers)
+      numbers_.push_back(v->dtype == DType::f64 ? *v->as<double>() : static_cast<double>(*v->as<float>()));
+    else
+      cells_.push_back(Cell(ArrayRef(const_cast<core::Array*>(v))));
+  }
+  return node;
 }
 
 uint32_t Tape::append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call) {
@@ -175,10 +187,10 @@ uint32_t Tape::append_call(const std::vector<uint32_t>& arg_nodes, const Ref<Cus
 
 uint32_t Tape::absorb(Tape& other) {
   const uint32_t by = size(), args = static_cast<uint32_t>(args_.size()), cells = static_cast<uint32_t>(cells_.size()),
-                 shapes = static_cast<uint32_t>(shapes_.size());
+                 numbers = static_cast<uint32_t>(numbers_.size()), shapes = static_cast<uint32_t>(shapes_.size());
   for (Node n : other.nodes_) {
     n.first_arg += args;
-    n.first_saved += cells;
+    n.first_saved += n.saved & kNumbers ? numbers : cells;
     n.shape += shapes;
     nodes_.push_back(n);
   }
@@ -189,24 +201,28 @@ uint32_t Tape::absorb(Tape& other) {
       args_.push_back(a == kNoNode || number ? a : a + by);
     }
   cells_.insert(cells_.end(), other.cells_.begin(), other.cells_.end());
+  numbers_.insert(numbers_.end(), other.numbers_.begin(), other.numbers_.end());
   shapes_.insert(shapes_.end(), other.shapes_.begin(), other.shapes_.end());
   other.nodes_.clear();
   other.args_.clear();
   other.cells_.clear();
+  other.numbers_.clear();
   other.shapes_.clear();
   return by;
 }
 
-Cell& Tape::saved(uint32_t i, uint8_t bit) {
-  const Node& n = nodes_[i];
-  return cells_[n.first_saved + static_cast<uint32_t>(__builtin_popcount(n.saved & (bit - 1u)))];
+Value Tape::saved_value(uint32_t i, uint8_t bit) {
+  if (nodes_[i].saved & kNumbers) return Value(core::scalar(saved_number(i, bit), nodes_[i].dtype));
+  return saved(i, bit).value();
 }
 
 void Tape::drop_saved(uint32_t i) {
   Node& n = nodes_[i];
-  const int count = __builtin_popcount(n.saved & (kConsumed - 1u));
   if (n.saved & kConsumed) return;
-  for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
+  if (!(n.saved & kNumbers)) {
+    const int count = __builtin_popcount(n.saved & (kConsumed - 1u));
+    for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
+  }
   n.saved |= kConsumed;
 }
 
@@ -234,7 +250,7 @@ Sweeping::Sweeping(Tape& t) : tape_(t) {
 
 int64_t Tape::bytes() const {
   return static_cast<int64_t>(nodes_.size() * sizeof(Node) + args_.size() * 4 + cells_.size() * sizeof(Cell) +
-                              shapes_.size() * sizeof(Dims));
+                              numbers_.size() * sizeof(double) + shapes_.size() * sizeof(Dims));
 }
 
 }  // namespace wengert::ad

@@ -56,11 +56,12 @@ inline constexpr uint32_t kNoNode = 0xffffffff;
 // Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
 // kCall node with one kResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
 inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1, kCall = ops::kOps + 2, kResult = ops::kOps + 3;
-inline constexpr uint8_t kSavesParams = 16, kConsumed = 32;
+// kNumbers: everything saved is a single number, kept in the list of numbers instead of the list of cells.
+inline constexpr uint8_t kSavesParams = 16, kConsumed = 32, kNumbers = 64;
 
 struct Node {
   OpCode op;
-  uint8_t saved;  // bits of ops::Saves and kSavesParams, in this order in the list of cells
+  uint8_t saved;  // bits of ops::Saves and kSavesParams, in this order in the list of cells (or numbers)
   DType dtype;
   uint32_t first_arg, first_saved, shape;
 };
@@ -93,10 +94,11 @@ class Tape {
   }
   uint32_t arg(uint32_t i, int k) const { return args_[nodes_[i].first_arg + static_cast<uint32_t>(k)]; }
   const Dims& shape(uint32_t i) const { return shapes_[nodes_[i].shape]; }
-  // The cell saved for one bit of Node::saved.
-  Cell& saved(uint32_t i, uint8_t bit);
-  bool has(uint32_t i, uint8_t bit) const { return nodes_[i].saved & bit; }
-  void drop_saved(uint32_t i);  // afterwards the node counts as consumed
+  // The cell saved for one bit of Node::saved, or the number.
+  Cell& saved(uint32_t i, uint8_t bit) { return cells_[saved_at(i, bit)]; }
+  double saved_number(uint32_t i, uint8_t bit) const { return numbers_[saved_at(i, bit)]; }
+  Value saved_value(uint32_t i, uint8_t bit);  // either
+  void drop_saved(uint32_t i);                 // afterwards the node counts as consumed
   bool consumed(uint32_t i) const { return nodes_[i].saved & kConsumed; }
   int64_t bytes() const;  // of the tape itself, without the arrays it keeps
 
@@ -111,11 +113,17 @@ class Tape {
  private:
   friend class Sweeping;
   bool wait_for_other_thread();
+  uint32_t saved_at(uint32_t i, uint8_t bit) const {
+    const Node& n = nodes_[i];
+    return n.first_saved + static_cast<uint32_t>(__builtin_popcount(n.saved & (bit - 1u)));
+  }
+  uint32_t append_node(OpCode op, uint8_t saved, DType dtype, const Dims& shape);
   uint32_t shape_id(const Dims& s);
   uint32_t find_shape(const Dims& s);
   std::vector<Node> nodes_;
   std::vector<uint32_t> args_;
   std::vector<Cell> cells_;
+  std::vector<double> numbers_;
   std::vector<Dims> shapes_;
   uint32_t recent_shapes_[8] = {}, last_shape_ = 0;
   const void* sweeper_ = nullptr;  // the thread that sweeps
@@ -182,9 +190,11 @@ enum class Asked : uint8_t { truth, number, elements };
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Trace {
   // kPositions: flat positions in an array of sizes params->dims[0], from one array of whole numbers for each axis.
-  static constexpr int kInput = -1, kConstant = -2, kPositions = -3;
+  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult: the one of its results that
+  // params->number names. kCut: the operand without its derivative (stop_gradient in the body of a loop).
+  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
   struct Step {
-    int op;  // opcode, kInput, kConstant or kPositions
+    int op;  // opcode, or one of the above
     DType dtype;
     uint32_t first, count;  // operands, in `args`
     Dims shape;
@@ -206,6 +216,8 @@ struct Recorder : Trace {
     std::string location;
   };
   explicit Recorder(int depth) : Trace(Kind::program, depth) {}
+  // The node of an operand: its own, that of a constant, or (in the body of a loop) of an additional input.
+  uint32_t node_of(const Value& v);
   uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
   uint32_t constant(const ArrayRef& value);
   void ask(uint32_t node, Asked asked, const ArrayRef& value);
@@ -223,7 +235,13 @@ struct Recorder : Trace {
   void finish();              // no more operations
   // The node behind the positions an operation uses; kNoNode: they are constants.
   static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
+  void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
   std::string refusal;  // why this run must not be replayed; empty: it may
+  // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
+  bool body = false;
+  std::vector<Value> captured;           // what these inputs stand for
+  std::vector<uint32_t> captured_nodes;
+  std::vector<std::string> notes;        // for Compiled.why()
 };
 
 // Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as

@@ -117,6 +117,7 @@ class TopLevel {
   explicit TopLevel(ad::Trace* t) : trace_(t) {}
   std::string kind() const {
     if (trace_->depth == 0 || trace_->kind == ad::Trace::Kind::reverse) return "reverse";
+    if (trace_->kind == ad::Trace::Kind::program) return "program";
     return trace_->kind == ad::Trace::Kind::dual ? "dual" : "listing";
   }
   int64_t tangents() const {
@@ -145,6 +146,12 @@ class TopLevel {
     v.box->primal = primal;
     v.box->tangent = ad::astype(tangent, primal.dtype());
     return wrapped(v);
+  }
+  // A rule of the user's own would be lost in the body of a loop, which is differentiated operation by operation.
+  void refuse(const std::string& why) const {
+    if (trace_->kind != ad::Trace::Kind::program) return;
+    auto* r = static_cast<ad::Recorder*>(trace_.get());
+    if (r->body) r->refusal = why;
   }
   // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
   py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
@@ -251,6 +258,9 @@ void bind_ad(py::module_& m) {
       .def("primal", &TopLevel::primal)
       .def("tangent", &TopLevel::tangent)
       .def("lift", &TopLevel::lift)
+      .def("refuse", &TopLevel::refuse)
+      .def("owns",
+           [](const TopLevel& l, const py::object& x) { return is_array(x.ptr()) && l.owns(read(as_array(x.ptr()))); })
       .def("record", &TopLevel::record);
   py::class_<NoGrad>(m, "NoGrad")
       .def(py::init<>())

@@ -97,7 +97,9 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   const Family family = c.family;
   std::string unsavable;
   program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
-  py::object result = recorded(s, c, args, n, kwnames, made, refusal);
+  std::vector<std::string> notes;
+  py::object result = recorded(s, c, args, n, kwnames, made, refusal, notes);
+  for (const std::string& text : notes) why += "; " + text;
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {
@@ -277,7 +279,7 @@ PyType_Spec spec = {
     "wengert.Compiled", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, size_t capacity,
+py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated, size_t capacity,
                         const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
@@ -290,6 +292,7 @@ py::object new_compiled(const py::object& f, const py::tuple& static_arguments, 
   c->state->unflatten_other = unflatten;
   c->state->capacity = capacity;
   for (const auto& i : static_arguments) c->state->static_arguments.push_back(i.cast<Py_ssize_t>());
+  for (const auto& i : donated) c->state->donated_arguments.push_back(i.cast<Py_ssize_t>());
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));
 }

@@ -93,6 +93,7 @@ struct State {
   py::object function;  // None: loaded from a file, nothing can be recorded
   py::object flatten_other, unflatten_other;
   std::vector<Py_ssize_t> static_arguments;
+  std::vector<Py_ssize_t> donated_arguments;  // results may take their place
   Interned statics, structures, names;
   std::list<Entry> entries;  // last used first
   size_t capacity = 64;      // programs kept
@@ -106,6 +107,7 @@ struct State {
 
 void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c);
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
+bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
 PyTypeObject* ndarray_type();
 PyTypeObject* generic_type();  // of NumPy scalars
@@ -117,7 +119,9 @@ std::string describe_leaf(const Leaf& leaf);
 
 // Runs the function itself and records it; `made` stays empty where the run cannot be replayed, `refusal` says why.
 py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal);
+                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes);
+// The innermost run of a function that is being recorded to be replayed; null outside.
+ad::Recorder*& recording_of_thread();
 void store(const Leaf& leaf, const ArrayRef& v);  // into an argument that the function changes in place
 PyObject* numpy_scalar(const core::Array& a);
 

@@ -147,11 +147,16 @@ void read_tree(State& s, PyObject* o, Call& c) {
 
 }  // namespace
 
-bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n) {
-  for (Py_ssize_t k : s.static_arguments)
+namespace {
+bool names(const std::vector<Py_ssize_t>& list, Py_ssize_t i, Py_ssize_t n) {
+  for (Py_ssize_t k : list)
     if (k == i || k + n == i) return true;
   return false;
 }
+}  // namespace
+
+bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n) { return names(s.static_arguments, i, n); }
+bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n) { return names(s.donated_arguments, i, n); }
 
 void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c) {
   put_int(c.signature, n);

@@ -1,6 +1,8 @@
 // Running a function once and recording it, its results, and the arguments it changes.
 #include <pybind11/numpy.h>
 
+#include <cstring>
+
 #include "ad/tape.h"
 #include "bindings/compiled.h"
 
@@ -26,8 +28,18 @@ void store(const Leaf& leaf, const ArrayRef& v) {
   }
   py::array target = py::reinterpret_borrow<py::array>(leaf.object);
   if (!target.writeable()) value_error("wengert.compile: the function changes an argument in place that is read-only");
+  if (direct_type(leaf.object) == static_cast<int>(v->dtype) && v->contiguous && (target.flags() & py::array::c_style) &&
+      target.nbytes() == v->bytes()) {
+    if (v->size) std::memcpy(target.mutable_data(), v->data, static_cast<size_t>(v->bytes()));
+    return;
+  }
   const py::object from = py::reinterpret_steal<py::object>(to_numpy(v, false));
   target.attr("__setitem__")(py::ellipsis(), from);
+}
+
+ad::Recorder*& recording_of_thread() {
+  static thread_local ad::Recorder* running = nullptr;
+  return running;
 }
 
 namespace {
@@ -66,6 +78,8 @@ class Rebuild {
     return s_.unflatten_other(pair[1], parts);
   }
 
+  size_t leaves_read() const { return at_; }
+
  private:
   static py::object same(PyObject* o) { return py::reinterpret_borrow<py::object>(o); }
   State& s_;
@@ -94,6 +108,7 @@ class Recording {
     auto spec = std::make_shared<Specialisation>();
     spec->result = flattened(y);
     find_changes(*spec);
+    for (uint32_t leaf : donated_) donate(*spec, leaf, spec->result);
     if (r.refusal.empty()) {
       program::Graph g = program::graph_of(r, inputs_, outputs_);
       spec->program = std::make_shared<Program>(std::move(g));
@@ -105,6 +120,7 @@ class Recording {
     return assembled(spec->result, values);
   }
   std::string refusal;
+  const std::vector<std::string>& notes() const { return run_->notes; }
 
   py::object assembled(const Template& t, std::vector<ArrayRef>& values) const;
 
@@ -112,16 +128,24 @@ class Recording {
   py::object call(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
     Rebuild rebuild(s_, handles_);
     py::tuple positional(static_cast<size_t>(n));
-    for (Py_ssize_t i = 0; i < n; ++i)
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      const size_t first = rebuild.leaves_read();
       positional[static_cast<size_t>(i)] = !s_.static_arguments.empty() && is_static(s_, i, n)
                                                ? py::reinterpret_borrow<py::object>(args[i])
                                                : rebuild.tree(args[i]);
+      for (size_t k = first; k < rebuild.leaves_read() && is_donated(s_, i, n); ++k)
+        if (call_.leaves[k].kind == 'A' || call_.leaves[k].kind == 'n') donated_.push_back(static_cast<uint32_t>(k));
+    }
     py::dict named;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
       named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
     struct Close {
       ad::Recorder& r;
-      ~Close() { r.finish(); }
+      ad::Recorder* before = std::exchange(recording_of_thread(), &r);
+      ~Close() {
+        recording_of_thread() = before;
+        r.finish();
+      }
     } close{*run_};
     const ad::Depth depth;
     PyObject* y = PyObject_Call(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
@@ -226,9 +250,28 @@ class Recording {
     }
   }
 
+  // The first result of the shape and type of a donated argument becomes that argument, changed in place.
+  bool donate(Specialisation& spec, uint32_t leaf, Template& t) {
+    for (const auto& [changed, k] : spec.changed)
+      if (changed == leaf) return true;
+    if (t.kind == Template::value) {
+      const Value& v = read(as_array(handles_[leaf].ptr()));
+      const ArrayRef& y = values_[t.index];
+      if (y->dtype != v.dtype() || !(y->shape == v.shape())) return false;
+      spec.changed.emplace_back(leaf, t.index);
+      t.kind = Template::argument;
+      t.index = leaf;
+      return true;
+    }
+    for (Template& part : t.parts)
+      if (donate(spec, leaf, part)) return true;
+    return false;
+  }
+
   State& s_;
   const Call& call_;
   core::Ref<ad::Recorder> run_;
+  std::vector<uint32_t> donated_;
   std::vector<uint32_t> inputs_, outputs_;
   std::vector<ArrayRef> values_;
   std::vector<py::object> handles_;
@@ -271,10 +314,11 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
 }  // namespace
 
 py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal) {
+                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes) {
   Recording r(s, call);
   py::object y = r.run(args, n, kwnames, made);
   refusal = r.refusal;
+  notes = r.notes();
   return y;
 }
 

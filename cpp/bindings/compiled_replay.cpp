@@ -88,7 +88,8 @@ class Replayer {
       const program::Node& node = p_.output(k);
       if (node.shape.empty() && c_.family != Family::array) {
         r_.out[k] = reinterpret_cast<char*>(&r_.numbers[c_.leaves.size() + k]);
-      } else if (c_.family == Family::numpy && node.size() * core::item_size(node.dtype) < kOwnMemory) {
+      } else if (c_.family == Family::numpy && node.size() * core::item_size(node.dtype) < kOwnMemory &&
+                 !goes_into_argument(k)) {
         r_.made[k] = numpy_empty(node.dtype, node.shape);
         r_.out[k] = py::detail::array_proxy(r_.made[k])->data;
       } else {
@@ -125,6 +126,11 @@ class Replayer {
   }
 
  private:
+  bool goes_into_argument(size_t k) const {
+    for (const auto& [leaf, output] : spec_.changed)
+      if (output == k) return true;
+    return false;
+  }
   ArrayRef array(uint32_t k) {
     if (values_[k]) return values_[k];
     const program::Node& node = p_.output(k);

@@ -73,6 +73,11 @@ int axes_used(const std::vector<Entry>& e) {
               " with size " + std::to_string(size));
 }
 
+// Computed anew in every step of a loop: a position like those of an array.
+bool in_body(const Value& v) {
+  return v.trace && v.trace->kind == ad::Trace::Kind::program && static_cast<ad::Recorder*>(v.trace.get())->body;
+}
+
 void add_entry(PyObject* o, Index& index) {
   if (o == Py_None) {
     index.entries.push_back({Entry::fresh});
@@ -84,7 +89,8 @@ void add_entry(PyObject* o, Index& index) {
              (!is_array(o) && PyIndex_Check(o) && !PyBool_Check(o) && !py::isinstance<py::array>(o))) {
     index.entries.push_back({Entry::single, to_int(o, "getitem")});
   } else {
-    if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype())) {
+    if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype()) &&
+        !in_body(read(as_array(o)))) {
       ad::observe(read(as_array(o)), ad::Asked::number);
       index.entries.push_back({Entry::single, core::item_int(*read(as_array(o)).array)});
       return;

@@ -3,6 +3,7 @@
 #include "bindings/array_type.h"
 #include "bindings/bind_ad.h"
 #include "bindings/bind_gradient.h"
+#include "bindings/bind_loops.h"
 #include "bindings/bind_ops.h"
 #include "bindings/bind_program.h"
 #include "core/unlocked.h"
@@ -24,4 +25,5 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_ad(m);
   wengert::bindings::bind_gradient(m);
   wengert::bindings::bind_program(m);
+  wengert::bindings::bind_loops(m);
 }

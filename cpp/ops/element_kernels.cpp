@@ -19,6 +19,10 @@ template <class V, class T> WG_INLINE void write(T* p, int64_t i, int64_t left, 
   left >= V::size ? v.store(p + i) : v.store(p + i, static_cast<int>(left));
 }
 
+// Vectors that go through a function side by side: a function is a chain of dependent operations, and several of them
+// fill the units that one would leave idle. Where there is no chain there is nothing to fill.
+template <class Op> inline constexpr int kAbreast = Op::max_ulp > 0 && WG_VECTOR_BYTES > 0 ? 4 : 1;
+
 template <class Op, class T> void value1(const void* x, void* y, int64_t n) {
   const T* px = static_cast<const T*>(x);
   T* py = static_cast<T*>(y);
@@ -27,7 +31,19 @@ template <class Op, class T> void value1(const void* x, void* y, int64_t n) {
     return;
   }
   using V = Vec<T, lanes<T>>;
-  for (int64_t i = 0; i < n; i += V::size) write<V>(py, i, n - i, Op::value(read<V>(px, i, n - i)));
+  int64_t i = 0;
+  if constexpr (kAbreast<Op> == 4) {
+    for (; i + 4 * V::size <= n; i += 4 * V::size) {
+      const V a = V::load(px + i), b = V::load(px + i + V::size), c = V::load(px + i + 2 * V::size),
+              d = V::load(px + i + 3 * V::size);
+      const V fa = Op::value(a), fb = Op::value(b), fc = Op::value(c), fd = Op::value(d);
+      fa.store(py + i);
+      fb.store(py + i + V::size);
+      fc.store(py + i + 2 * V::size);
+      fd.store(py + i + 3 * V::size);
+    }
+  }
+  for (; i < n; i += V::size) write<V>(py, i, n - i, Op::value(read<V>(px, i, n - i)));
 }
 
 template <class Op, class T> void value2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
@@ -102,18 +118,53 @@ void sweep2(const void* g, const void* a, const void* b, const void* y, void* ou
   }
 }
 
+template <class Op, class T> void test1(const void* x, void* y, int64_t n) {
+  const T* px = static_cast<const T*>(x);
+  auto* py = static_cast<uint8_t*>(y);
+  using V = Vec<T, lanes<T>>;
+  int64_t i = 0;
+  for (; i + V::size <= n; i += V::size) Op::test(V::load(px + i)).store(py + i);
+  for (; i < n; ++i) py[i] = Op::test(px[i]);
+}
+
+template <class Op, int IA, int IB, class T> void test2_with(const T* pa, const T* pb, uint8_t* py, int64_t n) {
+  using V = Vec<T, lanes<T>>;
+  const V a0(*pa), b0(*pb);
+  int64_t i = 0;
+  for (; i + V::size <= n; i += V::size) Op::test(IA ? V::load(pa + i) : a0, IB ? V::load(pb + i) : b0).store(py + i);
+  for (; i < n; ++i) py[i] = Op::test(pa[i * IA], pb[i * IB]);
+}
+template <class Op, class T> void test2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
+  const T *pa = static_cast<const T*>(a), *pb = static_cast<const T*>(b);
+  auto* py = static_cast<uint8_t*>(y);
+  if (ia && ib)
+    test2_with<Op, 1, 1>(pa, pb, py, n);
+  else if (ia)
+    test2_with<Op, 1, 0>(pa, pb, py, n);
+  else if (ib)
+    test2_with<Op, 0, 1>(pa, pb, py, n);
+  else
+    test2_with<Op, 0, 0>(pa, pb, py, n);
+}
+
+template <class Op, class T> void fill_tests(ElementKernels& k) {
+  constexpr int t = static_cast<int>(core::dtype_of<T>()), op = ops::code_of<Op>;
+  if constexpr (ops::Unary<Op>)
+    k.test1[op][t] = test1<Op, T>;
+  else
+    k.test2[op][t] = test2<Op, T>;
+}
+
 template <class Op, class T> void fill(ElementKernels& k) {
   constexpr int t = sizeof(T) == 8, op = ops::code_of<Op>;
-  if constexpr (Op::types != ops::Types::logical) {
-    if constexpr (ops::Unary<Op>) {
-      k.value1[op][t] = value1<Op, T>;
-      if constexpr (Op::differentiable) k.sweep1[op][t] = sweep1<Op, T>;
-    } else {
-      k.value2[op][t] = value2<Op, T>;
-      if constexpr (Op::differentiable) {
-        k.sweep2[op][0][t] = sweep2<Op, 0, T>;
-        k.sweep2[op][1][t] = sweep2<Op, 1, T>;
-      }
+  if constexpr (ops::Unary<Op>) {
+    k.value1[op][t] = value1<Op, T>;
+    if constexpr (Op::differentiable) k.sweep1[op][t] = sweep1<Op, T>;
+  } else {
+    k.value2[op][t] = value2<Op, T>;
+    if constexpr (Op::differentiable) {
+      k.sweep2[op][0][t] = sweep2<Op, 0, T>;
+      k.sweep2[op][1][t] = sweep2<Op, 1, T>;
     }
   }
 }
@@ -123,8 +174,16 @@ template <class Op, class T> void fill(ElementKernels& k) {
 void fill_element_kernels(ElementKernels& k) {
   ops::Primitives::for_each([&]<class Op>() {
     if constexpr (ops::Unary<Op> || ops::Binary<Op>) {
-      fill<Op, float>(k);
-      fill<Op, double>(k);
+      if constexpr (Op::types == ops::Types::logical) {
+        fill_tests<Op, uint8_t>(k);
+        fill_tests<Op, int32_t>(k);
+        fill_tests<Op, int64_t>(k);
+        fill_tests<Op, float>(k);
+        fill_tests<Op, double>(k);
+      } else {
+        fill<Op, float>(k);
+        fill<Op, double>(k);
+      }
     }
   });
 }

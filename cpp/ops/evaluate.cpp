@@ -4,6 +4,7 @@
 
 #include "core/unlocked.h"
 #include "ops/kernel_table.h"
+#include "ops/pairs.h"
 #include "simd/dispatch.h"
 #include "simd/threads.h"
 
@@ -50,38 +51,24 @@ struct Tables {
 };
 const Tables tables;
 
-// Integer and logical operations: plain loops of the baseline instruction set, one instance for each element type.
-// Results are always fresh, so they cannot overlap the operands.
-using Loop1 = void (*)(const char* x, char* y, int64_t n);
-using Loop2 = void (*)(const char* a, const char* b, char* y, int64_t n, int ia, int ib);
+// Arithmetic of integers: plain loops of the baseline instruction set, one instance for each element type. Results are
+// always fresh, so they cannot overlap the operands.
+using Loop1 = ElementKernels::Value1;
+using Loop2 = ElementKernels::Value2;
 
-template <class Op, class T> using PlainResult = std::conditional_t<Op::types == Types::logical, uint8_t, T>;
-
-template <class Op, class T> void plain1(const char* x, char* y, int64_t n) {
-  const T* p = reinterpret_cast<const T*>(x);
-  auto* __restrict out = reinterpret_cast<PlainResult<Op, T>*>(y);
-  for (int64_t i = 0; i < n; ++i) {
-    if constexpr (Op::types == Types::logical)
-      out[i] = Op::test(p[i]);
-    else
-      out[i] = Op::integer(p[i]);
-  }
+template <class Op, class T> void plain1(const void* x, void* y, int64_t n) {
+  const T* p = static_cast<const T*>(x);
+  T* __restrict out = static_cast<T*>(y);
+  for (int64_t i = 0; i < n; ++i) out[i] = Op::integer(p[i]);
 }
-template <int IA, int IB, class Op, class T>
-void plain2_with(const T* p, const T* q, PlainResult<Op, T>* __restrict out, int64_t n) {
+template <int IA, int IB, class Op, class T> void plain2_with(const T* p, const T* q, T* __restrict out, int64_t n) {
   const T a0 = *p, b0 = *q;
-  for (int64_t i = 0; i < n; ++i) {
-    const T a = IA ? p[i] : a0, b = IB ? q[i] : b0;
-    if constexpr (Op::types == Types::logical)
-      out[i] = Op::test(a, b);
-    else
-      out[i] = Op::integer(a, b);
-  }
+  for (int64_t i = 0; i < n; ++i) out[i] = Op::integer(IA ? p[i] : a0, IB ? q[i] : b0);
 }
-template <class Op, class T> void plain2(const char* a, const char* b, char* y, int64_t n, int ia, int ib) {
+template <class Op, class T> void plain2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
   if (n == 0) return;
-  const T *p = reinterpret_cast<const T*>(a), *q = reinterpret_cast<const T*>(b);
-  auto* out = reinterpret_cast<PlainResult<Op, T>*>(y);
+  const T *p = static_cast<const T*>(a), *q = static_cast<const T*>(b);
+  T* out = static_cast<T*>(y);
   if (ia && ib)
     plain2_with<1, 1, Op, T>(p, q, out, n);
   else if (ia)
@@ -103,16 +90,9 @@ struct PlainTable {
   PlainTable() {
     Primitives::for_each([&]<class Op>() {
       if constexpr (Unary<Op> || Binary<Op>) {
-        if constexpr (Op::types != Types::floats) {
-          if constexpr (Op::types == Types::logical || requires { &Op::template integer<int64_t>; }) {
-            put<Op, int32_t>();
-            put<Op, int64_t>();
-          }
-          if constexpr (Op::types == Types::logical) {
-            put<Op, uint8_t>();
-            put<Op, float>();
-            put<Op, double>();
-          }
+        if constexpr (requires { &Op::template integer<int64_t>; }) {
+          put<Op, int32_t>();
+          put<Op, int64_t>();
         }
       }
     });
@@ -132,47 +112,6 @@ int increment(const Array& a, const Dims& shape) {
   if (a.size == 1) return 0;
   return a.contiguous && a.shape == shape ? 1 : -1;
 }
-
-Dims aligned_strides(const Array& a, const Dims& shape) {
-  Dims s(shape.size(), 0);
-  const int lead = shape.size() - a.ndim();
-  for (int i = 0; i < a.ndim(); ++i) s[lead + i] = a.shape[i] == 1 ? 0 : a.strides[i];
-  return s;
-}
-
-constexpr int64_t kBlock = 256;  // elements brought together where an operand has gaps
-
-template <class T> const char* packed(const char* from, int64_t stride, int64_t n, T* block) {
-  const T* p = reinterpret_cast<const T*>(from);
-  for (int64_t i = 0; i < n; ++i) block[i] = p[i * stride];
-  return reinterpret_cast<const char*>(block);
-}
-
-// Runs kernel(a, b, y, n, ia, ib) over a broadcast pair without materialising the broadcast.
-template <class T, class Kernel> void run_pair(const Array& a, const Array& b, Array& y, Kernel kernel) {
-  const Dims strides[2] = {aligned_strides(a, y.shape), aligned_strides(b, y.shape)};
-  char* out = y.data;
-  T block_a[kBlock], block_b[kBlock];
-  core::walk(y.shape, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
-    const char *pa = a.data + at[0] * static_cast<int64_t>(sizeof(T)),
-               *pb = b.data + at[1] * static_cast<int64_t>(sizeof(T));
-    if ((step[0] | step[1]) >> 1 == 0) {  // both 0 or 1
-      kernel(pa, pb, out, n, static_cast<int>(step[0]), static_cast<int>(step[1]));
-      out += n * item_size(y.dtype);
-      return;
-    }
-    for (int64_t i = 0; i < n; i += kBlock) {
-      const int64_t m = std::min(kBlock, n - i);
-      kernel(packed(pa + i * step[0] * static_cast<int64_t>(sizeof(T)), step[0], m, block_a),
-             packed(pb + i * step[1] * static_cast<int64_t>(sizeof(T)), step[1], m, block_b), out, m, 1, 1);
-      out += m * item_size(y.dtype);
-    }
-  });
-}
-
-// Long arrays are cut into fixed blocks for the threads; the elements do not depend on each other, so neither do
-// results on the cut. Below kLong one thread is faster than waking another (about 5 us).
-constexpr int64_t kLong = 1 << 15, kPiece = 1 << 13;
 
 template <class F> void in_pieces(int64_t n, F&& run) {
   if (n < kLong) {
@@ -217,10 +156,12 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     if (as_it_lies) return core::view(y, from->shape, from->strides);
     return y;
   }
-  const Loop1 loop = plain.one[op][static_cast<int>(x->dtype)];
+  const bool logical = f.types == Types::logical;
+  const int t = static_cast<int>(x->dtype);
+  const Loop1 loop = logical ? element_kernels().test1[op][t] : plain.one[op][t];
   if (!loop) no_kernel(op, x->dtype);
   const ArrayRef from = core::contiguous(x);
-  ArrayRef y = make(f.types == Types::logical ? DType::b1 : x->dtype, x->shape);
+  ArrayRef y = make(logical ? DType::b1 : x->dtype, x->shape);
   const int64_t item = item_size(x->dtype), out = item_size(y->dtype);
   in_pieces(y->size, [&](int64_t i, int64_t n) { loop(from->data + i * item, y->data + i * out, n); });
   return y;
@@ -253,7 +194,8 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
     }
     return y;
   }
-  const Loop2 loop = plain.two[op][static_cast<int>(in)];
+  const int t = static_cast<int>(in);
+  const Loop2 loop = logical ? element_kernels().test2[op][t] : plain.two[op][t];
   if (!loop) no_kernel(op, in);
   const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
   if (ia >= 0 && ib >= 0) {

@@ -12,6 +12,9 @@ struct ElementKernels {
   using Sweep1 = void (*)(const void* g, const void* x, const void* y, void* out, int64_t n, int ig);
   using Sweep2 = void (*)(const void* g, const void* a, const void* b, const void* y, void* out, int64_t n, int ig,
                           int ia, int ib);
+  // Logical operations, of any element type (index: core::DType), give bytes 0 and 1.
+  Value1 test1[kOps][core::kDTypes] = {};
+  Value2 test2[kOps][core::kDTypes] = {};
   Value1 value1[kOps][2] = {};
   Value2 value2[kOps][2] = {};
   Sweep1 sweep1[kOps][2] = {};

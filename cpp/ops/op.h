@@ -41,6 +41,9 @@ struct MinusOne {};
 // Parameters of structured operations. Axes are negative (counted from the end), so that extra leading axes (several
 // tangents at once) need no change.
 struct Params : core::Counted<Params> {
+  Params() = default;
+  Params(const Params&) = default;
+  virtual ~Params() = default;  // loops of programs have more of them
   Dims dims[4];
   int64_t number = 0;
   bool flag = false;

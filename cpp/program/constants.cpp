@@ -20,7 +20,7 @@ uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> o
   const int64_t bytes = node.size() * core::item_size(node.dtype);
   if (bytes > kLargest && bytes > held && !moves) return kNone;
   const ArrayRef value = ops::evaluate(static_cast<OpCode>(node.op), values, node.params.get());
-  return to.add_constant(value);
+  return to.add_constant(repeated_once(value));
 }
 
 }  // namespace wengert::program

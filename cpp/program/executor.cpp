@@ -3,6 +3,7 @@
 
 #include "ops/evaluate.h"
 #include "program/fused.h"
+#include "program/loop.h"
 #include "program/plan.h"
 #include "simd/gemm.h"
 #include "simd/reduce.h"
@@ -133,6 +134,13 @@ void run_called(const Plan& plan, const Called& s, char* const* base) {
   if (y->size) core::copy_into(*y, base[to.storage] + to.offset);
 }
 
+uint32_t run_loop(const LoopStep& s, LoopMemory& m, char* const* base) {
+  auto at = [&](const std::pair<uint32_t, int64_t>& p) { return p.first == kNone ? nullptr : base[p.first] + p.second; };
+  for (size_t k = 0; k < s.operands.size(); ++k) m.operands[k] = at(s.operands[k]);
+  for (size_t k = 0; k < s.results.size(); ++k) m.results[k] = at(s.results[k]);
+  return s.loop->run(m, m.operands.data(), m.results.data());
+}
+
 bool passes(const Plan& plan, uint32_t k, char* const* base) {
   const Check& c = plan.graph.checks[k];
   const Place& p = plan.check_places[k];
@@ -152,6 +160,7 @@ Context::Context(const Plan& plan) : base(plan.storages.size(), nullptr) {
     memory = core::Ref<core::Buffer>(core::new_buffer(plan.arena));
     arena = memory->data;
   }
+  for (const LoopStep& l : plan.loops) loops.push_back(l.loop->memory());
   for (size_t s = 0; s < base.size(); ++s) {
     const Storage& st = plan.storages[s];
     if (st.kind == Storage::arena)
@@ -210,6 +219,11 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
       case Step::lookup: {
         const Lookup& l = plan.lookups[s.index];
         core::dispatch(l.dtype, [&](auto tag) { run_lookup<typename decltype(tag)::type>(l, base); });
+        break;
+      }
+      case Step::loop: {
+        const uint32_t failed = run_loop(plan.loops[s.index], *context.loops[s.index], base);
+        if (failed != kNone) return failed;
         break;
       }
       case Step::check:

@@ -1,13 +1,13 @@
-// Kernels of fused groups beside those of ops/kernel_table.h: comparisons, logic, selection, conversion; the tables of
-// tile kernels.
+// Kernels of fused groups beside those of ops/kernel_table.h: selection and conversion; the tables of tile kernels.
+#include "ops/kernel_table.h"
 #include "program/fused.h"
 #include "program/tile_kernels.h"
 #include "simd/dispatch.h"
 
 namespace wengert::simd {
-#define WG_DECLARE(isa)                              \
-  namespace isa {                                    \
-  void fill_tile_kernels(program::TileKernels& k);   \
+#define WG_DECLARE(isa)                            \
+  namespace isa {                                  \
+  void fill_tile_kernels(program::TileKernels& k); \
   }
 WG_DECLARE(scalar)
 #if defined(__aarch64__)
@@ -42,26 +42,6 @@ struct TileTables {
 };
 const TileTables tile_tables;
 
-template <class Op, class T> void test1(const void* x, void* y, int64_t n) {
-  const T* p = static_cast<const T*>(x);
-  auto* out = static_cast<uint8_t*>(y);
-  for (int64_t i = 0; i < n; ++i) out[i] = Op::test(p[i]);
-}
-
-template <class Op, class T> void test2(const void* a, const void* b, void* y, int64_t n, int ia, int ib) {
-  const T *p = static_cast<const T*>(a), *q = static_cast<const T*>(b);
-  auto* out = static_cast<uint8_t*>(y);
-  if (ia && ib) {
-    for (int64_t i = 0; i < n; ++i) out[i] = Op::test(p[i], q[i]);
-  } else if (ia) {
-    const T v = *q;
-    for (int64_t i = 0; i < n; ++i) out[i] = Op::test(p[i], v);
-  } else {
-    const T v = *p;
-    for (int64_t i = 0; i < n; ++i) out[i] = Op::test(v, ib ? q[i] : *q);
-  }
-}
-
 template <class T>
 void select(const void* c, const void* a, const void* b, void* y, int64_t n, int ic, int ia, int ib) {
   const auto* pc = static_cast<const uint8_t*>(c);
@@ -85,38 +65,12 @@ template <class S, class T> void convert(const void* x, void* y, int64_t n) {
   }
 }
 
-struct Tables {
-  Fused::F1 one[ops::kOps][core::kDTypes] = {};
-  Fused::F2 two[ops::kOps][core::kDTypes] = {};
-  Tables() {
-    ops::Primitives::for_each([this]<class Op>() {
-      if constexpr (ops::Unary<Op> || ops::Binary<Op>) {
-        if constexpr (Op::types == ops::Types::logical) {
-          put<Op, uint8_t>();
-          put<Op, int32_t>();
-          put<Op, int64_t>();
-          put<Op, float>();
-          put<Op, double>();
-        }
-      }
-    });
-  }
-  template <class Op, class T> void put() {
-    constexpr auto t = static_cast<int>(core::dtype_of<T>());
-    if constexpr (ops::Unary<Op>)
-      one[code_of<Op>][t] = test1<Op, T>;
-    else
-      two[code_of<Op>][t] = test2<Op, T>;
-  }
-};
-const Tables tables;
-
 }  // namespace
 
 const TileKernels& tile_kernels() { return tile_tables.of[static_cast<int>(simd::active())]; }
 
-Fused::F1 plain_unary(OpCode op, DType in) { return tables.one[op][static_cast<int>(in)]; }
-Fused::F2 plain_binary(OpCode op, DType in) { return tables.two[op][static_cast<int>(in)]; }
+Fused::F1 plain_unary(OpCode op, DType in) { return ops::element_kernels().test1[op][static_cast<int>(in)]; }
+Fused::F2 plain_binary(OpCode op, DType in) { return ops::element_kernels().test2[op][static_cast<int>(in)]; }
 
 Fused::F3 selection(DType t) {
   return core::dispatch(t, [](auto tag) -> Fused::F3 { return select<typename decltype(tag)::type>; });

@@ -1,4 +1,6 @@
-#include "program/graph.h"
+#include "program/loop.h"
+
+#include <cstring>
 
 namespace wengert::program {
 
@@ -24,12 +26,26 @@ ArrayRef in_buffer(const ArrayRef& a) {
   return core::foreign(a->dtype, a->shape, core::row_major(a->shape), std::move(buffer), data);
 }
 
+// Equal elements are kept once: a spread cotangent is a number for whoever reads it.
+ArrayRef repeated_once(const ArrayRef& v) {
+  constexpr int64_t kOutside = 64;  // elements: more than an array holds without a buffer, which views can share
+  if (v->size <= kOutside || !v->contiguous) return v;
+  const int64_t item = core::item_size(v->dtype);
+  // Every element equals the one before it: one comparison of the array with itself, which stops at a difference.
+  if (std::memcmp(v->data, v->data + item, static_cast<size_t>(v->bytes() - item)) != 0) return v;
+  const ArrayRef few = core::make(v->dtype, Dims{kOutside});
+  std::memcpy(few->data, v->data, static_cast<size_t>(item));
+  return core::view(few, v->shape, Dims(v->ndim(), 0), 0);
+}
+
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
   g.nodes = std::move(run.steps);
   g.args = std::move(run.args);
   g.inputs = inputs;
   g.outputs = outputs;
+  for (Node& n : g.nodes)
+    if (n.op == kConstant) n.value = repeated_once(n.value);
   for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
   return g;
 }
@@ -72,7 +88,7 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
     if (report) report->push_back({pass, before, after});
     before = after;
   };
-  Graph r = without_dead_code(g);
+  Graph r = with_trimmed_loops(without_dead_code(g));
   note("dead code", r);
   static constexpr Rule algebra[] = {fold_constants, simplify};
   for (int round = 0; round < 2; ++round) {
@@ -84,6 +100,7 @@ Graph optimised(const Graph& g, std::vector<PassReport>* report) {
     note("common subexpressions", r);
     if (operations(r) == at_start) break;
   }
+  r = without_repeats(with_trimmed_loops(with_moved_products(with_trimmed_loops(r))));
   const size_t products = r.nodes.size();
   Graph gathered = with_gathered_products(r);
   if (gathered.nodes.size() != products) {
@@ -100,6 +117,7 @@ double flops(const Graph& g) {
   double total = 0;
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
     const Node& n = g.nodes[i];
+    if (n.op == kLoop) total += loop_of(n)->work();
     if (n.op < 0) continue;
     const ops::Info& f = ops::info(static_cast<OpCode>(n.op));
     if (n.is(code_of<ops::Matmul>)) {
@@ -156,6 +174,19 @@ std::string number_text(double v) {
 
 }  // namespace
 
+namespace {
+// The programs of a loop, indented.
+std::string inner_listing(const Node& n) {
+  const Loop& l = *loop_of(n);
+  std::string text = l.body_program().listing(), s;
+  if (l.kind != Loop::scan) text += (l.kind == Loop::repeat ? "while\n" : "else\n") + l.other_program().listing();
+  size_t from = 0;
+  for (size_t to; (to = text.find('\n', from)) != std::string::npos; from = to + 1)
+    s += "  | " + text.substr(from, to - from) + "\n";
+  return s;
+}
+}  // namespace
+
 std::string listing(const Graph& g) {
   std::string s;
   std::vector<std::string> names(g.nodes.size());
@@ -176,8 +207,13 @@ std::string listing(const Graph& g) {
       s += "input";
     } else if (n.op == kConstant) {
       s += "constant";
+    } else if (n.op == kResult) {
+      s += names[g.operand(i, 0)] + "[" + std::to_string(n.params->number) + "]";
     } else {
-      s += (n.op == kPositions ? std::string("positions") : std::string(ops::info(static_cast<OpCode>(n.op)).name)) +
+      s += (n.op == kLoop        ? loop_text(n)
+            : n.op == kPositions ? std::string("positions")
+            : n.op == kCut       ? std::string("stop_gradient")
+                                 : std::string(ops::info(static_cast<OpCode>(n.op)).name)) +
            "(";
       bool first = true;
       for (uint32_t a : g.operands(i)) {
@@ -187,6 +223,7 @@ std::string listing(const Graph& g) {
       s += (n.op == kPositions ? ", sizes=" + n.params->dims[0].str() : params_text(n)) + ")";
     }
     s += "\n";
+    if (n.op == kLoop) s += inner_listing(n);
     for (size_t k : checks[i]) {
       const Check& c = g.checks[k];
       s += "check " + names[i];

@@ -18,7 +18,8 @@ using ops::OpCode;
 using ops::ParamsRef;
 
 inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
-                     kPositions = ad::Recorder::kPositions;
+                     kPositions = ad::Recorder::kPositions, kLoop = ad::Recorder::kLoop,
+                     kResult = ad::Recorder::kResult, kCut = ad::Recorder::kCut;
 inline constexpr uint32_t kNone = 0xffffffff;
 
 using Node = ad::Recorder::Step;
@@ -43,6 +44,8 @@ struct Graph {
   uint32_t add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype, const Dims& shape);
   uint32_t add_constant(const ArrayRef& value);
 };
+
+ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
 
 // Takes what was recorded.
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs);

@@ -1,6 +1,7 @@
 // Bytes of a file back into a compiled function. Nothing in them is trusted; see validate.cpp for what they mean.
 #include "ops/result_type.h"
 #include "program/encoding.h"
+#include "program/loop.h"
 #include "program/saved.h"
 
 namespace wengert::program {
@@ -48,6 +49,9 @@ int op_of(const std::string& name) {
   if (name == "<input>") return kInput;
   if (name == "<constant>") return kConstant;
   if (name == "<positions>") return kPositions;
+  if (name == "<loop>") return kLoop;
+  if (name == "<result>") return kResult;
+  if (name == "<cut>") return kCut;
   const int op = ops::find(name);
   if (op < 0) bad_file("there is no operation '" + name + "' in this version");
   return op;
@@ -63,7 +67,20 @@ void normalise_range(Node& n) {
   }
 }
 
-void read_node(Reader& r, Graph& g, const std::vector<int>& table) {
+Graph read_graph(Reader& r, int depth = 0);
+
+ParamsRef read_loop(Reader& r, int depth) {
+  if (depth > kDeepest) bad_file("loops are nested more than 100 deep");
+  const auto kind = r.choice<Loop::Kind>(Loop::branch + 1, "the kind of a loop");
+  const auto carries = r.number<uint32_t>("the carries of a loop"), rows = r.number<uint32_t>("the rows of a loop");
+  const auto length = r.number<int64_t>("the length of a loop");
+  const bool reverse = r.choice<uint8_t>(2, "a flag") != 0, recompute = r.choice<uint8_t>(2, "a flag") != 0;
+  Graph body = read_graph(r, depth + 1), other = read_graph(r, depth + 1);
+  return ParamsRef(new LoopParams(
+      std::make_shared<Loop>(kind, std::move(body), std::move(other), carries, rows, length, reverse, recompute)));
+}
+
+void read_node(Reader& r, Graph& g, const std::vector<int>& table, int depth) {
   const auto which = r.number<uint16_t>("an operation");
   if (which >= table.size()) bad_file("operation " + std::to_string(which) + " is not in the table of operations");
   const int op = table[which];
@@ -79,7 +96,9 @@ void read_node(Reader& r, Graph& g, const std::vector<int>& table) {
     if (a >= g.nodes.size()) bad_file("operand " + std::to_string(a) + " does not come before its operation");
   }
   ParamsRef params;
-  if (r.choice<uint8_t>(2, "the presence of parameters")) {
+  if (op == kLoop) {
+    params = read_loop(r, depth);
+  } else if (r.choice<uint8_t>(2, "the presence of parameters")) {
     params = ParamsRef(new ops::Params);
     visit_parameters(ReadParameter{r}, *params);
   }
@@ -87,12 +106,12 @@ void read_node(Reader& r, Graph& g, const std::vector<int>& table) {
   if (params) normalise_range(g.nodes.back());
 }
 
-Graph read_graph(Reader& r) {
+Graph read_graph(Reader& r, int depth) {
   std::vector<int> table;
   for (uint32_t n = r.count(4, "names of operations"); n-- > 0;)
     table.push_back(op_of(r.text("the name of an operation")));
   Graph g;
-  for (uint32_t n = r.count(9, "operations"); n-- > 0;) read_node(r, g, table);
+  for (uint32_t n = r.count(9, "operations"); n-- > 0;) read_node(r, g, table, depth);
   for (auto* list : {&g.inputs, &g.outputs})
     for (uint32_t n = r.count(4, "inputs or outputs"); n-- > 0;)
       list->push_back(r.number<uint32_t>("an input or output"));

@@ -1,6 +1,7 @@
 // A graph turned into steps over memory that is laid out beforehand: what the executor runs.
 #pragma once
 #include <array>
+#include <memory>
 
 #include "program/graph.h"
 
@@ -130,8 +131,15 @@ struct Called {  // any other operation, by the function that runs it outside pr
   uint32_t node;
 };
 
+struct Loop;
+struct LoopMemory;
+struct LoopStep {  // see program/loop.h
+  std::shared_ptr<const Loop> loop;
+  std::vector<std::pair<uint32_t, int64_t>> operands, results;  // storage and offset; kNone: nobody reads it
+};
+
 struct Step {
-  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup } kind;
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop } kind;
   uint32_t index;
 };
 
@@ -155,6 +163,7 @@ struct Plan {
   std::vector<Filled> fills;
   std::vector<Positions> positions;
   std::vector<Lookup> lookups;
+  std::vector<LoopStep> loops;
   std::vector<Place> check_places;
   std::vector<uint32_t> output_storage;  // of each output
   int64_t arena = 0;                     // bytes
@@ -182,6 +191,7 @@ struct Context {
   std::vector<char*> base;  // of storages
   char* arena = nullptr;
   core::Ref<core::Buffer> memory;
+  std::vector<std::unique_ptr<LoopMemory>> loops;
 };
 
 // A position outside its axis: the function itself has to run, and raises.

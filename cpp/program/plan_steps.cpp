@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "program/loop.h"
 #include "program/planner.h"
 #include "simd/reduce.h"
 
@@ -24,7 +25,9 @@ bool all_zero(const Node& n) {
 
 void Planner::emit(uint32_t i) {
   const bool made = place(i).storage != kNone;  // a sum at the end of a group
-  if (!made && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) && !lookup(i)) call(i);
+  if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
+      !lookup(i))
+    call(i);
   emit_checks(i);
 }
 
@@ -147,9 +150,8 @@ bool Planner::reduction(uint32_t i) {
   const int64_t count = ops::reduced_count(node(x).shape, axes);
   allocate(i);
   read(from.storage);
-  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset,
-                              columns ? count : n.size(), columns ? n.size() : count, columns, mean,
-                              static_cast<int>(which), n.dtype});
+  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset, columns ? count : n.size(),
+                              columns ? n.size() : count, columns, mean, static_cast<int>(which), n.dtype});
   step(Step::reduced, plan_.reductions.size() - 1);
   return true;
 }
@@ -316,6 +318,27 @@ bool Planner::lookup(uint32_t i) {
   read(l.at);
   plan_.lookups.push_back(l);
   step(Step::lookup, plan_.lookups.size() - 1);
+  return true;
+}
+
+bool Planner::loop(uint32_t i) {
+  if (node(i).op == kResult) return true;  // came with its loop
+  if (node(i).op != kLoop) return false;
+  LoopStep s;
+  s.loop = loop_of(node(i));
+  for (uint32_t a : graph().operands(i)) {
+    const Place& from = dense(a);
+    s.operands.emplace_back(from.storage, from.offset);
+  }
+  s.results.assign(s.loop->results(), {kNone, 0});
+  for (uint32_t r : readers(i)) {
+    allocate(r);
+    s.results[static_cast<size_t>(node(r).params->number)] = {place(r).storage, place(r).offset};
+  }
+  for (const auto& o : s.operands) read(o.first);
+  plan_.needs_lock |= s.loop->needs_lock();
+  plan_.loops.push_back(std::move(s));
+  step(Step::loop, plan_.loops.size() - 1);
   return true;
 }
 

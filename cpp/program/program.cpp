@@ -1,4 +1,4 @@
-#include "program/program.h"
+#include "program/loop.h"
 
 #include <cstring>
 
@@ -69,7 +69,12 @@ uint32_t Program::run(Memory& memory, char* const* inputs, char* const* outputs)
   return kNone;
 }
 
-int64_t Program::arena() const { return scalar_ ? static_cast<int64_t>(scalar_->registers) * 8 : plan_->arena; }
+int64_t Program::arena() const {
+  if (scalar_) return static_cast<int64_t>(scalar_->registers) * 8;
+  int64_t bytes = plan_->arena;
+  for (const LoopStep& l : plan_->loops) bytes += l.loop->bytes();
+  return bytes;
+}
 
 std::string Program::explanation() const {
   std::string s = "recorded: " + std::to_string(recorded_) + " operations\n";

@@ -35,6 +35,7 @@ class Program {
   int64_t arena() const;
   size_t steps() const { return scalar_ ? scalar_->code.size() - 1 : plan_->steps.size(); }
   bool is_scalar() const { return scalar_.has_value(); }
+  const ScalarCode* scalar() const { return scalar_ ? &*scalar_ : nullptr; }
 
  private:
   Graph graph_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "program/encoding.h"
+#include "program/loop.h"
 #include "program/saved.h"
 
 namespace wengert::program {
@@ -49,8 +50,24 @@ std::string name_of(int op) {
   if (op == kInput) return "<input>";
   if (op == kConstant) return "<constant>";
   if (op == kPositions) return "<positions>";
+  if (op == kLoop) return "<loop>";
+  if (op == kResult) return "<result>";
+  if (op == kCut) return "<cut>";
   if (op < 0 || op >= ops::kOps) runtime_error("wengert.save: there is no name for instruction " + std::to_string(op));
   return std::string(ops::info(static_cast<OpCode>(op)).name);
+}
+
+void write_graph(Writer& w, const Graph& g);
+
+void write_loop(Writer& w, const Loop& l) {
+  w.number(l.kind);
+  w.number(l.carries);
+  w.number(l.rows);
+  w.number(l.length);
+  w.number(static_cast<uint8_t>(l.reverse));
+  w.number(static_cast<uint8_t>(l.recompute));
+  write_graph(w, l.body);
+  write_graph(w, l.other);
 }
 
 void write_node(Writer& w, const Graph& g, uint32_t i, const std::vector<int>& table) {
@@ -64,6 +81,7 @@ void write_node(Writer& w, const Graph& g, uint32_t i, const std::vector<int>& t
   w.dims(n.shape);
   w.count(n.count);
   for (uint32_t a : g.operands(i)) w.number(a);
+  if (n.op == kLoop) return write_loop(w, *loop_of(n));
   w.number(static_cast<uint8_t>(n.params ? 1 : 0));
   if (!n.params) return;
   if (!n.looks_up() || !n.params->array) {

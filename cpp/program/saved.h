@@ -80,8 +80,8 @@ template <class Visitor, class P> void visit_parameters(Visitor&& visit, P& p) {
   visit(p.flag);
   visit(p.array);
 }
-static_assert(sizeof(ops::Params) ==
-                  sizeof(core::Counted<ops::Params>) + 4 * sizeof(Dims) + 2 * sizeof(int64_t) + sizeof(ArrayRef),
+static_assert(sizeof(ops::Params) == sizeof(void*) + sizeof(core::Counted<ops::Params>) + 4 * sizeof(Dims) +
+                                         2 * sizeof(int64_t) + sizeof(ArrayRef),
               "a new parameter has to be visited here, or saved programs lose it");
 
 }  // namespace wengert::program

@@ -425,7 +425,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
 
 void Expansion::expand(uint32_t i) {
   const Node& n = g_.nodes[i];
-  if (n.op == kPositions || n.looks_up()) throw GiveUp{};
+  if (n.op <= kPositions || n.looks_up()) throw GiveUp{};
   if (n.op >= 0 && n.dtype != DType::f64 && n.dtype != DType::b1) throw GiveUp{};
   if (n.op != kInput && n.size() > kMostElements) throw GiveUp{};
   if (n.op == kInput) {

@@ -1,7 +1,9 @@
 // Is a graph one that could have been recorded? Passes, planner and executor rely on everything that is checked here.
 #include <algorithm>
+#include <set>
 
 #include "ops/result_type.h"
+#include "program/loop.h"
 #include "program/saved.h"
 
 namespace wengert::program {
@@ -23,7 +25,8 @@ class Validator {
     }
     inputs();
     for (uint32_t i : g_.outputs)
-      if (i >= g_.nodes.size()) wrong("output " + std::to_string(i) + " is not among the operations");
+      if (i >= g_.nodes.size() || g_.nodes[i].op == kLoop)
+        wrong("output " + std::to_string(i) + " is not among the operations");
     for (const Check& c : g_.checks) check(c);
   }
 
@@ -31,17 +34,30 @@ class Validator {
   std::string name(uint32_t i) const {
     const int op = g_.nodes[i].op;
     if (op >= 0) return std::string(ops::info(static_cast<OpCode>(op)).name);
-    return op == kInput ? "input" : op == kConstant ? "constant" : "positions";
+    return op == kInput       ? "input"
+           : op == kConstant  ? "constant"
+           : op == kPositions ? "positions"
+           : op == kLoop      ? "loop"
+           : op == kResult    ? "result of a loop"
+                              : "stop_gradient";
   }
   ops::ArrayType type(uint32_t i) const { return {g_.nodes[i].dtype, g_.nodes[i].shape}; }
 
   void node(uint32_t i) {
     const Node& n = g_.nodes[i];
     ops::check_array(type(i));
+    for (uint32_t a : g_.operands(i))
+      if (g_.nodes[a].op == kLoop && n.op != kResult) value_error("a loop is no operand: its results are");
     if (n.op == kInput) {
       if (n.count || n.params) value_error("an input has neither operands nor parameters");
     } else if (n.op == kPositions) {
       positions(i);
+    } else if (n.op == kLoop) {
+      loop(i);
+    } else if (n.op == kResult) {
+      loop_result(i);
+    } else if (n.op == kCut) {
+      if (n.count != 1 || !same(type(i), type(g_.operand(i, 0)))) value_error("it changes its operand");
     } else if (n.op != kConstant) {
       operation(i);
     }
@@ -106,6 +122,68 @@ class Validator {
     if (!(shape == n.shape)) value_error("its result has shape " + shape.str() + ", not " + n.shape.str());
   }
 
+  static bool same(const ops::ArrayType& a, const ops::ArrayType& b) {
+    return a.dtype == b.dtype && a.shape == b.shape;
+  }
+  static ops::ArrayType type_in(const Graph& g, uint32_t i) { return {g.nodes[i].dtype, g.nodes[i].shape}; }
+
+  void loop(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    const Loop& l = *loop_of(n);
+    if (n.dtype != DType::b1 || n.shape.size()) value_error("a loop stands for a bool");
+    for (const Graph* g : {&l.body, &l.other}) {
+      Validator(*g, most_).run();
+      if (!g->checks.empty()) value_error("its program has checks");
+    }
+    const std::vector<uint32_t>&in = l.body.inputs, &out = l.body.outputs;
+    const bool fits = l.length >= 0 && l.carries <= in.size() && l.rows <= in.size() - l.carries &&
+                      (l.kind == Loop::scan || (l.rows == 0 && l.length == 0)) &&
+                      (l.kind == Loop::branch ? l.carries == 0 : l.carries <= out.size()) &&
+                      (l.kind != Loop::repeat || l.carries == out.size());
+    if (!fits) value_error("its program has other inputs and outputs than it says");
+    for (uint32_t c = 0; c < l.carries; ++c)
+      if (!same(type_in(l.body, in[c]), type_in(l.body, out[c])))
+        value_error("carry " + std::to_string(c) + " changes its type");
+    other_program(l);
+    if (n.count != l.operands()) value_error("it needs " + std::to_string(l.operands()) + " operands");
+    for (uint32_t k = 0; k < n.count; ++k) {
+      const ops::ArrayType wanted{l.operand_type(k), l.operand_shape(k)};
+      ops::check_array(wanted);
+      if (!same(type(g_.operand(i, k)), wanted)) value_error("operand " + std::to_string(k) + " has another type");
+    }
+  }
+
+  // The condition of a repetition, or the other branch.
+  static void other_program(const Loop& l) {
+    if (l.kind == Loop::scan) {
+      if (!l.other.nodes.empty()) value_error("a scan has one program");
+      return;
+    }
+    bool fits = l.other.inputs.size() == l.body.inputs.size();
+    for (size_t k = 0; fits && k < l.body.inputs.size(); ++k)
+      fits = same(type_in(l.body, l.body.inputs[k]), type_in(l.other, l.other.inputs[k]));
+    if (l.kind == Loop::repeat) {
+      fits = fits && l.other.outputs.size() == 1 && same(type_in(l.other, l.other.outputs[0]), {DType::b1, Dims{}});
+    } else {
+      fits = fits && l.other.outputs.size() == l.body.outputs.size();
+      for (size_t k = 0; fits && k < l.body.outputs.size(); ++k)
+        fits = same(type_in(l.body, l.body.outputs[k]), type_in(l.other, l.other.outputs[k]));
+    }
+    if (!fits) value_error("its two programs do not belong together");
+  }
+
+  void loop_result(uint32_t i) {
+    const Node& n = g_.nodes[i];
+    if (n.count != 1 || !n.params || g_.nodes[g_.operand(i, 0)].op != kLoop) value_error("it belongs to no loop");
+    const uint32_t of = g_.operand(i, 0);
+    const Loop& l = *loop_of(g_.nodes[of]);
+    const int64_t which = n.params->number;
+    if (which < 0 || which >= static_cast<int64_t>(l.results()) || !results_.emplace(of, which).second)
+      value_error("there is no result " + std::to_string(which) + ", or it is taken twice");
+    const auto k = static_cast<size_t>(which);
+    if (!same(type(i), {l.result_type(k), l.result_shape(k)})) value_error("the loop gives another type");
+  }
+
   void inputs() {
     std::vector<char> given(g_.nodes.size(), 0);
     for (uint32_t i : g_.inputs) {
@@ -118,7 +196,7 @@ class Validator {
   }
 
   void check(const Check& c) {
-    if (c.node >= g_.nodes.size())
+    if (c.node >= g_.nodes.size() || g_.nodes[c.node].op == kLoop)
       wrong("a check of " + std::to_string(c.node) + ", which is not among the operations");
     const Node& n = g_.nodes[c.node];
     if (c.answer->dtype != n.dtype || !(c.answer->shape == n.shape))
@@ -130,6 +208,7 @@ class Validator {
   const Graph& g_;
   int64_t most_, expanded_ = 0;
   std::vector<char> known_;
+  std::set<std::pair<uint32_t, int64_t>> results_;  // of loops, taken so far
 };
 
 void outputs_of(const Tree& t, const Graph& g, std::vector<char>& used) {

@@ -25,6 +25,34 @@ template <> struct ExpPoly<float> {
   static constexpr float c[5] = {5.0e-1f, 1.6666577e-1f, 4.16665546e-2f, 8.36317905e-3f, 1.39261836e-3f};
 };
 
+template <class T> struct ShortExpPoly;
+// (exp(r) - 1 - r) / r^2 on [-0.021663, 0.021663], error 5.9e-14
+template <> struct ShortExpPoly<double> {
+  static constexpr double c[5] = {5.0e-1, 1.6666666665301145e-1, 4.1666666664958346e-2, 8.3334497245283562e-3,
+                                  1.3889034401910165e-3};
+};
+// (exp(r) - 1 - r) / r^2 on [-0.021663, 0.021663], error 9.8e-6
+template <> struct ShortExpPoly<float> {
+  static constexpr float c[2] = {5.00009777e-1f, 1.66668622e-1f};
+};
+
+template <class T> struct ExpPowers;
+// 2^(j/16)
+template <> struct ExpPowers<double> {
+  alignas(64) static constexpr double c[16] = {
+      0x1.0000000000000p+0, 0x1.0b5586cf9890fp+0, 0x1.172b83c7d517bp+0, 0x1.2387a6e756238p+0,
+      0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0,
+      0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0,
+      0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0};
+};
+template <> struct ExpPowers<float> {
+  alignas(64) static constexpr float c[16] = {
+      0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f,
+      0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f,
+      0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f,
+      0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
+};
+
 template <class T> struct SinhPoly;
 // (sinh(r) - r) / r^3 in r^2 on [0, 0.120137], error 1.1e-21
 template <> struct SinhPoly<double> {
@@ -52,16 +80,15 @@ template <> struct CoshPoly<float> {
 };
 
 template <class T> struct TanhPoly;
-// (tanh(x) - x) / x^3 in x^2 on [0, 0.3136], error 1.1e-17
+// (tanh(r) - r) / r^3 in r^2 on [0, 0.0675772], error 2.8e-18
 template <> struct TanhPoly<double> {
-  static constexpr double c[11] = {-3.3333333333333332e-1, 1.3333333333332466e-1,  -5.396825396714515e-2,
-                                   2.1869488480722564e-2,  -8.8632341048022294e-3, 3.5921065864719788e-3,
-                                   -1.4556320709328041e-3, 5.8879202447558296e-4,  -2.3421481867115479e-4,
-                                   8.4437195671030714e-5,  -2.0141494563083882e-5};
+  static constexpr double c[8] = {-3.3333333333333333e-1, 1.3333333333332794e-1,  -5.3968253966575615e-2,
+                                  2.1869488337045225e-2,  -8.8632239135800689e-3, 3.5917591625081407e-3,
+                                  -1.4493162007286877e-3, 5.2938995899602732e-4};
 };
-// (tanh(x) - x) / x^3 in x^2 on [0, 0.3136], error 1.6e-8
+// (tanh(r) - r) / r^3 in r^2 on [0, 0.0675772], error 2.0e-7
 template <> struct TanhPoly<float> {
-  static constexpr float c[5] = {-3.33333318e-1f, 1.33330823e-1f, -5.39033477e-2f, 2.12727483e-2f, -6.54254198e-3f};
+  static constexpr float c[3] = {-3.33333131e-1f, 1.33279313e-1f, -5.18178819e-2f};
 };
 
 template <class T> struct LogPoly;
@@ -74,6 +101,112 @@ template <> struct LogPoly<double> {
 // (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.0294431], error 1.9e-7
 template <> struct LogPoly<float> {
   static constexpr float c[3] = {6.66666851e-1f, 3.9988776e-1f, 2.95801567e-1f};
+};
+
+template <class T> struct LogInverse;
+// 1 / c, c in the middle of an interval of m, to ten bits
+template <> struct LogInverse<double> {
+  alignas(64) static constexpr double c[16] = {
+      0x1.0000000000000p+0, 0x1.d400000000000p-1, 0x1.bb00000000000p-1, 0x1.a400000000000p-1,
+      0x1.8f80000000000p-1, 0x1.7d00000000000p-1, 0x1.6c00000000000p-1, 0x1.5c80000000000p-1,
+      0x1.4e40000000000p+0, 0x1.4140000000000p+0, 0x1.3540000000000p+0, 0x1.2a00000000000p+0,
+      0x1.1f80000000000p+0, 0x1.15c0000000000p+0, 0x1.0c80000000000p+0, 0x1.0000000000000p+0};
+};
+template <> struct LogInverse<float> {
+  alignas(64) static constexpr float c[16] = {
+      0x1.0000000000000p+0f, 0x1.d400000000000p-1f, 0x1.bb00000000000p-1f, 0x1.a400000000000p-1f,
+      0x1.8f80000000000p-1f, 0x1.7d00000000000p-1f, 0x1.6c00000000000p-1f, 0x1.5c80000000000p-1f,
+      0x1.4e40000000000p+0f, 0x1.4140000000000p+0f, 0x1.3540000000000p+0f, 0x1.2a00000000000p+0f,
+      0x1.1f80000000000p+0f, 0x1.15c0000000000p+0f, 0x1.0c80000000000p+0f, 0x1.0000000000000p+0f};
+};
+
+template <class T> struct LogCentre;
+// log(c)
+template <> struct LogCentre<double> {
+  alignas(64) static constexpr double c[16] = {0x0.0p+0,
+                                               0x1.700d30aeac0e1p-4,
+                                               0x1.28753bc11aba5p-3,
+                                               0x1.95a5adcf7017fp-3,
+                                               0x1.fc218be620a5ep-3,
+                                               0x1.2e9e2bce12286p-2,
+                                               0x1.5d5bddf595f30p-2,
+                                               0x1.89eb3af432874p-2,
+                                               -0x1.111ce4003ee4dp-2,
+                                               -0x1.d0fb7f2255e51p-3,
+                                               -0x1.83040c91bcf2ep-3,
+                                               -0x1.371fc201e8f74p-3,
+                                               -0x1.db5270187d927p-4,
+                                               -0x1.4e01108a35ae6p-4,
+                                               -0x1.868a83083f6cfp-5,
+                                               0x0.0p+0};
+};
+template <> struct LogCentre<float> {
+  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
+                                              0x1.700d300000000p-4f,
+                                              0x1.28753c0000000p-3f,
+                                              0x1.95a5ae0000000p-3f,
+                                              0x1.fc218c0000000p-3f,
+                                              0x1.2e9e2c0000000p-2f,
+                                              0x1.5d5bde0000000p-2f,
+                                              0x1.89eb3a0000000p-2f,
+                                              -0x1.111ce40000000p-2f,
+                                              -0x1.d0fb800000000p-3f,
+                                              -0x1.83040c0000000p-3f,
+                                              -0x1.371fc20000000p-3f,
+                                              -0x1.db52700000000p-4f,
+                                              -0x1.4e01100000000p-4f,
+                                              -0x1.868a840000000p-5f,
+                                              0x0.0p+0f};
+};
+
+// What the rounding of log(c) left.
+template <class T> struct LogCentreLo;
+template <> struct LogCentreLo<double> {
+  alignas(64) static constexpr double c[16] = {0x0.0p+0,
+                                               -0x1.72566212cdd05p-61,
+                                               -0x1.6394d9fa33311p-57,
+                                               0x1.142c507fb7a3dp-58,
+                                               -0x1.6e438c258187fp-58,
+                                               0x1.8251a3b83d97ap-62,
+                                               -0x1.6541148cbb8a2p-56,
+                                               0x1.6060f2227164bp-56,
+                                               0x1.1b84b5a5b5b2ap-57,
+                                               0x1.4ac818ceca4c4p-57,
+                                               0x1.1c7233219bcc5p-57,
+                                               -0x1.de6cb62af18a0p-58,
+                                               -0x1.e15ab8607d2acp-58,
+                                               0x1.81069d28db75bp-59,
+                                               0x1.d09a5634943dbp-61,
+                                               0x0.0p+0};
+};
+template <> struct LogCentreLo<float> {
+  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
+                                              0x1.5d581c0000000p-29f,
+                                              -0x1.f72a2e0000000p-30f,
+                                              -0x1.847f400000000p-30f,
+                                              -0x1.9df5a20000000p-31f,
+                                              -0x1.8f6ebc0000000p-29f,
+                                              -0x1.4d41a00000000p-31f,
+                                              0x1.e8650e0000000p-27f,
+                                              -0x1.f7266e0000000p-37f,
+                                              0x1.bb54360000000p-28f,
+                                              -0x1.2379e60000000p-28f,
+                                              -0x1.e8f7440000000p-35f,
+                                              -0x1.87d9280000000p-32f,
+                                              -0x1.146b5c0000000p-29f,
+                                              0x1.ef81260000000p-30f,
+                                              0x0.0p+0f};
+};
+
+template <class T> struct ShortLogPoly;
+// (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.000918274], error 1.0e-15
+template <> struct ShortLogPoly<double> {
+  static constexpr double c[4] = {6.6666666666666566e-1, 4.0000000003524993e-1, 2.8571409380359126e-1,
+                                  2.2255649699701295e-1};
+};
+// (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.000918274], error 3.0e-8
+template <> struct ShortLogPoly<float> {
+  static constexpr float c[2] = {6.66666637e-1f, 4.00262528e-1f};
 };
 
 template <class T> struct LogTailPoly;

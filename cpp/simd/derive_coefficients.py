@@ -6,6 +6,7 @@ polynomial gives the function, the interval and the largest error of the fit bef
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 
 import mpmath as mp
@@ -33,6 +34,21 @@ def series(name: str, what: str, f: Callable, lo: float, hi: float, terms: dict[
     print()
 
 
+def table(name: str, what: str, entries: list) -> None:
+    """Print sixteen numbers for each type."""
+    print(f"template <class T>\nstruct {name};\n// {what}")
+    for kind, suffix in (("double", ""), ("float", "f")):
+        text = ", ".join(f"{rounded(e, kind).hex()}{suffix}" for e in entries)
+        print(f"template <>\nstruct {name}<{kind}> {{")
+        print(f"  alignas(64) static constexpr {kind} c[16] = {{{text}}};\n}};")
+    print()
+
+
+def rounded(x: mp.mpf, kind: str) -> float:
+    """x as the nearest double or float."""
+    return float(x) if kind == "double" else struct.unpack("f", struct.pack("f", float(x)))[0]
+
+
 def removable(f: Callable, at: float = 0) -> Callable:
     """f with its removable singularity at `at` filled from nearby."""
     return lambda z: f(z if abs(z - at) > mp.mpf(10) ** -18 else at + mp.mpf(10) ** -18)
@@ -52,6 +68,16 @@ def main() -> None:
     print("namespace wengert::simd::WG_TARGET {\n")
     h = mp.log(2) / 2 * mp.mpf("1.0001")
     series("ExpPoly", "(exp(r) - 1 - r) / r^2", removable(lambda r: (mp.expm1(r) - r) / r**2), -h, h, both(11, 5))
+    h16 = mp.log(2) / 32 * mp.mpf("1.0001")
+    series(
+        "ShortExpPoly",
+        "(exp(r) - 1 - r) / r^2",
+        removable(lambda r: (mp.expm1(r) - r) / r**2),
+        -h16,
+        h16,
+        both(5, 2),
+    )
+    table("ExpPowers", "2^(j/16)", [mp.power(2, mp.mpf(j) / 16) for j in range(16)])
     series("SinhPoly", "(sinh(r) - r) / r^3 in r^2", odd_rest(mp.sinh), 0, h**2, both(6, 3))
     series(
         "CoshPoly",
@@ -61,7 +87,7 @@ def main() -> None:
         h**2,
         both(6, 3),
     )
-    series("TanhPoly", "(tanh(x) - x) / x^3 in x^2", odd_rest(mp.tanh), 0, mp.mpf("0.56") ** 2, both(11, 5))
+    series("TanhPoly", "(tanh(r) - r) / r^3 in r^2", odd_rest(mp.tanh), 0, (h * 3 / 4) ** 2, both(8, 3))
     s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1) * mp.mpf("1.0001")
     series(
         "LogPoly",
@@ -70,6 +96,27 @@ def main() -> None:
         0,
         s**2,
         both(7, 3),
+    )
+    # m in [0.75, 1.5) by the first four bits after its point; 1 for the two intervals beside 1, so that f = m - 1 there.
+    centres = [mp.mpf(1)] + [1 + (j + mp.mpf(0.5)) / 16 for j in range(1, 8)]
+    centres += [(1 + (j + mp.mpf(0.5)) / 16) / 2 for j in range(8, 15)] + [mp.mpf(1)]
+    inverses = [mp.mpf(mp.nint(2**10 / c)) / 2**10 for c in centres]
+    table("LogInverse", "1 / c, c in the middle of an interval of m, to ten bits", inverses)
+    table("LogCentre", "log(c)", [-mp.log(i) for i in inverses])
+    print("// What the rounding of log(c) left.\ntemplate <class T>\nstruct LogCentreLo;")
+    for kind, suffix in (("double", ""), ("float", "f")):
+        rest = [rounded(-mp.log(i) - mp.mpf(rounded(-mp.log(i), kind)), kind) for i in inverses]
+        print(f"template <>\nstruct LogCentreLo<{kind}> {{\n  alignas(64) static constexpr {kind} c[16] = {{")
+        print(", ".join(f"{r.hex()}{suffix}" for r in rest) + "};\n};")
+    print()
+    top = (mp.mpf(1) / 16 / (2 + mp.mpf(1) / 16)) ** 2
+    series(
+        "ShortLogPoly",
+        "(2 atanh(s) - 2 s) / s^3 in s^2",
+        removable(lambda z: 2 * (mp.atanh(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3),
+        0,
+        top,
+        both(4, 2),
     )
     series(
         "LogTailPoly",

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "simd/coefficients.h"
-#include "simd/double_double.h"
+#include "simd/lookup.h"
 
 namespace wengert::simd::WG_TARGET {
 
@@ -38,10 +38,34 @@ template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N
 template <class T> inline constexpr T exp_max = sizeof(T) == 8 ? T(710) : T(89);
 template <class T> inline constexpr T exp_min = sizeof(T) == 8 ? T(-746) : T(-104);
 
+#if defined(__AVX512F__)
+// With sixteen powers of two at hand: x = n ln2 / 16 + r, |r| <= ln2 / 32, so exp(x) = 2^floor(n/16) power (1 + q).
+template <class V> struct ShortExp {
+  V sixteenths, power, q;  // n / 16, 2^(n/16 - floor(n/16)), exp(r) - 1
+};
+template <int N> WG_INLINE ShortExp<Vec<double, N>> short_exp(Vec<double, N> x) {
+  using V = Vec<double, N>;
+  constexpr double shifter = Format<double>::shifter, hi = Ln2<double>::hi / 16, lo = Ln2<double>::lo / 16;
+  const V counter = fma(x, 16 * Ln2<double>::inverse, shifter), n = counter - shifter;
+  const V r = fma(n, -lo, fma(n, -hi, x));
+  return {n * 0.0625, lookup<ExpPowers<double>, double, N>(to_bits(counter)),
+          fma(r * r, poly<ShortExpPoly<double>>(r), r)};
+}
+#endif
+
 template <class T, int N> WG_INLINE Vec<T, N> exp(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const auto p = exp_parts(clamp(x, V(exp_min<T>), V(exp_max<T>)));
-  return scale(p.q + T(1), p.n);
+  x = clamp(x, V(exp_min<T>), V(exp_max<T>));
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 8 && has_tables<T, N>) {
+    const auto e = short_exp(x);
+    return scale_floor(fma(e.power, e.q, e.power), e.sixteenths);
+  } else
+#endif
+  {
+    const auto p = exp_parts(x);
+    return scale(p.q + T(1), p.n);
+  }
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
@@ -102,8 +126,30 @@ template <class T, int N> WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N>
   return select((x > 0) & (x < Format<T>::inf), y, edge);
 }
 
+#if defined(__AVX512F__)
+// k and c, f: x = 2^k c (1 + f), |f| <= 1/16, c from a table and 1 beside 1. Any positive x.
+template <class V> struct TabledLog {
+  V k, f, c, c_lo;  // c, c_lo: log(c) in two parts
+};
+template <class T, int N> WG_INLINE TabledLog<Vec<T, N>> log_tabled(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V m = mantissa(x);
+  const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
+  return {exponent(x) - exponent(m), fma(m, lookup<LogInverse<T>, T, N>(i), T(-1)), lookup<LogCentre<T>, T, N>(i),
+          lookup<LogCentreLo<T>, T, N>(i)};
+}
+#endif
+
 template <class T, int N> WG_INLINE Vec<T, N> log(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    const auto p = log_tabled(x);
+    const V s = p.f / (p.f + T(2)), z = s * s;
+    const V low = fma(p.k, V(Ln2<T>::lo), p.c_lo), high = fma(p.k, V(Ln2<T>::hi), p.c);
+    return log_fixed(x, high + (p.f + fma(-s, fma(-z, poly<ShortLogPoly<T>>(z), p.f), low)));
+  }
+#endif
   const auto of = [](LogParts<V> p) __attribute__((always_inline)) {
     const V f = p.m - T(1);
     return fma(p.k, V(Ln2<T>::hi), f - fma(p.k, V(-Ln2<T>::lo), log_rest(f).hi));

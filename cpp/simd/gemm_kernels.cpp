@@ -289,7 +289,7 @@ template <class T> void fill(GemmKernels<T>& g) {
   g.mr = tile_rows;
   g.nr = nr;
   g.kc = 512;
-  g.mc = 72;
+  g.mc = 48;
   g.nc = 1536 / nr * nr;
   g.pack_a = pack<T, tile_rows>;
   g.pack_b = pack<T, int(nr)>;

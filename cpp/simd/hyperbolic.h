@@ -34,14 +34,18 @@ template <class T, int N> WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
   return y + y;
 }
 
-// Above 1/2 the result is 1 - 2 / (exp(2 |x|) + 1), whose errors shrink with the second term; below a polynomial.
+// |x| = n ln2 / 2 + r, and tanh of the sum by the addition theorem: with t = tanh(r) and s = 2^n it is
+// y / (y + 2 - 2 t), y = s - 1 + (s + 1) t: t itself for n = 0, and where the result is near 1 the rounding of y is in
+// the denominator too. n is rounded down a little, r in [-0.09, 0.26], so that the sum y cancels little.
 template <class T, int N> WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   using V = Vec<T, N>;
-  const V a = abs(x);
-  const auto p = exp_parts(clamp(a + a, V(T(0)), V(sizeof(T) == 8 ? T(44) : T(22))));
-  const V s = pow2(p.n), large = V(T(1)) - T(2) / fma(s, p.q, s + T(1));
-  const V z = a * a, small = fma(a * z, poly<TanhPoly<T>>(z), a);
-  return copysign(select(a < T(0.5493), small, large), x);
+  constexpr T hi = Ln2<T>::hi / 2, lo = Ln2<T>::lo / 2;
+  const V a = smaller(V(sizeof(T) == 8 ? T(22) : T(10)), abs(x));
+  const V n = rint(fma(a, 2 * Ln2<T>::inverse, T(-0.25)));
+  // One rounding where the product has none: what it leaves matters to no result above 0.25.
+  const V r = has_fma ? fma(n, -(hi + lo), a) : (a - n * hi) - n * lo;
+  const V s = pow2(n), z = r * r, t = fma(r * z, poly<TanhPoly<T>>(z), r), y = fma(s + T(1), t, s - T(1));
+  return with_sign(y / (y + fma(t, T(-2), T(2))), x);
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {

@@ -32,6 +32,7 @@ if(WENGERT_ASAN OR WENGERT_TSAN)
   set(WENGERT_FLAGS_x86_64_v3 "-march=x86-64-v3;-fno-sanitize=all")
 endif()
 
+# More flags after the source are for it alone.
 function(wengert_per_target target source)
   get_filename_component(path ${source} ABSOLUTE)
   get_filename_component(stem ${source} NAME_WE)
@@ -39,7 +40,7 @@ function(wengert_per_target target source)
     set(stub ${CMAKE_CURRENT_BINARY_DIR}/${stem}_${isa}.cpp)
     file(CONFIGURE OUTPUT ${stub} CONTENT "#include \"@path@\"\n" @ONLY)
     set_source_files_properties(${stub} PROPERTIES
-      COMPILE_OPTIONS "${WENGERT_FLAGS_${isa}};${WENGERT_KERNEL_FLAGS}"
+      COMPILE_OPTIONS "${WENGERT_FLAGS_${isa}};${WENGERT_KERNEL_FLAGS};${ARGN}"
       COMPILE_DEFINITIONS "WG_TARGET=${isa};WG_VECTOR_BYTES=${WENGERT_BYTES_${isa}}"
       OBJECT_DEPENDS ${path})
     target_sources(${target} PRIVATE ${stub})

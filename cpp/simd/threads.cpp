@@ -60,7 +60,7 @@ class Pool {
     if (!owner_.try_lock()) return false;
     std::lock_guard<std::mutex> guard(owner_, std::adopt_lock);
     // Spinning pays only where every thread has a processor of its own.
-    spin_.store(threads <= processors_, std::memory_order_relaxed);
+    if (spin_.load(std::memory_order_relaxed) != (threads <= processors_)) spin_.store(threads <= processors_);
     add_workers(threads - 1);
     body_ = body;
     context_ = context;
@@ -105,9 +105,9 @@ class Pool {
   uint64_t wait_for_blocks() {
     uint64_t word = word_.load(std::memory_order_acquire);
     auto since = std::chrono::steady_clock::now();
-    for (int spins = 1; (word & 0xffffffffu) == 0; ++spins, word = word_.load(std::memory_order_acquire)) {
-      const bool look = spins % 64 == 0;  // a look at the clock now and then
-      if (spin_.load(std::memory_order_relaxed) && !(look && std::chrono::steady_clock::now() - since > patience)) {
+    for (int spins = 0; (word & 0xffffffffu) == 0; ++spins, word = word_.load(std::memory_order_acquire)) {
+      if (spins % 64 ||
+          (spin_.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() - since < patience)) {
         relax();
         continue;
       }
@@ -137,10 +137,11 @@ class Pool {
   void* context_ = nullptr;
   int64_t blocks_ = 0;
   std::atomic<int> limit_{0};
-  std::atomic<bool> spin_{true};
   alignas(64) std::atomic<uint64_t> word_{0};
   alignas(64) std::atomic<int64_t> done_{0};
+  // Read by those who wait: not beside what the caller writes for every loop.
   alignas(64) std::atomic<int> sleepers_{0};
+  std::atomic<bool> spin_{true};
 };
 
 std::atomic<Pool*> the_pool{nullptr};

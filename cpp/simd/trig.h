@@ -107,18 +107,40 @@ template <int N> WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x
 
 // float: with an even (Odd 0) or odd k, |r| <= pi/2; then sin alone, or cos alone, is the sine of r up to its sign. The
 // subtraction in double leaves r exact to half an ulp.
-template <int Odd, int N> WG_INLINE Reduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
-  using V = Vec<float, N>;
+template <class V> struct ShortReduced {
+  V k, r;
+};
+template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_in_double(Vec<float, N> x) {
   if constexpr (N > lanes<double> && N > 1) {
-    const auto a = reduce_to_sine<Odd>(half<0>(x)), b = reduce_to_sine<Odd>(half<1>(x));
-    return {join(a.k, b.k), join(a.r, b.r), V(0)};
+    const auto a = reduce_in_double<Odd>(half<0>(x)), b = reduce_in_double<Odd>(half<1>(x));
+    return {join(a.k, b.k), join(a.r, b.r)};
   } else {
     using D = Vec<double, N>;
     const D d = convert<double>(x), turns = d * 0.31830988618379067154;
     const D k = Odd ? 2 * rint(turns - 0.5) + 1 : 2 * rint(turns);
     Reduced<D> out{k, fma(k, D(-(half_pi_2 + half_pi_3)), fma(k, D(-half_pi_1), d)), D(0)};
     replace_huge(d, out, Odd);
-    return {convert<float>(out.k), convert<float>(out.r), V(0)};
+    return {convert<float>(out.k), convert<float>(out.r)};
+  }
+}
+// Out of line: few vectors have such a lane.
+template <int Odd, int N>
+__attribute__((noinline)) void reduce_outlier(const Vec<float, N>& x, ShortReduced<Vec<float, N>>& out) {
+  out = reduce_in_double<Odd>(x);
+}
+// Where products are exact in fma, pi/2 in three floats does for all but large x: the first difference is exact, the
+// two roundings after it are of r.
+inline constexpr float half_pi_f1 = 0x1.921fb6p+0f, half_pi_f2 = -0x1.777a5cp-25f, half_pi_f3 = -0x1.ee59dap-50f;
+inline constexpr float float_angle_limit = 0x1p16f;
+template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_to_sine(Vec<float, N> x) {
+  using V = Vec<float, N>;
+  if constexpr (!has_fma) {
+    return reduce_in_double<Odd>(x);
+  } else {
+    const V n = rint(fma(x, 0.318309886f, Odd ? -0.5f : 0.0f)), k = Odd ? fma(n, 2.0f, 1.0f) : n + n;
+    ShortReduced<V> out{k, fma(k, -half_pi_f3, fma(k, -half_pi_f2, fma(k, V(-half_pi_f1), x)))};
+    if (__builtin_expect(any(abs(x) > float_angle_limit), 0)) reduce_outlier<Odd>(x, out);
+    return out;
   }
 }
 

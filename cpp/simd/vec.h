@@ -427,6 +427,10 @@ template <class T, int N> WG_INLINE Vec<T, N> copysign(Vec<T, N> magnitude, Vec<
   const IntVec<T, N> s(sign_bit<T>), m(~sign_bit<T>);
   return from_bits<T, N>((to_bits(magnitude) & m) | (to_bits(sign) & s));
 }
+// The same where the magnitude's own sign bit is not set.
+template <class T, int N> WG_INLINE Vec<T, N> with_sign(Vec<T, N> magnitude, Vec<T, N> sign) {
+  return from_bits<T, N>(to_bits(magnitude) | (to_bits(sign) & IntVec<T, N>(sign_bit<T>)));
+}
 // True for -0.0 and negative NaNs too.
 template <class T, int N> WG_INLINE typename Vec<T, N>::Mask signbit(Vec<T, N> x) { return to_bits(x) < 0; }
 template <class T, int N> WG_INLINE typename Vec<T, N>::Mask isnan(Vec<T, N> x) { return x != x; }

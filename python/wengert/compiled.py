@@ -26,7 +26,13 @@ def _unflatten(spec: Any, leaves: list[Any]) -> Any:
     return tree_unflatten(spec, leaves)
 
 
-def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = (), cache_size: int = 64) -> Any:
+def compile(
+    f: Function | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    donate_argnums: int | Sequence[int] = (),
+    cache_size: int = 64,
+) -> Any:
     """A function that records ``f`` on its first call and replays the record afterwards, without Python.
 
     ``f`` may be any function of numbers, arrays and trees of them, transforms of functions included
@@ -36,6 +42,10 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     Called with values that are being differentiated, ``f`` itself runs: transforms of compiled functions work.
 
     ``static_argnums`` names arguments that are part of the program: hashable values, one program for each.
+    ``donate_argnums`` names arguments (counted by position) whose arrays the results may take over: each donated array
+    is overwritten by the first result of its shape and type that no other has taken, and is returned in its place. So
+    ``params = step(params, batch)`` updates the parameters in place, and every other name of a donated array sees the
+    new values. A donated array must be writable.
     At most ``cache_size`` programs are kept, the ones used last.
 
     ``f`` should have no side effects: what it prints or stores happens while it is recorded only. Arrays from outside
@@ -55,13 +65,19 @@ def compile(f: Function | None = None, *, static_argnums: int | Sequence[int] = 
     ['first call']
     """
     if f is None:
-        return functools.partial(compile, static_argnums=static_argnums, cache_size=cache_size)
+        return functools.partial(
+            compile, static_argnums=static_argnums, donate_argnums=donate_argnums, cache_size=cache_size
+        )
     if not callable(f):
         raise TypeError(f"compile: the first argument must be a function, got {type(f).__name__}")
     if cache_size < 1:
         raise ValueError(f"compile: cache_size must be at least 1, got {cache_size}")
     nums = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
-    g = _core.new_compiled(f, nums, cache_size, _flatten, _unflatten)
+    donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
+    if both := set(nums) & set(donated):
+        raise ValueError(f"compile: argument {min(both)} is both static and donated; a static argument does not change")
+    g = _core.new_compiled(f, nums, donated, cache_size, _flatten, _unflatten)
+    g._donated = donated
     functools.update_wrapper(g, f, assigned=[a for a in functools.WRAPPER_ASSIGNMENTS if hasattr(f, a)], updated=())
     return _with_reports(g, getattr(f, "__name__", "f"))
 
@@ -99,16 +115,18 @@ def load_program(path: str | os.PathLike[str], *, max_bytes: int = 2**34) -> Any
 
 
 def _loaded(data: bytes, max_bytes: int) -> Any:
-    g = _core.new_compiled(None, (), 1, _flatten, _unflatten)
+    g = _core.new_compiled(None, (), (), 1, _flatten, _unflatten)
     name = _core.compiled_load(g, data, max_bytes, True)
     g.__name__ = name
     return _with_reports(g, name)
 
 
-def _restored(f: Function | None, options: tuple[tuple[int, ...], int], data: bytes) -> Any:
+def _restored(
+    f: Function | None, options: tuple[tuple[int, ...], int], data: bytes, donated: tuple[int, ...] = ()
+) -> Any:
     if f is None:
         return _loaded(data, 2**63 - 1)
-    g = compile(f, static_argnums=options[0], cache_size=options[1])
+    g = compile(f, static_argnums=options[0], donate_argnums=donated, cache_size=options[1])
     _core.compiled_load(g, data, 2**63 - 1, False)
     return g
 
@@ -116,7 +134,7 @@ def _restored(f: Function | None, options: tuple[tuple[int, ...], int], data: by
 # The function travels, and those of its programs that are plain data; the others are recorded again.
 def _reduce(g: Any) -> tuple[Any, ...]:
     data = _core.compiled_bytes(g, g._name, False)
-    return _restored, (getattr(g, "__wrapped__", None), _core.compiled_options(g), data)
+    return _restored, (getattr(g, "__wrapped__", None), _core.compiled_options(g), data, getattr(g, "_donated", ()))
 
 
 copyreg.pickle(_core.Compiled, _reduce)

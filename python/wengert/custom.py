@@ -163,7 +163,9 @@ class custom_vjp(_Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = self._positional(args, kwargs)
         call = _Call(args)
-        if call.level is None or call.level.kind == "listing":
+        if call.level is None or call.level.kind in ("listing", "program"):
+            if call.level is not None:
+                call.level.refuse(f"{self.__name__} has a derivative rule of its own")
             return self.f(*args)
         if not hasattr(self, "fwd"):
             raise AttributeError(
@@ -211,7 +213,9 @@ class custom_jvp(_Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = self._positional(args, kwargs)
         call = _Call(args)
-        if call.level is None or call.level.kind == "listing":
+        if call.level is None or call.level.kind in ("listing", "program"):
+            if call.level is not None:
+                call.level.refuse(f"{self.__name__} has a derivative rule of its own")
             return self.f(*args)
         if not hasattr(self, "rule"):
             raise AttributeError(f"custom_jvp: no rule for {self.__name__}; give it with {self.__name__}.defjvp(rule)")

@@ -116,6 +116,9 @@ template <class T> void products() {
       check_product<T>(1, 130, 7, 0, 0, false, &ep);
       check_product<T>(30, 1, 7, 0, 0, false, &ep);
       check_product<T>(90, 130, 300, 0, 1, true, &ep);
+      check_product<T>(330, 190, 110, 0, 0, true, &ep);  // several strips of rows
+      check_product<T>(40, 170, 600, 1, 0, false, &ep);  // several blocks of k
+      check_product<T>(17, 190, 20, 0, 1, false, &ep);
     }
   }
 }
@@ -151,14 +154,23 @@ template <class T> void same_bits_for_any_thread_count() {
   struct Shape {
     int64_t m, n, k;
   };
-  for (Shape s : {Shape{300, 310, 320}, {64, 2000, 100}, {2000, 64, 100}, {1, 2000, 1000}, {3000, 1, 500}}) {
-    const auto va = random_values<T>(s.m * s.k), vb = random_values<T>(s.k * s.n);
+  for (Shape s : {Shape{300, 310, 320},
+                  {64, 2000, 100},
+                  {2000, 64, 100},
+                  {1, 2000, 1000},
+                  {3000, 1, 500},
+                  {32, 128, 128},
+                  {9, 700, 300},
+                  {130, 9, 700}}) {
+    const auto va = random_values<T>(s.m * s.k), vb = random_values<T>(s.k * s.n), bias = random_values<T>(s.n);
+    const Epilogue<T> epilogue{bias.data(), Activation::tanh};
     for (int lb : {rows_contiguous, columns_contiguous}) {
       std::vector<T> first;
       for (int threads : {1, 2, 4, 3}) {
         set_num_threads(threads);
         std::vector<T> c(s.m * s.n);
         gemm(view(va, s.m, s.k, lb), view(vb, s.k, s.n, lb), c.data(), s.n);
+        gemm(view(va, s.m, s.k, lb), view(vb, s.k, s.n, lb), c.data(), s.n, true, &epilogue);
         if (first.empty()) first = c;
         CHECK(std::memcmp(first.data(), c.data(), c.size() * sizeof(T)) == 0, "%s f%d %ldx%ldx%ld with %d threads",
               active_isa(), int(8 * sizeof(T)), long(s.m), long(s.n), long(s.k), threads);

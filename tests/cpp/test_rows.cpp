@@ -204,6 +204,16 @@ template <class T> void same_bits_for_any_thread_count() {
     log_softmax_rows_sweep(g.data(), y.data(), rows, cols, z.data());
     all.insert(all.end(), y.begin(), y.end());
     all.insert(all.end(), z.begin(), z.end());
+    std::vector<int64_t> labels(rows);
+    for (int64_t i = 0; i < rows; ++i) labels[i] = i * 7 % cols;
+    std::vector<T> loss(rows);
+    logsumexp_rows_sweep(l.data(), x.data(), l.data(), rows, cols, y.data());
+    all.insert(all.end(), y.begin(), y.end());
+    cross_entropy_rows(x.data(), labels.data(), rows, cols, loss.data(), l.data());
+    cross_entropy_rows_sweep(loss.data(), x.data(), loss.data(), l.data(), labels.data(), rows, cols, y.data());
+    all.insert(all.end(), loss.begin(), loss.end());
+    all.insert(all.end(), y.begin(), y.end());
+    add_to(z.data(), y.data(), n);
     cumsum_rows(x.data(), rows, cols, y.data());
     scaled_add_to(z.data(), T(3), y.data(), n);
     all.insert(all.end(), z.begin(), z.end());

@@ -1,0 +1,89 @@
+// What AVX-512 adds to lanes and the mathematics is written around where it is there: tables of sixteen numbers held in
+// registers, and the parts of a number taken out in one instruction. `has_tables` says whether the target has them;
+// the branches for other targets spend longer polynomials instead.
+#pragma once
+
+#include "simd/double_double.h"
+
+namespace wengert::simd::WG_TARGET {
+
+#if defined(__AVX512F__)
+template <class T, int N> inline constexpr bool has_tables = N == 1 || sizeof(T) * N == 64;
+
+// Table::c[i] for the low four bits of each lane of i.
+template <class Table, class T, int N> WG_INLINE Vec<T, N> lookup(IntVec<T, N> i) {
+  using V = Vec<T, N>;
+  if constexpr (N == 1) {
+    return V::from_raw(Table::c[i.v & 15]);
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(
+        Raw<T, N>(_mm512_permutex2var_pd(_mm512_load_pd(Table::c), __m512i(i.v), _mm512_load_pd(Table::c + 8))));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_permutexvar_ps(__m512i(i.v), _mm512_load_ps(Table::c))));
+  }
+}
+
+// x 2^floor(n): overflows to inf and underflows through the subnormal numbers with one rounding.
+template <class T, int N> WG_INLINE Vec<T, N> scale_floor(Vec<T, N> x, Vec<T, N> n) {
+  using V = Vec<T, N>;
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_scalef_sd(_mm_set_sd(x.v), _mm_set_sd(n.v))));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_scalef_ss(_mm_set_ss(x.v), _mm_set_ss(n.v))));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_scalef_pd(__m512d(x.v), __m512d(n.v))));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_scalef_ps(__m512(x.v), __m512(n.v))));
+  }
+}
+
+// |x| = 2^k m with m in [0.75, 1.5), subnormal numbers included; m of 0 and inf is 1, of NaN NaN.
+template <class T, int N> WG_INLINE Vec<T, N> mantissa(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  constexpr auto interval = _MM_MANT_NORM_p75_1p5;
+  constexpr auto sign = _MM_MANT_SIGN_zero;
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_getmant_sd(_mm_set_sd(x.v), _mm_set_sd(x.v), interval, sign)));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_getmant_ss(_mm_set_ss(x.v), _mm_set_ss(x.v), interval, sign)));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_getmant_pd(__m512d(x.v), interval, sign)));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_getmant_ps(__m512(x.v), interval, sign)));
+  }
+}
+// floor(log2(|x|)); -inf for 0.
+template <class T, int N> WG_INLINE Vec<T, N> exponent(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_getexp_sd(_mm_set_sd(x.v), _mm_set_sd(x.v))));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_getexp_ss(_mm_set_ss(x.v), _mm_set_ss(x.v))));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_getexp_pd(__m512d(x.v))));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_getexp_ps(__m512(x.v))));
+  }
+}
+
+// y, or what a logarithm is where x is not positive and finite: NaN below 0, -inf at 0, inf, NaN.
+template <class T, int N> WG_INLINE Vec<T, N> log_fixed(Vec<T, N> x, Vec<T, N> y) {
+  using V = Vec<T, N>;
+  // One response for each class of x, four bits each: QNaN, SNaN -> x as a quiet NaN (2); 0 -> -inf (4); 1 -> y (0);
+  // -inf -> NaN (3); inf -> inf (5); negative -> NaN (3); positive -> y (0).
+  constexpr int responses = 0x03530422;
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_fixupimm_sd(_mm_set_sd(y.v), _mm_set_sd(x.v), _mm_set1_epi64x(responses), 0)));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_fixupimm_ss(_mm_set_ss(y.v), _mm_set_ss(x.v), _mm_set1_epi32(responses), 0)));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_fixupimm_pd(__m512d(y.v), __m512d(x.v), _mm512_set1_epi64(responses), 0)));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_fixupimm_ps(__m512(y.v), __m512(x.v), _mm512_set1_epi32(responses), 0)));
+  }
+}
+#else
+template <class T, int N> inline constexpr bool has_tables = false;
+#endif
+
+}  // namespace wengert::simd::WG_TARGET
