@@ -1,4 +1,4 @@
-"""`python -m bench run | overhead | steps`, each with `--help`."""
+"""`python -m bench run | overhead | steps | compile`, each with `--help`."""
 
 import importlib
 import sys
@@ -7,6 +7,7 @@ COMMANDS = {
     "run": "the workloads S1 to E2, value and gradient",
     "overhead": "nanoseconds per eager operation on short arrays",
     "steps": "the training steps of the demo",
+    "compile": "the first call of compiled gradients beside an eager call",
 }
 
 

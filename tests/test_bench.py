@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import libraries, overhead, report, run, steps, timing
+from bench import compile, libraries, overhead, report, run, steps, timing
 from bench.case import Case, disagreement, leaves
 from bench.workloads import CASES
 
@@ -130,9 +130,11 @@ def test_the_commands_print_a_table_and_write_json(tmp_path, capsys):
     assert [row["name"] for row in document["reports"][0]["rows"]] == ["S1", "J1g"]
     assert document["machine"]["versions"]["numpy"] == np.__version__
     assert set(document["reports"][0]["rows"][0]["seconds"]) == {"numpy", "wengert"}
+    compile.main(["--tiny", "--rounds", "1"])
     overhead.main(["--tiny"])
     printed = capsys.readouterr().out
     assert "J1g" in printed
+    assert "10 operations on length 1000" in printed
     assert "length 1000" in printed
 
 

@@ -5,9 +5,9 @@
 #include "simd/dispatch.h"
 
 namespace wengert::simd {
-#define WG_DECLARE(isa)                              \
-  namespace isa {                                    \
-  void fill_tile_kernels(program::TileKernels& k);   \
+#define WG_DECLARE(isa)                            \
+  namespace isa {                                  \
+  void fill_tile_kernels(program::TileKernels& k); \
   }
 WG_DECLARE(scalar)
 #if defined(__aarch64__)

@@ -17,7 +17,7 @@ constexpr int64_t kFirstLevel = 32 * 1024;    // bytes of tiles that stay in the
 constexpr int64_t kSecondLevel = 768 * 1024;  // and in the second
 constexpr int64_t kLargestTile = 1024, kGoodTile = 256, kSmallestTile = 64;  // elements
 constexpr int64_t kLeastSummed = 1 << 15;                                    // elements worth summing in the group
-constexpr double kCostly = 10;  // a mathematical function, in additions
+constexpr double kCostly = 10;                                               // a mathematical function, in additions
 
 // (rows, cols) in which an operand of `shape` is a row or a column; Pattern full, single, or none of them.
 bool lies(const Dims& shape, const Dims& in, Fused::Pattern* pattern, int64_t* cols) {
@@ -106,13 +106,15 @@ uint32_t Planner::operand(Group& g, uint32_t a, const Node& reader) {
   if (node(a).is(code_of<ops::BroadcastTo>)) x = graph().operand(a, 0);
   Place p;
   bool fits = lies(node(x).shape, reader.shape, &pattern, &cols);
+  const bool repeated = node(x).size() > 1 && place(x).strides == Dims(node(x).shape.size(), 0);  // one number
+  // Kernels of one operand have no increment: theirs is spread out.
+  if (reader.count == 1) fits &= pattern == Fused::full && !repeated;
   if (fits && (pattern == Fused::row || pattern == Fused::column)) {
     if (!f.cols) f.cols = cols;
     fits = f.cols == cols;
   }
   if (fits) {
-    const bool repeated = place(x).strides == Dims(node(x).shape.size(), 0);
-    if (repeated && node(x).size() > 1) {  // one number
+    if (repeated) {
       p = place(x);
       pattern = Fused::single;
     } else {
@@ -129,8 +131,7 @@ uint32_t Planner::operand(Group& g, uint32_t a, const Node& reader) {
   }
   const auto [at, made] = g.seen.emplace(std::tuple{p.storage, p.offset, static_cast<int>(pattern), fits ? 0 : now()},
                                          static_cast<uint32_t>(f.operands.size()));
-  if (made)
-    f.operands.push_back({p.storage, p.offset, pattern, static_cast<uint8_t>(core::item_size(node(x).dtype))});
+  if (made) f.operands.push_back({p.storage, p.offset, pattern, static_cast<uint8_t>(core::item_size(node(x).dtype))});
   return at->second;
 }
 

@@ -147,9 +147,8 @@ bool Planner::reduction(uint32_t i) {
   const int64_t count = ops::reduced_count(node(x).shape, axes);
   allocate(i);
   read(from.storage);
-  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset,
-                              columns ? count : n.size(), columns ? n.size() : count, columns, mean,
-                              static_cast<int>(which), n.dtype});
+  plan_.reductions.push_back({from.storage, place(i).storage, from.offset, place(i).offset, columns ? count : n.size(),
+                              columns ? n.size() : count, columns, mean, static_cast<int>(which), n.dtype});
   step(Step::reduced, plan_.reductions.size() - 1);
   return true;
 }
