@@ -1,4 +1,4 @@
-"""`python -m bench run | overhead | steps | guards`, each with `--help`."""
+"""`python -m bench run | overhead | steps | guards | compile`, each with `--help`."""
 
 import importlib
 import sys
@@ -8,6 +8,7 @@ COMMANDS = {
     "overhead": "what eager differentiation costs, and its goals",
     "steps": "the training steps of the demo",
     "guards": "replays with and without their checks, by one thread and by two",
+    "compile": "the first call of compiled gradients beside an eager call",
 }
 
 

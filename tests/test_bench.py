@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("rich")
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import chains, guards, libraries, memory, overhead, report, run, scaling, steps, timing
+from bench import chains, compile, guards, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
 from bench.goals import Goal, ratio
 from bench.kernels import document, numpy_times
@@ -132,7 +132,10 @@ def test_the_commands_print_a_table_and_write_json(tmp_path, capsys):
     assert [row["name"] for row in document["reports"][0]["rows"]] == ["S1", "J1g"]
     assert document["machine"]["versions"]["numpy"] == np.__version__
     assert set(document["reports"][0]["rows"][0]["seconds"]) == {"numpy", "wengert"}
-    assert "J1g" in capsys.readouterr().out
+    compile.main(["--tiny", "--rounds", "1"])
+    printed = capsys.readouterr().out
+    assert "J1g" in printed
+    assert "10 operations on length 1000" in printed
 
 
 def test_every_section_of_overhead_runs(tmp_path, capsys):

@@ -111,8 +111,8 @@ void Planner::lay_out() {
     for (uint32_t s : end[at]) {
       const Storage& st = plan_.storages[s];
       Block b{st.offset, st.offset + std::max<int64_t>(aligned(st.bytes), kAlign)};
-      auto next = std::lower_bound(free.begin(), free.end(), b,
-                                   [](const Block& x, const Block& y) { return x.from < y.from; });
+      auto next =
+          std::lower_bound(free.begin(), free.end(), b, [](const Block& x, const Block& y) { return x.from < y.from; });
       if (next != free.end() && next->from == b.to) {
         b.to = next->to;
         next = free.erase(next);

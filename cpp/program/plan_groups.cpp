@@ -106,16 +106,15 @@ uint32_t Planner::operand(Group& g, uint32_t a, const Node& reader) {
   if (node(a).is(code_of<ops::BroadcastTo>)) x = graph().operand(a, 0);
   Place p;
   bool fits = lies(node(x).shape, reader.shape, &pattern, &cols);
-  const bool repeated = node(x).size() > 1 && place(x).strides == Dims(node(x).shape.size(), 0);
-  // Kernels of one operand read every element of a tile: none that stands for others.
-  if (reader.count == 1 && reader.size() > 1 && (pattern == Fused::single || pattern == Fused::column || repeated))
-    fits = false;
+  const bool repeated = node(x).size() > 1 && place(x).strides == Dims(node(x).shape.size(), 0);  // one number
+  // Kernels of one operand have no increment: theirs is spread out.
+  if (reader.count == 1) fits &= pattern == Fused::full && !repeated;
   if (fits && (pattern == Fused::row || pattern == Fused::column)) {
     if (!f.cols) f.cols = cols;
     fits = f.cols == cols;
   }
   if (fits) {
-    if (repeated) {  // one number
+    if (repeated) {
       p = place(x);
       pattern = Fused::single;
     } else {

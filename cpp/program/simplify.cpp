@@ -60,8 +60,8 @@ uint32_t product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
   if (core::is_float(node.dtype)) {  // signs move outwards, where they meet sums or each other
     const bool na = g.nodes[a].is(code_of<ops::Negative>), nb = g.nodes[b].is(code_of<ops::Negative>);
     if (na || nb) {
-      const uint32_t positive = binary(g, static_cast<OpCode>(node.op), na ? g.operand(a, 0) : a,
-                                       nb ? g.operand(b, 0) : b, node);
+      const uint32_t positive =
+          binary(g, static_cast<OpCode>(node.op), na ? g.operand(a, 0) : a, nb ? g.operand(b, 0) : b, node);
       return na && nb ? positive : unary(g, code_of<ops::Negative>, positive);
     }
   }
@@ -94,8 +94,7 @@ uint32_t sum_or_difference(Graph& g, const Node& node, uint32_t a, uint32_t b) {
     return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, g.operand(b, 0), node);
   if (g.nodes[a].is(code_of<ops::Negative>) && minus)
     return unary(g, code_of<ops::Negative>, binary(g, code_of<ops::Add>, g.operand(a, 0), b, node));
-  if (g.nodes[a].is(code_of<ops::Negative>))
-    return binary(g, code_of<ops::Subtract>, b, g.operand(a, 0), node);
+  if (g.nodes[a].is(code_of<ops::Negative>)) return binary(g, code_of<ops::Subtract>, b, g.operand(a, 0), node);
   return kNone;
 }
 
