@@ -602,6 +602,9 @@ class ops:
     def stack(arrays: collections.abc.Sequence[ArrayLike], axis: int | None = ...) -> Array:
         """Arrays of one shape joined along a new axis."""
     @staticmethod
+    def strong_matmul(a: ArrayLike, b: ArrayLike, /) -> Array:
+        """The matrix product, in which a zero factor gives 0 even if the other is inf or NaN."""
+    @staticmethod
     def subtract(a: ArrayLike, b: ArrayLike, /) -> Array:
         """The difference a - b."""
     @staticmethod
