@@ -53,7 +53,7 @@ def structured(name: str, dtype: Any) -> list[tuple[tuple[Any, ...], dict[str, A
         return [((x,), {"axis": a}, (0,)) for x, a in ((rows, -1), (rows, 0), (line, 0))]
     if name == "cumsum":
         return [((x,), {"axis": a, "reverse": r}, (0,)) for x, a in ((rows, 0), (rows, 1), (line, 0)) for r in (0, 1)]
-    if name == "matmul":
+    if name in ("matmul", "strong_matmul"):
         shapes = [((300, 211), (211, 257)), ((211, 300), (300, 17)), ((2001, 4, 4), (2001, 4, 4)), ((703, 701), (701,))]
         pairs = [(real(*a), real(*b)) for a, b in shapes] + [(real(5, 130, 90), real(90, 70))]
         pairs += [(real(256, 192).T, real(256, 128)), (real(256, 192), real(128, 192).T)]

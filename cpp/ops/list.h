@@ -33,8 +33,8 @@ using Primitives = List<
     LogicalOr, LogicalXor,
     // structured
     Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
-    Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd, Gather,
-    GatherUpdate, GatherAdd>;
+    Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd,
+    Gather, GatherUpdate, GatherAdd>;
 
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;

@@ -104,7 +104,9 @@ ArrayType rule(Tag<Op>, Operands in, const Params& p) {
 // ---- products, and elements moved
 // ------------------------------------------------------------------------------------
 
-ArrayType rule(Tag<Matmul>, Operands in, const Params&) {
+template <class Op>
+  requires std::is_base_of_v<Matmul, Op>
+ArrayType rule(Tag<Op>, Operands in, const Params&) {
   require_equal(in[0].dtype, in[1].dtype);
   return {in[0].dtype, MatmulShapes(in[0].shape, in[1].shape).out};
 }

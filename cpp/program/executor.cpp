@@ -136,7 +136,9 @@ void run_called(const Plan& plan, const Called& s, char* const* base) {
 }
 
 uint32_t run_loop(const LoopStep& s, LoopMemory& m, char* const* base) {
-  auto at = [&](const std::pair<uint32_t, int64_t>& p) { return p.first == kNone ? nullptr : base[p.first] + p.second; };
+  auto at = [&](const std::pair<uint32_t, int64_t>& p) {
+    return p.first == kNone ? nullptr : base[p.first] + p.second;
+  };
   for (size_t k = 0; k < s.operands.size(); ++k) m.operands[k] = at(s.operands[k]);
   for (size_t k = 0; k < s.results.size(); ++k) m.results[k] = at(s.results[k]);
   return s.loop->run(m, m.operands.data(), m.results.data());

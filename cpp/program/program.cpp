@@ -1,6 +1,6 @@
-#include "program/loop.h"
-
 #include <cstring>
+
+#include "program/loop.h"
 
 namespace wengert::program {
 
