@@ -233,3 +233,61 @@ def test_forged_files_do_no_harm():
         with contextlib.suppress(ValueError, IndexError, TypeError):
             h(*args)
     assert refused > 500
+
+
+def recurrence(w, x):
+    """Two scans inside one another, the inner one over the outer row."""
+
+    def inner(h, v):
+        return wnp.tanh(h * v + w), h
+
+    def outer(h, row):
+        last, hs = wg.scan(inner, h, row)
+        return last, wnp.sum(hs)
+
+    last, sums = wg.scan(outer, w, x)
+    return wnp.sum(last * last) + wnp.sum(sums)
+
+
+def halved(x):
+    return wg.while_loop(lambda c: c[0] > 1.0, lambda c: (c[0] * 0.5, c[1] + 1.0), (x, 0.0))
+
+
+def either(x):
+    return wg.cond(x > 0, lambda v: v * x, lambda v: -v, x)
+
+
+X = np.random.default_rng(5).normal(size=(4, 3))
+LOOPS = {
+    "scan": (recurrence, [(np.ones(2), X), (np.arange(2.0), 2 * X)]),
+    "its gradient": (wg.grad(recurrence, argnums=(0, 1)), [(np.ones(2), X), (np.arange(2.0), 2 * X)]),
+    "its hessian": (wg.hessian(recurrence), [(np.ones(2), X), (np.arange(2.0), 2 * X)]),
+    "while_loop": (halved, [(5.0,), (0.5,), (1e6,)]),
+    "its tangent": (lambda x: wg.jvp(lambda v: halved(v)[0], (x,), (1.0,)), [(5.0,), (0.5,)]),
+    "cond": (wg.value_and_grad(either), [(2.0,), (-3.0,)]),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_programs_with_loops(name):
+    f, calls = LOOPS[name]
+    g = wg.compile(f)
+    g(*calls[0])
+    h = reloaded(g)
+    for args in calls:
+        identical(h(*args), g(*args))
+
+
+def test_forged_loops_do_no_harm():
+    g = wg.compile(LOOPS["its gradient"][0])
+    g(np.ones(2), X)
+    rng, data, refused = random.Random(1), file_of(g), 0
+    for _ in range(2000):
+        try:
+            h = _loaded(forged(data, rng), 2**20)
+        except ValueError:
+            refused += 1
+            continue
+        with contextlib.suppress(ValueError, IndexError, TypeError):
+            h(np.ones(2), X)
+    assert refused > 300
