@@ -98,6 +98,28 @@ class Wengert(Library):
         return self.wg.hessian(f)
 
 
+class Compiled(Wengert):
+    """wengert with derivatives recorded once and replayed; an update is one program that donates the parameters."""
+
+    def gradient(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.wg.compile(super().gradient(f, wrt))
+
+    def jacobian(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.wg.compile(super().jacobian(f, wrt))
+
+    def hessian(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.wg.compile(super().hessian(f, wrt))
+
+    def update(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        gradient = super().gradient(f, wrt)
+
+        def step(*args: Any) -> Any:
+            _, grads = gradient(*args)
+            return tuple(p - LEARNING_RATE * g for p, g in zip(args, grads, strict=False))
+
+        return self.wg.compile(step, donate_argnums=tuple(range(wrt)))
+
+
 class Autograd(Library):
     """HIPS autograd."""
 
@@ -123,6 +145,7 @@ class Autograd(Library):
 # What is tried, in the order of the columns: name, module that must be there, how it is made.
 _KNOWN: dict[str, tuple[str, Callable[[], Library]]] = {
     "wengert": ("wengert", Wengert),
+    "compiled": ("wengert", Compiled),
     "reference": ("wengert", lambda: Wengert("wengert.reference")),
     "autograd": ("autograd", Autograd),
     "torch": ("torch", lambda: importlib.import_module("bench.peers").Torch()),
