@@ -113,6 +113,7 @@ bool smooth(const Graph& g, const std::vector<ArrayRef>& values) {
     if (n.op < 0) continue;
     const ops::Info& f = ops::info(static_cast<OpCode>(n.op));
     if (!core::is_float(n.dtype) || (!f.differentiable && f.elementwise)) return false;
+    if (n.is(code_of<ops::Remainder>)) return false;  // jumps, and multiplies rounding by its quotient
     const ArrayRef v = core::contiguous(values[i]);
     for (int64_t k = 0; k < v->size; ++k)
       if (!(std::abs(core::item(*v, k)) < 1e4)) return false;
