@@ -81,3 +81,15 @@ def test_other_loops():
             np.testing.assert_allclose(compiled(x), wg.value_and_grad(g)(x), rtol=1e-12)
     with pytest.raises(TypeError, match="one truth value"):
         wg.cond(np.array([True, False]), lambda: 1, lambda: 2)
+
+
+def test_int_asks_for_the_whole_number_only():
+    """Another number that rounds to the same whole one is no reason to record again; NaN still raises."""
+    g = wg.compile(lambda x: x ** int(x * 2.0))
+    assert [g(x) for x in (1.6, 1.7, 1.9)] == [1.6**3, 1.7**3, 1.9**3]
+    assert g.stats()["recordings"] == 1
+    assert g(2.5) == 2.5**5
+    assert g(-1.2) == pytest.approx((-1.2) ** -2)
+    assert g.stats()["recordings"] == 3
+    with pytest.raises(ValueError, match="NaN"):
+        g(float("nan"))

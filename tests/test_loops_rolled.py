@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 import wengert as wg
@@ -245,7 +247,8 @@ def test_checkpoints_save_memory():
     for r in results[1:]:
         np.testing.assert_allclose(r, results[0], rtol=1e-9, atol=1e-12)
     state = 10_000 * 16 * 8  # bytes of one hidden state at every step
-    for held in (eager, compiled):
+    sanitized = "libasan" in os.environ.get("LD_PRELOAD", "")  # then the pool keeps nothing
+    for held in (compiled,) if sanitized else (eager, compiled):
         assert held[None] > state
         assert held["sqrt"] < state / 5
         assert held["log"] < state / 8

@@ -29,6 +29,8 @@ void update(OpCode op, Value& x, const Value& v, const ParamsRef& params);
 
 // Python learnt something about the numbers of v: a recording for replay must ask again (see program/).
 void observe(const Value& v, Asked asked);
+// The same for int(): the program stays valid while the number rounds to the same whole number.
+void observe_whole(const Value& v);
 // `flat` was computed from the whole numbers `from`, one array for each of the axes; a recording follows that.
 void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 // v cut off from every derivative level; recordings for replay still follow it.

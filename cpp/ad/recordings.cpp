@@ -1,5 +1,6 @@
 // Recorded runs: listings for people, and steps for replay (see program/).
 #include <algorithm>
+#include <cmath>
 
 #include "ad/levels.h"
 #include "ad/rules.h"
@@ -138,6 +139,16 @@ void observe(const Value& v, Asked asked) {
   if (!v.trace) return;
   const Value at = recorded_value(v);
   if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+}
+
+void observe_whole(const Value& v) {
+  constexpr double kLargest = 0x1p62;  // beyond it whole numbers are told apart by the float itself
+  if (!v.trace) return;
+  const Value at = recorded_value(v);
+  if (!at.trace) return;
+  if (!core::is_float(at.dtype()) || !(std::abs(core::item(*at.array)) < kLargest)) return observe(v, Asked::number);
+  const Value whole = astype(at, DType::i64);
+  static_cast<Recorder*>(whole.trace.get())->ask(whole.node, Asked::number, whole.array);
 }
 
 Recorder* Recorder::of_positions(const ParamsRef& params, uint32_t* node) {

@@ -13,12 +13,25 @@ namespace wengert::bindings {
 using ad::OpCode;
 using ops::code_of;
 
-const core::Array& only_element(PyObject* a, const char* what) {
+namespace {
+const Value& single(PyObject* a, const char* what) {
   const Value& v = read(as_array(a));
   if (v.array->size != 1)
     type_error("wengert: " + std::string(what) + " needs an array with exactly one element, got shape " +
                v.shape().str());
+  return v;
+}
+}  // namespace
+
+const core::Array& only_element(PyObject* a, const char* what) {
+  const Value& v = single(a, what);
   ad::observe(v, ad::Asked::number);
+  return *v.array;
+}
+
+const core::Array& whole_element(PyObject* a) {
+  const Value& v = single(a, "int()");
+  ad::observe_whole(v);
   return *v.array;
 }
 

@@ -12,8 +12,10 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags);
 void set_array_hooks(const py::dict& d);
 // NumPy's ufuncs and the functions called for them.
 void set_ufuncs(const py::dict& d);
-// The one element of an array, or TypeError.
+// The one element of an array, or TypeError. A recording is told that it was asked for.
 const core::Array& only_element(PyObject* a, const char* what);
+// The same rounded towards zero, for int(): only the whole number counts for the recording.
+const core::Array& whole_element(PyObject* a);
 
 // A value of its own, for copies.
 Value copied(const Value& x);

@@ -192,7 +192,7 @@ PyObject* to_float(PyObject* a) {
 PyObject* to_integer(PyObject* a) {
   return guarded([&]() -> PyObject* {
     refuse_store(a);
-    const core::Array& x = only_element(a, "int()");
+    const core::Array& x = whole_element(a);
     if (core::is_float(x.dtype)) return PyLong_FromDouble(core::item(x));
     return PyLong_FromLongLong(core::item_int(x));
   });
