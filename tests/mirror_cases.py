@@ -30,7 +30,13 @@ FLOATS = (V, M, S, F32, T, ZERO_D)
 CASES: list = []
 
 
-def add(name: str, *args, **kwargs) -> None:
+NUMPY = tuple(map(int, np.__version__.split(".")[:2]))
+
+
+def add(name: str, *args, since: tuple[int, int] = (2, 0), **kwargs) -> None:
+    """A call; `since` is the first NumPy that knows it, and older ones are no oracle for it."""
+    if since > NUMPY:
+        return
     CASES.append(pytest.param(name, args, kwargs, id=f"{name}-{len(CASES)}"))
 
 
@@ -213,7 +219,7 @@ for mode in ("reflect", "symmetric", "wrap", "edge", "constant"):
     add("pad", M, ((1, 0), (2, 3)), mode)
     add("pad", V, 10, mode)
 add("pad", M, ((1, 2), (0, 1)), constant_values=((1.0, 2.0), (3.0, 4.0)))
-add("pad", M, {-1: (1, 2)})
+add("pad", M, {-1: (1, 2)}, since=(2, 3))
 add("pad", INT, 1, constant_values=9)
 
 add("column_stack", (V, W))
@@ -267,6 +273,9 @@ add("searchsorted", np.sort(V), W, "right")
 add("searchsorted", V, 0.0, sorter=np.argsort(V))
 add("sort", TIES)
 add("sort", NANS, axis=0)
+for x in (TIES, NANS, INT, BOOL, SPECIAL):
+    add("sort", x, descending=True, since=(2, 5))
+    add("argsort", x, stable=True, descending=True, since=(2, 5))
 add("lexsort", (V, np.round(W)))
 add("unique", TIES, return_index=True, return_inverse=True, return_counts=True)
 add("unique", np.array([[1.0, 2], [1, 2], [0, 3]]), axis=0)

@@ -192,6 +192,17 @@ def test_shapes_too_large_for_memory_are_refused():
     assert _core.depth() == 0
 
 
+@pytest.mark.parametrize(
+    ("start", "step", "count"), [(0, 2**62, 1), (0, 0, 9), (2, 1, 2), (2, -1, 4), (4, 1, 0), (0, 1, -1)]
+)
+def test_ranges_that_leave_the_array(start, step, count):
+    """Among them steps that no element is reached by: they would overflow before they are multiplied by nothing."""
+    x = wg.array([[1.0] * 3] * 2)
+    there = {"start": (0, start), "step": (1, step), "count": (2, count), "shape": (2, count)}
+    with pytest.raises((IndexError, ValueError), match=r"wengert\.slice: .* axis 1 "):
+        wg.apply("slice", x, **there)
+
+
 def test_more_dimensions_than_fit():
     x = wg.array([1.0])
     with pytest.raises(ValueError, match="32"):

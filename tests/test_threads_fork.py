@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -339,6 +340,43 @@ def test_fork_inside_a_transform():
         return x * x
 
     assert wg.grad(f)(2.0) == 4.0
+
+
+@forking
+def test_fork_while_another_thread_sweeps():
+    """The child has no such thread: what that one had claimed is free, and the graph can be swept from the start."""
+    w = wg.array(LONG, requires_grad=True)
+    loss = w
+    for _ in range(30):
+        loss = np.sin(loss) * 1.01
+    loss = loss.sum()
+    loss.backward(retain_graph=True)
+    want, stop = np.asarray(w.grad), threading.Event()
+
+    def sweeps():
+        while not stop.is_set():
+            loss.backward(retain_graph=True)
+
+    def child():
+        w.grad = None
+        loss.backward(retain_graph=True)
+        return np.array_equal(np.asarray(w.grad), want) and wg.grad(lambda y: y * y)(3.0) == 6.0
+
+    thread = threading.Thread(target=sweeps)
+    thread.start()
+    try:
+        for _ in range(8):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(60)  # a claim that nobody gives back would be waited for
+                try:
+                    os._exit(0 if child() else 1)
+                finally:
+                    os._exit(2)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    finally:
+        stop.set()
+        thread.join()
 
 
 @pytest.mark.skipif("spawn" not in multiprocessing.get_all_start_methods(), reason="no spawn here")

@@ -133,7 +133,7 @@ ParamsRef range_params(const Dims& shape, int axis, int64_t from, int64_t step, 
   for (int i = 0; i < shape.size(); ++i) {
     const bool here = i == axis;
     p->dims[0].push_back(here ? from : 0);
-    p->dims[1].push_back(here ? step : 1);
+    p->dims[1].push_back(here && count > 1 ? step : 1);  // see SliceBase::check
     p->dims[2].push_back(here ? count : shape[i]);
     if (!here || !drop) p->dims[3].push_back(here ? count : shape[i]);
   }

@@ -217,22 +217,21 @@ bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct, Numbers& numbers)
   return true;
 }
 
-// A result hands its cotangent to the call it belongs to; the call, reached after all its results, runs its rule.
+// A result leaves its cotangent where it is; the call, which comes before its results and is reached after them, takes
+// all and runs its rule. (Kept by the sweep and not by the call: a sweep may end early, by an error of a rule.)
 void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
   if (tape.node(i).op == kResult) {
     const uint32_t call = tape.arg(i, 0);
-    CustomCall& c = *tape.saved(call, kSavesParams).custom();
-    c.cotangents.resize(c.results.size());
-    c.cotangents[tape.arg(i, 1)] = ct.take(i);
     if (!ct.has(call)) ct.add(call, Value(core::make_scalar(DType::b1)));  // marks the call as reached
     return;
   }
   ct.take(i);
   CustomCall& c = *tape.saved(i, kSavesParams).custom();
-  std::vector<Value> g;
-  g.swap(c.cotangents);
-  for (size_t k = 0; k < g.size(); ++k)
-    if (!g[k]) g[k] = zeros(c.results[k].shape(), c.results[k].dtype());
+  std::vector<Value> g(c.results.size());
+  for (size_t k = 0; k < g.size(); ++k) {
+    const uint32_t result = i + 1 + static_cast<uint32_t>(k);
+    g[k] = ct.has(result) ? ct.take(result) : zeros(c.results[k].shape(), c.results[k].dtype());
+  }
   const std::vector<Value> out = c.backward(g);
   for (int k = 0; k < tape.arity(i); ++k) {
     const uint32_t target = tape.arg(i, k);

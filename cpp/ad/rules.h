@@ -19,7 +19,7 @@ class Cotangents {
  public:
   explicit Cotangents(uint32_t n);
   ~Cotangents();
-  bool has(uint32_t i) const { return !cells_[i].empty(); }
+  bool has(uint32_t i) const { return i < cells_.size() && !cells_[i].empty(); }
   Cell& cell(uint32_t i) { return cells_[i]; }
   Value take(uint32_t i) { return cells_[i].take_value(); }
   void add(uint32_t i, Value g);

@@ -1,5 +1,8 @@
 #include "ad/tape.h"
 
+#include <pthread.h>
+
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -227,14 +230,30 @@ void Tape::drop_saved(uint32_t i) {
 }
 
 namespace {
-const void* this_thread() {
-  static thread_local char mark;
-  return &mark;
+// Threads are numbered, and no number is used again. Of the threads before a fork only the one that forked lives on in
+// the child: what the others had claimed is free there. (They were in kernels, where the interpreter lock is open: no
+// tape is half changed.)
+std::atomic<uint64_t> threads{1};
+uint64_t before_fork = 0, survivor = 0;
+
+uint64_t this_thread() {
+  static thread_local const uint64_t number = threads++;
+  return number;
+}
+bool gone(uint64_t thread) { return thread < before_fork && thread != survivor; }
+
+void remember_fork() {
+  survivor = this_thread();
+  before_fork = threads;
 }
 }  // namespace
 
 bool Tape::wait_for_other_thread() {
   if (sweeper_ == this_thread()) return false;
+  if (gone(sweeper_)) {
+    sweeper_ = 0;
+    return false;
+  }
   while (sweeper_) {  // rare, and a sweep lasts milliseconds: no condition variable is worth its place in every tape
     const core::Unlocked unlocked(true);
     std::this_thread::sleep_for(std::chrono::microseconds(100));
@@ -243,6 +262,8 @@ bool Tape::wait_for_other_thread() {
 }
 
 Sweeping::Sweeping(Tape& t) : tape_(t) {
+  static const int registered = pthread_atfork(nullptr, nullptr, remember_fork);
+  (void)registered;
   t.wait_for_sweep();
   before_ = t.sweeper_;
   t.sweeper_ = this_thread();

@@ -15,7 +15,7 @@ namespace wengert::ad {
 // Value where there is none).
 struct CustomCall : core::Counted<CustomCall> {
   std::function<std::vector<Value>(const std::vector<Value>&)> backward;
-  std::vector<Value> results, cotangents;
+  std::vector<Value> results;
 };
 
 // A value kept by the tape in 8 bytes: an array, or (under other levels) a whole Value, or parameters.
@@ -103,7 +103,7 @@ class Tape {
   int64_t bytes() const;  // of the tape itself, without the arrays it keeps
 
   // While a long kernel of a sweep lets other threads run, nobody else may change the tape.
-  bool being_swept() const { return sweeper_ != nullptr; }
+  bool being_swept() const { return sweeper_ != 0; }
   bool wait_for_sweep() {  // of another thread; true if there was one
     if (!sweeper_) [[likely]]
       return false;
@@ -126,7 +126,7 @@ class Tape {
   std::vector<double> numbers_;
   std::vector<Dims> shapes_;
   uint32_t recent_shapes_[8] = {}, last_shape_ = 0;
-  const void* sweeper_ = nullptr;  // the thread that sweeps
+  uint64_t sweeper_ = 0;  // the thread that sweeps
 };
 
 // Claims a tape for as long as it lives: sweeps of one tape by several threads come one after the other. Within its own
@@ -139,7 +139,7 @@ class Sweeping {
 
  private:
   Tape& tape_;
-  const void* before_;
+  uint64_t before_;
 };
 
 struct ReverseTrace : Trace {

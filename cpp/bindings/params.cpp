@@ -113,41 +113,6 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
   }
 }
 
-// What may come from outside unchecked (a slice or gather called by name) must fit the array.
-void check_params(OpCode op, const ops::Params& p, const Dims& shape) {
-  const std::string name = "wengert." + op_name(op);
-  if (op == code_of<ops::Slice> || op == code_of<ops::SliceUpdate> || op == code_of<ops::SliceAdd>) {
-    for (int k = 0; k < 3; ++k)
-      if (p.dims[k].size() != shape.size())
-        value_error(name + ": start, step and count need one entry for each of the " + std::to_string(shape.size()) +
-                    " axes");
-    for (int i = 0; i < shape.size(); ++i) {
-      const int64_t first = p.dims[0][i], n = p.dims[2][i];
-      int64_t last = 0;
-      const bool huge =
-          n < 0 || __builtin_mul_overflow(n - 1, p.dims[1][i], &last) || __builtin_add_overflow(last, first, &last);
-      if (huge || (n > 0 && (first < 0 || last < 0 || first >= shape[i] || last >= shape[i])))
-        index_error(name + ": the range along axis " + std::to_string(i) + " leaves the array of shape " + shape.str());
-    }
-    Dims a, b;
-    for (int64_t d : p.dims[2])
-      if (d != 1) a.push_back(d);
-    for (int64_t d : p.dims[3])
-      if (d != 1) b.push_back(d);
-    if (!(a == b))
-      value_error(name + ": shape " + p.dims[3].str() + " is not count " + p.dims[2].str() + " up to unit axes");
-  }
-  if (op == code_of<ops::Gather> || op == code_of<ops::GatherUpdate> || op == code_of<ops::GatherAdd>) {
-    if (p.number < 0 || p.number > shape.size()) value_error(name + ": lead must be between 0 and the number of axes");
-    const int64_t bound = shape.slice(0, static_cast<int>(p.number)).product();
-    const ArrayRef at = core::contiguous(p.array);
-    for (int64_t i = 0; i < at->size; ++i)
-      if (at->as<int64_t>()[i] < 0 || at->as<int64_t>()[i] >= bound)
-        index_error(name + ": position " + std::to_string(at->as<int64_t>()[i]) + " is out of bounds for " +
-                    std::to_string(bound) + " elements");
-  }
-}
-
 PyObject* default_of(const ops::Param& d) {  // borrowed
   if (d.fallback == "None") return Py_None;
   if (d.fallback == "False") return Py_False;
@@ -185,7 +150,7 @@ ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_s
     for (const ops::Param& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
     type_error("wengert." + op_name(op) + ": unknown or repeated keyword argument; it takes " + names);
   }
-  check_params(op, *p, shape);
+  if (info(op).check) info(op).check(info(op).name, shape, *p);
   return p;
 }
 

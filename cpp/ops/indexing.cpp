@@ -9,7 +9,6 @@ namespace {
 
 using core::Array;
 using core::item_size;
-using core::make;
 
 // The axes of x a slice keeps (all of them; integer axes have count 1), without the new ones.
 ArrayRef full_rank_window(const ArrayRef& x, const Params& p) {
@@ -29,6 +28,7 @@ void make_writable(ArrayRef& x) {
 
 // Runs f(target, value) over the part of x that a slice names.
 template <class F> void over_slice(Array& x, const ArrayRef& v, const Params& p, F&& f) {
+  if (p.dims[2].product() == 0) return;
   int64_t offset = 0;
   Dims steps;
   for (int i = 0; i < x.ndim(); ++i) {
@@ -47,14 +47,30 @@ template <class F> void over_slice(Array& x, const ArrayRef& v, const Params& p,
   });
 }
 
-// The shape behind the gathered axes, and its size.
-Dims rest_of(const Array& x, const Params& p) { return x.shape.slice(static_cast<int>(p.number), x.ndim()); }
+// The shape behind the gathered axes, and that of what is looked up.
+Dims rest_of(const Dims& x, const Params& p) { return x.slice(static_cast<int>(p.number), x.size()); }
+Dims looked_up(const Dims& x, const Params& p) { return core::concat(p.array->shape, rest_of(x, p)); }
+
+// The rules of what writes v into a part of x, of that shape.
+ArrayType written(std::string_view op, OperandTypes in, const Dims& part) {
+  require_equal(op, in.dtype(0), in.dtype(1));
+  if (!(core::broadcast_shapes(in.shape(1), part, op.data()) == part))
+    refuse(op, "a value of shape " + in.shape(1).str() + " does not broadcast to a part of shape " + part.str());
+  return {in.dtype(0), in.shape(0)};
+}
+ArrayType written_slice(std::string_view op, OperandTypes in, const Params& p) {
+  SliceBase::check(op, in.shape(0), p);
+  return written(op, in, p.dims[3]);
+}
+ArrayType written_gather(std::string_view op, OperandTypes in, const Params& p) {
+  GatherBase::check(op, in.shape(0), p);
+  return written(op, in, looked_up(in.shape(0), p));
+}
 
 template <class F> void over_gather(Array& x, const ArrayRef& v, const Params& p, F&& f) {
-  const Dims rest = rest_of(x, p);
-  const int64_t n = rest.product();
+  const int64_t n = rest_of(x.shape, p).product();
   const ArrayRef where = core::contiguous(p.array);
-  const ArrayRef flat = core::contiguous(core::broadcast_to(v, core::concat(where->shape, rest)));
+  const ArrayRef flat = core::contiguous(core::broadcast_to(v, looked_up(x.shape, p)));
   core::dispatch(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     const T* from = flat->template as<T>();
@@ -105,6 +121,50 @@ ArrayRef SliceBase::window(const ArrayRef& x, const Params& p) {
   return core::view(part, p.dims[3], strides);
 }
 
+void SliceBase::check(std::string_view op, const Dims& shape, const Params& p) {
+  const Dims &start = p.dims[0], &step = p.dims[1], &count = p.dims[2];
+  const int n = shape.size();
+  if (start.size() != n || step.size() != n || count.size() != n)
+    refuse(op, "start, step and count need one entry for each of the " + std::to_string(n) + " axes");
+  Dims kept, named;
+  for (int k = 0; k < n; ++k) {
+    int64_t last = 0;
+    const bool inside = count[k] >= 0 && count[k] <= shape[k] && start[k] >= 0 &&
+                        start[k] < shape[k] + (count[k] == 0) &&
+                        !__builtin_mul_overflow(count[k] ? count[k] - 1 : 0, step[k], &last) &&
+                        !__builtin_add_overflow(last, start[k], &last) &&
+                        (count[k] == 0 || (last >= 0 && last < shape[k])) && (count[k] > 1 || step[k] == 1);
+    if (!inside)
+      index_error("wengert." + std::string(op) + ": " + std::to_string(count[k]) + " elements from " +
+                  std::to_string(start[k]) + " in steps of " + std::to_string(step[k]) + " leave axis " +
+                  std::to_string(k) + " of the shape " + shape.str() + " (fewer than two have step 1)");
+    if (count[k] != 1) kept.push_back(count[k]);
+  }
+  for (int64_t d : p.dims[3])
+    if (d != 1) named.push_back(d);
+  if (!(kept == named)) refuse(op, "shape " + p.dims[3].str() + " is not count " + count.str() + " up to unit axes");
+}
+
+void GatherBase::check(std::string_view op, const Dims& shape, const Params& p) {
+  if (p.number < 0 || p.number > shape.size())
+    refuse(op, "lead must be between 0 and the number of axes, " + std::to_string(shape.size()) + ", got " +
+                   std::to_string(p.number));
+  if (!p.array || p.array->dtype != DType::i64) refuse(op, "positions must be an int64 array");
+  const int64_t size = shape.slice(0, static_cast<int>(p.number)).product();
+  Dims once = p.array->shape;  // what repeats is looked at once: such an array may be larger than memory
+  for (int k = 0; k < once.size(); ++k)
+    if (p.array->strides[k] == 0 && once[k] > 1) once[k] = 1;
+  const ArrayRef at = core::contiguous(core::view(p.array, once, p.array->strides));
+  for (int64_t i = 0; i < at->size; ++i)
+    if (const int64_t v = at->as<int64_t>()[i]; v < 0 || v >= size)
+      index_error("wengert." + std::string(op) + ": position " + std::to_string(v) + " is out of bounds for " +
+                  std::to_string(size) + " elements");
+}
+
+ArrayType Slice::result(OperandTypes in, const Params& p) {
+  check(name, in.shape(0), p);
+  return {in.dtype(0), p.dims[3]};
+}
 // A part of storage that is being filled in place must be a copy, or the next write would have to copy everything:
 // h[t] = f(h[t - 1]) in a loop stays linear.
 ArrayRef Slice::value(Args a, const Params& p) {
@@ -116,6 +176,7 @@ void SliceUpdate::in_place(ArrayRef& x, const ArrayRef& v, const Params& p) {
   make_writable(x);
   over_slice(*x, v, p, replace);
 }
+ArrayType SliceUpdate::result(OperandTypes in, const Params& p) { return written_slice(name, in, p); }
 ArrayRef SliceUpdate::value(Args a, const Params& p) {
   ArrayRef y = fresh(a[0]);
   over_slice(*y, a[1], p, replace);
@@ -126,17 +187,21 @@ void SliceAdd::in_place(ArrayRef& x, const ArrayRef& v, const Params& p) {
   make_writable(x);
   over_slice(*x, v, p, accumulate);
 }
+ArrayType SliceAdd::result(OperandTypes in, const Params& p) { return written_slice(name, in, p); }
 ArrayRef SliceAdd::value(Args a, const Params& p) {
   ArrayRef y = fresh(a[0]);
   over_slice(*y, a[1], p, accumulate);
   return y;
 }
 
-ArrayRef Gather::value(Args a, const Params& p) {
+ArrayType Gather::result(OperandTypes in, const Params& p) {
+  check(name, in.shape(0), p);
+  return {in.dtype(0), looked_up(in.shape(0), p)};
+}
+ArrayRef Gather::value(Args a, const Params& p) {  // its positions were checked when they were made
   const ArrayRef x = core::contiguous(a[0]), where = core::contiguous(p.array);
-  const Dims rest = rest_of(*x, p);
-  ArrayRef y = make(x->dtype, core::concat(where->shape, rest));
-  const int64_t run = rest.product() * item_size(x->dtype);
+  ArrayRef y = core::make(x->dtype, looked_up(x->shape, p));
+  const int64_t run = rest_of(x->shape, p).product() * item_size(x->dtype);
   for (int64_t i = 0; i < where->size && run; ++i)
     std::memcpy(y->data + i * run, x->data + where->as<int64_t>()[i] * run, static_cast<size_t>(run));
   return y;
@@ -146,6 +211,7 @@ void GatherUpdate::in_place(ArrayRef& x, const ArrayRef& v, const Params& p) {
   make_writable(x);
   over_gather(*x, v, p, replace);
 }
+ArrayType GatherUpdate::result(OperandTypes in, const Params& p) { return written_gather(name, in, p); }
 ArrayRef GatherUpdate::value(Args a, const Params& p) {
   ArrayRef y = fresh(a[0]);
   over_gather(*y, a[1], p, replace);
@@ -154,7 +220,7 @@ ArrayRef GatherUpdate::value(Args a, const Params& p) {
 
 ArrayRef GatherUpdate::survivors(const Params& p) {
   const ArrayRef where = core::contiguous(p.array);
-  ArrayRef kept = make(DType::b1, where->shape);
+  ArrayRef kept = core::make(DType::b1, where->shape);
   const int64_t* at = where->as<int64_t>();
   int64_t bound = 0;
   for (int64_t i = 0; i < where->size; ++i) bound = std::max(bound, at[i] + 1);
@@ -168,6 +234,7 @@ void GatherAdd::in_place(ArrayRef& x, const ArrayRef& v, const Params& p) {
   make_writable(x);
   over_gather(*x, v, p, accumulate);
 }
+ArrayType GatherAdd::result(OperandTypes in, const Params& p) { return written_gather(name, in, p); }
 ArrayRef GatherAdd::value(Args a, const Params& p) {
   ArrayRef y = fresh(a[0]);
   over_gather(*y, a[1], p, accumulate);

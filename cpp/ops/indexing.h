@@ -24,13 +24,18 @@ struct SliceBase : IndexingBase {
   static constexpr std::span<const Param> params = kSliceParams;
   static ParamsRef lifted(const Params& p, int64_t k);         // the same slice under an extra leading axis
   static ArrayRef window(const ArrayRef& x, const Params& p);  // the part of x it names, as a view
+  // Throws unless the part lies within x, and its shape is that of the ranges up to axes of length 1.
+  static void check(std::string_view op, const Dims& shape, const Params& p);
 };
 struct GatherBase : IndexingBase {
   static constexpr std::span<const Param> params = kGatherParams;
+  // Throws unless all positions lie inside the leading axes.
+  static void check(std::string_view op, const Dims& shape, const Params& p);
 };
 
 struct Slice : SliceBase {
   static constexpr std::string_view name = "slice", doc = "A rectangular part of x, with steps: a basic index.";
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return slice(r.t(0), lifted(r.p(), r.k())); }
   template <class R> static void vjp(R& r) { r.give_slice(0, r.g()); }
@@ -40,6 +45,7 @@ struct SliceUpdate : SliceBase {
   static constexpr std::string_view name = "slice_update",
                                     doc = "x with the part named by a basic index replaced by v.";
   static constexpr int arity = 2;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
@@ -54,6 +60,7 @@ struct SliceUpdate : SliceBase {
 struct SliceAdd : SliceBase {
   static constexpr std::string_view name = "slice_add", doc = "x with v added to the part named by a basic index.";
   static constexpr int arity = 2;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
@@ -82,6 +89,7 @@ template <class X> X axis_to_front(const X& t, int from) {
 
 struct Gather : GatherBase {
   static constexpr std::string_view name = "gather", doc = "Elements of x at integer positions in its leading axes.";
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
     if (!r.k()) return gather(r.t(0), r.params());
@@ -98,6 +106,7 @@ struct GatherUpdate : GatherBase {
                                         "x with elements at integer positions replaced by those of v; the last of "
                                         "repeated positions stays.";
   static constexpr int arity = 2;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   static ArrayRef survivors(const Params& p);  // bool, of the shape of the indices: not overwritten later
@@ -124,6 +133,7 @@ struct GatherAdd : GatherBase {
   static constexpr std::string_view name = "gather_add",
                                     doc = "x with v added at integer positions; repeated positions accumulate.";
   static constexpr int arity = 2;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {

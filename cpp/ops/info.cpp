@@ -30,6 +30,7 @@ template <class Op> constexpr Info describe() {
   if constexpr (Structured<Op>) {
     r.params = Op::params;
     r.value = Op::value;
+    if constexpr (requires { &Op::check; }) r.check = Op::check;
   }
   return r;
 }

@@ -15,7 +15,8 @@ struct Info {
   int max_ulp;
   const Interval* domain;
   std::span<const Param> params;
-  ArrayRef (*value)(Args, const Params&);  // structured operations
+  ArrayRef (*value)(Args, const Params&);                                // structured operations
+  void (*check)(std::string_view op, const Dims& shape, const Params&);  // of parameters by operand 0; may be null
 };
 
 const Info& info(OpCode op);

@@ -65,6 +65,10 @@ void products(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c, int64_
 
 }  // namespace
 
+ArrayType Matmul::result(OperandTypes in, const Params&) {
+  require_equal(name, in.dtype(0), in.dtype(1));
+  return {in.dtype(0), MatmulShapes(in.shape(0), in.shape(1)).out};
+}
 ArrayRef Matmul::value(Args args, const Params&) {
   const ArrayRef &left = args[0], &right = args[1];
   const MatmulShapes s(left->shape, right->shape);

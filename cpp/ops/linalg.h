@@ -23,6 +23,7 @@ struct Matmul : StructuredBase {
   static constexpr Kind kind = Kind::linalg;
   static constexpr int arity = 2;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;  // a product keeps what the other operand's slope needs
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 
   // t: (k,) + shape; gives it the matrix axes of `full` and unit axes up to `batch`.

@@ -20,6 +20,12 @@ ArrayRef permuted(const ArrayRef& x, const Dims& perm) {
   return core::view(x, shape, strides);
 }
 
+ArrayType along(std::string_view op, OperandTypes in, const Params& p) {
+  require_float(op, in.dtype(0));
+  require_axis(op, p.dims[0], in.shape(0).size());
+  return {in.dtype(0), in.shape(0)};
+}
+
 // Runs kernel(TypeTag, row operands …, rows, cols, out) with the axis of `p` last, and puts the axis back.
 template <class F, class... Arrays>
 ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Arrays&... others) {
@@ -49,6 +55,7 @@ ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Ar
 
 }  // namespace
 
+ArrayType Softmax::result(OperandTypes in, const Params& p) { return along(name, in, p); }
 ArrayRef Softmax::value(Args a, const Params& p) {
   return along_axis(
       p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::softmax_rows(x, rows, cols, y); }, a[0]);
@@ -62,6 +69,7 @@ ArrayRef Softmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
       g, y);
 }
 
+ArrayType LogSoftmax::result(OperandTypes in, const Params& p) { return along(name, in, p); }
 ArrayRef LogSoftmax::value(Args a, const Params& p) {
   return along_axis(
       p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::log_softmax_rows(x, rows, cols, y); }, a[0]);

@@ -13,6 +13,7 @@ struct Softmax : StructuredBase {
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 4;
   static constexpr std::span<const Param> params = kSoftmaxParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
   template <class X> static X through(const X& g, const X& y, const Dims& axis) {  // its Jacobian is symmetric
@@ -29,6 +30,7 @@ struct LogSoftmax : StructuredBase {
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 4;
   static constexpr std::span<const Param> params = kSoftmaxParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
   template <class R> static auto jvp(R& r) { return r.t(0) - sum(scale(r.t(0), exp(r.result())), r.p().dims[0], true); }

@@ -2,20 +2,17 @@
 //
 // Elementwise operations give `value` over SIMD lanes and `slope` (the derivative of the result by an operand, written
 // generically: lanes, dual numbers and recorded values all run the same line). Structured operations give `value` over
-// arrays, `jvp` (tangents forward) and `vjp` (cotangents back), both generic in the value type X.
+// arrays, `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward) and `vjp`
+// (cotangents back), both generic in the value type X.
 #pragma once
 #include <concepts>
 #include <limits>
 #include <span>
 #include <string_view>
 
-#include "core/array.h"
+#include "ops/result_type.h"
 
 namespace wengert::ops {
-
-using core::ArrayRef;
-using core::Dims;
-using core::DType;
 
 enum class Kind : uint8_t { elementwise, reduction, linalg, shaping, indexing, nn };
 inline constexpr std::string_view kKindNames[] = {"elementwise", "reduction", "linalg", "shaping", "indexing", "nn"};
@@ -59,7 +56,6 @@ struct Param {
   std::string_view fallback = "";  // default as Python text; empty: required
 };
 
-using Args = std::span<const ArrayRef>;
 inline constexpr int kVariadic = -1;
 
 template <class Op>

@@ -12,28 +12,26 @@ namespace {
 
 using core::Array;
 using core::dispatch;
-using core::make;
 using core::TypeTag;
 
 // Any reduction seen as rows: the reduced axes last, contiguous.
 struct Rows {
   ArrayRef x;
   int64_t rows, length;
-  Dims out;
 };
 
 Rows as_rows(const ArrayRef& x, const Params& p) {
   const Dims& axes = p.dims[0];
   const int n = x->ndim();
   Dims shape, strides;
+  int64_t kept = 1;
   for (int i = 0; i < n; ++i)
-    if (!axes.contains(i - n)) shape.push_back(x->shape[i]), strides.push_back(x->strides[i]);
+    if (!axes.contains(i - n)) shape.push_back(x->shape[i]), strides.push_back(x->strides[i]), kept *= x->shape[i];
   for (int i = 0; i < n; ++i)
     if (axes.contains(i - n)) shape.push_back(x->shape[i]), strides.push_back(x->strides[i]);
   Rows r;
   r.length = reduced_count(x->shape, axes);
-  r.out = reduced_shape(x->shape, axes, p.flag);
-  r.rows = r.out.product();
+  r.rows = kept;
   r.x = core::contiguous(core::view(x, shape, strides));
   return r;
 }
@@ -91,16 +89,37 @@ bool without_gaps(const Array& x) {
 
 DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 : t; }  // as NumPy
 
+// The rule of every reduction, apart from the element type.
+ArrayType reduced(std::string_view op, OperandTypes in, const Params& p, DType t) {
+  const Dims &axes = p.dims[0], &shape = in.shape(0);
+  for (int k = 0; k < axes.size(); ++k)
+    if (axes[k] < -shape.size() || axes[k] >= 0 || (k && axes[k] <= axes[k - 1]))
+      refuse(op, "axes " + axes.str() + " are no ascending axes, counted from the end, of an array with " +
+                     std::to_string(shape.size()) + " dimensions");
+  return {t, reduced_shape(shape, axes, p.flag)};
+}
+ArrayType reduced_floats(std::string_view op, OperandTypes in, const Params& p) {
+  require_float(op, in.dtype(0));
+  return reduced(op, in, p, in.dtype(0));
+}
+ArrayType reduced_nonempty(std::string_view op, OperandTypes in, const Params& p, DType t) {
+  ArrayType out = reduced(op, in, p, t);
+  if (reduced_count(in.shape(0), p.dims[0]) == 0 && out.shape.product() != 0)
+    refuse(op, "zero elements to reduce in an array of shape " + in.shape(0).str() +
+                   ", and there is no identity; test for an empty array first");
+  return out;
+}
+
 constexpr int64_t kLongReduction = 1 << 17;
 
 // Floating point: the kernels, over the leading axes of a contiguous array without bringing them to the end.
-ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params& p) {
+ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params& p, const ArrayType& out) {
   const ArrayRef x = operand;  // another thread may rebind the operand while the lock is open
   const bool is_long = x->size > kLongReduction;
   auto run = [&]<class T>(TypeTag<T>) {
     const Dims& axes = p.dims[0];
+    ArrayRef y = make(out);
     if (const Columns c = as_columns(*x, axes); c.across >= (c.blocks == 1 ? 2 : kNarrow)) {
-      ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
       const core::Unlocked unlocked(is_long);
       const auto block = [&](int64_t i) {
         simd::reduce_columns_of(op, x->as<T>() + i * c.down * c.across, c.down, c.across, c.across,
@@ -113,13 +132,11 @@ ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params
       return y;
     }
     if (axes.size() == x->ndim() && without_gaps(*x)) {
-      ArrayRef y = make(x->dtype, reduced_shape(x->shape, axes, p.flag));
       const core::Unlocked unlocked(is_long);
       simd::reduce_rows_of(op, x->as<T>(), 1, x->size, x->size, y->as<T>());
       return y;
     }
     const Rows r = as_rows(x, p);
-    ArrayRef y = make(x->dtype, r.out);
     const core::Unlocked unlocked(is_long);
     simd::reduce_rows_of(op, r.x->as<T>(), r.rows, r.length, r.length, y->as<T>());
     return y;
@@ -127,10 +144,10 @@ ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params
   return x->dtype == DType::f64 ? run(TypeTag<double>{}) : run(TypeTag<float>{});
 }
 
-ArrayRef sum_of(const ArrayRef& x, const Params& p) {
-  if (core::is_float(x->dtype)) return reduce_floats(simd::Reduction::sum, x, p);
+ArrayRef sum_of(const ArrayRef& x, const Params& p, const ArrayType& out) {
+  if (core::is_float(x->dtype)) return reduce_floats(simd::Reduction::sum, x, p, out);
   const Rows r = as_rows(x, p);
-  ArrayRef y = make(sum_type(x->dtype), r.out);
+  ArrayRef y = make(out);
   dispatch(x->dtype, [&](auto tag) {
     using S = typename decltype(tag)::type;
     if constexpr (!std::is_floating_point_v<S>)
@@ -140,20 +157,14 @@ ArrayRef sum_of(const ArrayRef& x, const Params& p) {
   return y;
 }
 
-template <class F> ArrayRef by_rows(const ArrayRef& x, const Params& p, DType out, F&& f) {
+template <class F> ArrayRef by_rows(const ArrayRef& x, const Params& p, const ArrayType& out, F&& f) {
   const Rows r = as_rows(x, p);
-  ArrayRef y = make(out, r.out);
+  ArrayRef y = make(out);
   dispatch(x->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for (int64_t i = 0; i < r.rows; ++i) f(r.x->template as<T>() + i * r.length, r.length, *y, i);
   });
   return y;
-}
-
-void check_nonempty(const char* op, const ArrayRef& x, const Params& p) {
-  if (reduced_count(x->shape, p.dims[0]) == 0 && reduced_shape(x->shape, p.dims[0], p.flag).product() != 0)
-    value_error("wengert." + std::string(op) + ": zero elements to reduce in an array of shape " + x->shape.str() +
-                ", and there is no identity; test for an empty array first");
 }
 
 template <bool Largest, class T>
@@ -166,26 +177,26 @@ int64_t extreme_at(const T* x, int64_t n) {  // first of the extremes; a NaN cou
   return best;
 }
 
-template <bool Largest> ArrayRef extremum(const char* op, const ArrayRef& x, const Params& p) {
-  check_nonempty(op, x, p);
-  if (core::is_float(x->dtype)) return reduce_floats(Largest ? simd::Reduction::max : simd::Reduction::min, x, p);
-  return by_rows(x, p, x->dtype, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
+template <bool Largest> ArrayRef extremum(const ArrayRef& x, const Params& p, const ArrayType& out) {
+  if (core::is_float(x->dtype)) return reduce_floats(Largest ? simd::Reduction::max : simd::Reduction::min, x, p, out);
+  return by_rows(x, p, out, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<T>()[i] = v[extreme_at<Largest>(v, n)];
   });
 }
-template <bool Largest> ArrayRef arg_extremum(const char* op, const ArrayRef& x, const Params& p) {
-  check_nonempty(op, x, p);
-  return by_rows(x, p, DType::i64, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
+template <bool Largest> ArrayRef arg_extremum(const ArrayRef& x, const Params& p, const ArrayType& out) {
+  return by_rows(x, p, out, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<int64_t>()[i] = extreme_at<Largest>(v, n);
   });
 }
 
 }  // namespace
 
-ArrayRef Sum::value(Args a, const Params& p) { return sum_of(a[0], p); }
+ArrayType Sum::result(OperandTypes in, const Params& p) { return reduced(name, in, p, sum_type(in.dtype(0))); }
+ArrayRef Sum::value(Args a, const Params& p) { return sum_of(a[0], p, result(a, p)); }
 
+ArrayType Mean::result(OperandTypes in, const Params& p) { return reduced_floats(name, in, p); }
 ArrayRef Mean::value(Args a, const Params& p) {
-  ArrayRef y = sum_of(a[0], p);
+  ArrayRef y = sum_of(a[0], p, result(a, p));
   const double n = static_cast<double>(reduced_count(a[0]->shape, p.dims[0]));
   if (y->dtype == DType::f64)
     for (int64_t i = 0; i < y->size; ++i) y->as<double>()[i] /= n;
@@ -194,9 +205,10 @@ ArrayRef Mean::value(Args a, const Params& p) {
   return y;
 }
 
+ArrayType Prod::result(OperandTypes in, const Params& p) { return reduced(name, in, p, sum_type(in.dtype(0))); }
 ArrayRef Prod::value(Args a, const Params& p) {
-  if (core::is_float(a[0]->dtype)) return reduce_floats(simd::Reduction::prod, a[0], p);
-  return by_rows(a[0], p, sum_type(a[0]->dtype), []<class S>(const S* v, int64_t n, Array& y, int64_t i) {
+  if (core::is_float(a[0]->dtype)) return reduce_floats(simd::Reduction::prod, a[0], p, result(a, p));
+  return by_rows(a[0], p, result(a, p), []<class S>(const S* v, int64_t n, Array& y, int64_t i) {
     using T = std::conditional_t<std::is_floating_point_v<S>, S, uint64_t>;
     T r = 1;
     for (int64_t k = 0; k < n; ++k) r *= static_cast<T>(v[k]);
@@ -204,14 +216,19 @@ ArrayRef Prod::value(Args a, const Params& p) {
   });
 }
 
-ArrayRef Max::value(Args a, const Params& p) { return extremum<true>("max", a[0], p); }
-ArrayRef Min::value(Args a, const Params& p) { return extremum<false>("min", a[0], p); }
-ArrayRef Argmax::value(Args a, const Params& p) { return arg_extremum<true>("argmax", a[0], p); }
-ArrayRef Argmin::value(Args a, const Params& p) { return arg_extremum<false>("argmin", a[0], p); }
+ArrayType Max::result(OperandTypes in, const Params& p) { return reduced_nonempty(name, in, p, in.dtype(0)); }
+ArrayRef Max::value(Args a, const Params& p) { return extremum<true>(a[0], p, result(a, p)); }
+ArrayType Min::result(OperandTypes in, const Params& p) { return reduced_nonempty(name, in, p, in.dtype(0)); }
+ArrayRef Min::value(Args a, const Params& p) { return extremum<false>(a[0], p, result(a, p)); }
+ArrayType Argmax::result(OperandTypes in, const Params& p) { return reduced_nonempty(name, in, p, DType::i64); }
+ArrayRef Argmax::value(Args a, const Params& p) { return arg_extremum<true>(a[0], p, result(a, p)); }
+ArrayType Argmin::result(OperandTypes in, const Params& p) { return reduced_nonempty(name, in, p, DType::i64); }
+ArrayRef Argmin::value(Args a, const Params& p) { return arg_extremum<false>(a[0], p, result(a, p)); }
 
+ArrayType Logsumexp::result(OperandTypes in, const Params& p) { return reduced_floats(name, in, p); }
 ArrayRef Logsumexp::value(Args a, const Params& p) {
   const Rows r = as_rows(a[0], p);
-  ArrayRef y = make(a[0]->dtype, r.out);
+  ArrayRef y = make(result(a, p));
   if (y->dtype == DType::f64)
     simd::logsumexp_rows(r.x->as<double>(), r.rows, r.length, y->as<double>());
   else
@@ -234,24 +251,31 @@ template <bool Zero, class T> bool contains(const T* v, int64_t n) {
 
 }  // namespace
 
+ArrayType Any::result(OperandTypes in, const Params& p) { return reduced(name, in, p, DType::b1); }
 ArrayRef Any::value(Args a, const Params& p) {
-  return by_rows(a[0], p, DType::b1, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
+  return by_rows(a[0], p, result(a, p), []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<uint8_t>()[i] = contains<false>(v, n);
   });
 }
 
+ArrayType All::result(OperandTypes in, const Params& p) { return reduced(name, in, p, DType::b1); }
 ArrayRef All::value(Args a, const Params& p) {
-  return by_rows(a[0], p, DType::b1, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
+  return by_rows(a[0], p, result(a, p), []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<uint8_t>()[i] = !contains<true>(v, n);
   });
 }
 
+ArrayType Cumsum::result(OperandTypes in, const Params& p) {
+  require_axis(name, p.dims[0], in.shape(0).size());
+  return {sum_type(in.dtype(0)), in.shape(0)};
+}
 ArrayRef Cumsum::value(Args a, const Params& p) {
-  const ArrayRef x = core::contiguous(core::cast(a[0], sum_type(a[0]->dtype)));
+  const ArrayType out = result(a, p);
+  const ArrayRef x = core::contiguous(core::cast(a[0], out.dtype));
   const int axis = x->ndim() + static_cast<int>(p.dims[0][0]);
   const int64_t n = x->shape[axis], inner = x->shape.slice(axis + 1, x->ndim()).product();
   const int64_t outer = x->shape.slice(0, axis).product();
-  ArrayRef y = make(x->dtype, x->shape);
+  ArrayRef y = make(out);
   dispatch(x->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     using Sum = std::conditional_t<std::is_floating_point_v<T>, T, uint64_t>;

@@ -32,6 +32,7 @@ struct ReductionBase : StructuredBase {
 
 struct Sum : ReductionBase {
   static constexpr std::string_view name = "sum", doc = "The sum over the given axes (all of them by default).";
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return sum(r.t(0), r.p().dims[0], r.p().flag); }
   template <class R> static void vjp(R& r) {
@@ -42,6 +43,7 @@ struct Sum : ReductionBase {
 struct Mean : ReductionBase {
   static constexpr std::string_view name = "mean", doc = "The arithmetic mean over the given axes.";
   static constexpr Types types = Types::floats;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return mean(r.t(0), r.p().dims[0], r.p().flag); }
   template <class R> static void vjp(R& r) {
@@ -73,6 +75,7 @@ template <class X> X products_of_others(const X& x) {
 struct Prod : ReductionBase {
   static constexpr std::string_view name = "prod", doc = "The product over the given axes; right with zeros.";
   static constexpr uint8_t saves = kArg0;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 
   // The reduced axes moved to the end and merged there.
@@ -130,10 +133,12 @@ template <class Op> struct Extremum : ReductionBase {
 };
 struct Max : Extremum<Max> {
   static constexpr std::string_view name = "max", doc = "The largest element; ties share the derivative evenly.";
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 struct Min : Extremum<Min> {
   static constexpr std::string_view name = "min", doc = "The smallest element; ties share the derivative evenly.";
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 
@@ -142,6 +147,7 @@ struct Logsumexp : ReductionBase {
   static constexpr Types types = Types::floats;
   static constexpr uint8_t saves = kArg0 | kResult;
   static constexpr int max_ulp = 4;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto weights(R& r) {  // all -inf: no weight anywhere
     auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().dims[0]));
@@ -158,23 +164,27 @@ struct Any : ReductionBase {
   static constexpr std::string_view name = "any", doc = "Whether any element along the axes is nonzero.";
   static constexpr Types types = Types::logical;
   static constexpr bool differentiable = false;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 struct All : ReductionBase {
   static constexpr std::string_view name = "all", doc = "Whether all elements along the axes are nonzero.";
   static constexpr Types types = Types::logical;
   static constexpr bool differentiable = false;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 struct Argmax : ReductionBase {
   static constexpr std::string_view name = "argmax", doc = "Index of the first largest element (flat if axis is None).";
   static constexpr bool differentiable = false;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 struct Argmin : ReductionBase {
   static constexpr std::string_view name = "argmin",
                                     doc = "Index of the first smallest element (flat if axis is None).";
   static constexpr bool differentiable = false;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };
 
@@ -184,6 +194,7 @@ struct Cumsum : StructuredBase {
                                     doc = "The running sum along an axis; reverse=True runs from the end.";
   static constexpr Kind kind = Kind::reduction;
   static constexpr std::span<const Param> params = kCumsumParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().dims[0], r.p().flag); }
   template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag)); }

@@ -4,46 +4,62 @@
 
 namespace wengert::ops {
 
-using core::Array;
-using core::make;
-
+ArrayType Reshape::result(OperandTypes in, const Params& p) {
+  const ArrayType out{in.dtype(0), p.dims[0]};
+  check_array(out);
+  if (out.shape.product() != in.shape(0).product())
+    refuse(name, "an array of shape " + in.shape(0).str() + " does not fit into shape " + out.shape.str());
+  return out;
+}
 ArrayRef Reshape::value(Args a, const Params& p) {
   const ArrayRef x = core::contiguous(a[0]);
   return core::view(x, p.dims[0], core::row_major(p.dims[0]));
 }
 
+ArrayType Transpose::result(OperandTypes in, const Params& p) {
+  const Dims& perm = p.dims[0];
+  const int n = in.shape(0).size();
+  bool permutes = perm.size() == n;
+  for (int64_t k = 0; k < n; ++k) permutes = permutes && perm.contains(k);
+  if (!permutes) refuse(name, "axes " + perm.str() + " are no permutation of " + std::to_string(n));
+  Dims shape;
+  for (int64_t axis : perm) shape.push_back(in.shape(0)[static_cast<int>(axis)]);
+  return {in.dtype(0), shape};
+}
 ArrayRef Transpose::value(Args a, const Params& p) {
-  Dims shape, strides;
-  for (int64_t axis : p.dims[0]) {
-    shape.push_back(a[0]->shape[static_cast<int>(axis)]);
-    strides.push_back(a[0]->strides[static_cast<int>(axis)]);
-  }
+  Dims strides;
+  const Dims shape = result(a, p).shape;
+  for (int64_t axis : p.dims[0]) strides.push_back(a[0]->strides[static_cast<int>(axis)]);
   return core::view(a[0], shape, strides);
 }
 
+ArrayType BroadcastTo::result(OperandTypes in, const Params& p) {
+  const ArrayType out{in.dtype(0), p.dims[0]};
+  check_array(out);
+  if (!(core::broadcast_shapes(in.shape(0), out.shape, "broadcast_to") == out.shape))
+    refuse(name, "an array of shape " + in.shape(0).str() + " does not broadcast to " + out.shape.str());
+  return out;
+}
 ArrayRef BroadcastTo::value(Args a, const Params& p) { return core::broadcast_to(a[0], p.dims[0]); }
 
+ArrayType Astype::result(OperandTypes in, const Params& p) {
+  if (p.number < 0 || p.number >= core::kDTypes) refuse(name, "there is no type number " + std::to_string(p.number));
+  return {static_cast<DType>(p.number), in.shape(0)};
+}
 ArrayRef Astype::value(Args a, const Params& p) { return core::cast(a[0], static_cast<DType>(p.number)); }
 
-ArrayRef Concatenate::value(Args a, const Params& p) {
-  const int n = a[0]->ndim(), axis = n + static_cast<int>(p.dims[0][0]);
-  Dims shape = a[0]->shape;
-  shape[axis] = 0;
-  for (const ArrayRef& x : a) {
-    bool ok = x->ndim() == n;
-    for (int i = 0; ok && i < n; ++i) ok = i == axis || x->shape[i] == shape[i];
-    if (!ok)
-      value_error("wengert.concatenate: all sizes except along axis " + std::to_string(axis) +
-                  " must agree, got shapes " + a[0]->shape.str() + " and " + x->shape.str());
-    shape[axis] += x->shape[axis];
-  }
-  ArrayRef y = make(a[0]->dtype, shape);
-  const int64_t item = item_size(y->dtype), outer = shape.slice(0, axis).product();
-  const int64_t inner = shape.slice(axis + 1, n).product() * item, pitch = shape[axis] * inner;
+namespace {
+
+// Arrays one behind the other along an axis of the result, in the order of their elements there.
+ArrayRef joined(Args a, const ArrayType& type, int64_t axis_from_end) {
+  ArrayRef y = make(type);
+  const int axis = y->ndim() + static_cast<int>(axis_from_end);
+  const int64_t outer = y->shape.slice(0, axis).product();
+  const int64_t pitch = outer ? y->bytes() / outer : 0;
   int64_t at = 0;
   for (const ArrayRef& arg : a) {
     const ArrayRef x = core::contiguous(arg);
-    const int64_t run = x->shape[axis] * inner;
+    const int64_t run = outer ? x->bytes() / outer : 0;
     for (int64_t o = 0; o < outer && run; ++o)
       std::memcpy(y->data + o * pitch + at, x->data + o * run, static_cast<size_t>(run));
     at += run;
@@ -51,25 +67,38 @@ ArrayRef Concatenate::value(Args a, const Params& p) {
   return y;
 }
 
-ArrayRef Stack::value(Args a, const Params& p) {
-  const int n = a[0]->ndim() + 1, axis = n + static_cast<int>(p.dims[0][0]);
-  Dims shape = a[0]->shape;
-  shape.insert(axis, static_cast<int64_t>(a.size()));
-  ArrayRef y = make(a[0]->dtype, shape);
-  const int64_t item = item_size(y->dtype), outer = shape.slice(0, axis).product();
-  const int64_t run = shape.slice(axis + 1, n).product() * item, pitch = shape[axis] * run;
-  int64_t at = 0;
-  for (const ArrayRef& arg : a) {
-    if (arg->shape != a[0]->shape)
-      value_error("wengert.stack: all arrays must have one shape, got " + a[0]->shape.str() + " and " +
-                  arg->shape.str());
-    const ArrayRef x = core::contiguous(arg);
-    for (int64_t o = 0; o < outer && run; ++o)
-      std::memcpy(y->data + o * pitch + at, x->data + o * run, static_cast<size_t>(run));
-    at += run;
+}  // namespace
+
+ArrayType Concatenate::result(OperandTypes in, const Params& p) {
+  const int axis = require_axis(name, p.dims[0], in.shape(0).size());
+  ArrayType out{in.dtype(0), in.shape(0)};
+  for (int i = 1; i < in.size(); ++i) {
+    const Dims& shape = in.shape(i);
+    require_equal(name, in.dtype(i), out.dtype);
+    bool fits = shape.size() == out.shape.size();
+    for (int k = 0; fits && k < shape.size(); ++k) fits = k == axis || shape[k] == out.shape[k];
+    if (!fits)
+      refuse(name, "all sizes except along axis " + std::to_string(axis) + " must agree, got shapes " +
+                       in.shape(0).str() + " and " + shape.str());
+    out.shape[axis] += shape[axis];
+    check_array(out);  // so that the sum cannot overflow
   }
-  return y;
+  return out;
 }
+ArrayRef Concatenate::value(Args a, const Params& p) { return joined(a, result(a, p), p.dims[0][0]); }
+
+ArrayType Stack::result(OperandTypes in, const Params& p) {
+  const int axis = require_axis(name, p.dims[0], in.shape(0).size() + 1);
+  for (int i = 1; i < in.size(); ++i) {
+    require_equal(name, in.dtype(i), in.dtype(0));
+    if (!(in.shape(i) == in.shape(0)))
+      refuse(name, "all arrays must have one shape, got " + in.shape(0).str() + " and " + in.shape(i).str());
+  }
+  ArrayType out{in.dtype(0), in.shape(0)};
+  out.shape.insert(axis, in.size());
+  return out;
+}
+ArrayRef Stack::value(Args a, const Params& p) { return joined(a, result(a, p), p.dims[0][0]); }
 
 namespace {
 
@@ -103,10 +132,16 @@ void choose_from(const char* t, const char* f, const core::Array& c, const Dims 
 
 }  // namespace
 
-ArrayRef Where::value(Args a, const Params&) {
-  const Dims shape =
-      core::broadcast_shapes(core::broadcast_shapes(a[0]->shape, a[1]->shape, "where"), a[2]->shape, "where");
-  ArrayRef y = make(a[1]->dtype, shape);
+ArrayType Where::result(OperandTypes in, const Params&) {
+  if (in.dtype(0) != DType::b1)
+    refuse(name, "the condition must be bool, not " + std::string(core::dtype_name(in.dtype(0))));
+  require_equal(name, in.dtype(1), in.dtype(2));
+  return {in.dtype(1),
+          core::broadcast_shapes(core::broadcast_shapes(in.shape(0), in.shape(1), "where"), in.shape(2), "where")};
+}
+ArrayRef Where::value(Args a, const Params& p) {
+  ArrayRef y = make(result(a, p));
+  const Dims& shape = y->shape;
   const ArrayRef c = core::broadcast_to(a[0], shape), t = core::broadcast_to(a[1], shape),
                  f = core::broadcast_to(a[2], shape);
   const Dims strides[3] = {c->strides, t->strides, f->strides};

@@ -14,6 +14,7 @@ inline constexpr Param kReshapeParams[] = {{"shape", ParamKind::shape, 0}};
 struct Reshape : ShapingBase {
   static constexpr std::string_view name = "reshape", doc = "The same elements in row-major order under another shape.";
   static constexpr std::span<const Param> params = kReshapeParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return reshape(r.t(0), led(r.k(), r.p().dims[0])); }
   template <class R> static void vjp(R& r) { r.give(0, reshape(r.g(), r.shape(0))); }
@@ -23,6 +24,7 @@ inline constexpr Param kTransposeParams[] = {{"axes", ParamKind::permutation, 0,
 struct Transpose : ShapingBase {
   static constexpr std::string_view name = "transpose", doc = "The axes in another order (reversed by default).";
   static constexpr std::span<const Param> params = kTransposeParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
     if (!r.k()) return transpose(r.t(0), r.p().dims[0]);
@@ -42,6 +44,7 @@ inline constexpr Param kBroadcastParams[] = {{"shape", ParamKind::dims, 0}};
 struct BroadcastTo : ShapingBase {
   static constexpr std::string_view name = "broadcast_to", doc = "The array repeated along new or unit axes.";
   static constexpr std::span<const Param> params = kBroadcastParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return broadcast_to(r.aligned(0), led(r.k(), r.p().dims[0])); }
   template <class R> static void vjp(R& r) { r.give(0, sum_to(r.g(), r.shape(0))); }
@@ -51,6 +54,7 @@ inline constexpr Param kAstypeParams[] = {{"dtype", ParamKind::dtype, 0}};
 struct Astype : ShapingBase {
   static constexpr std::string_view name = "astype", doc = "The array converted to another element type.";
   static constexpr std::span<const Param> params = kAstypeParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return astype(r.t(0), static_cast<DType>(r.p().number)); }
   template <class R> static void vjp(R& r) { r.give(0, astype(r.g(), r.dtype(0))); }
@@ -62,6 +66,7 @@ struct Concatenate : ShapingBase {
                                     doc = "The arrays one after the other along an existing axis.";
   static constexpr int arity = kVariadic;
   static constexpr std::span<const Param> params = kJoinParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return concatenate(r.all_tangents(), r.p().dims[0]); }
   template <class R> static void vjp(R& r) {
@@ -78,6 +83,7 @@ struct Stack : ShapingBase {
   static constexpr std::string_view name = "stack", doc = "Arrays of one shape joined along a new axis.";
   static constexpr int arity = kVariadic;
   static constexpr std::span<const Param> params = kJoinParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return stack(r.all_tangents(), r.p().dims[0]); }
   template <class R> static void vjp(R& r) {
@@ -92,6 +98,7 @@ struct Where : StructuredBase {
   static constexpr Kind kind = Kind::elementwise;
   static constexpr int arity = 3;
   static constexpr uint8_t saves = kArg0;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
     if (r.active(1) && r.active(2)) return select(r.arg(0), r.aligned(1), r.aligned(2));

@@ -28,11 +28,14 @@ double polygamma(int64_t n, double x) {
 
 }  // namespace
 
+ArrayType Polygamma::result(OperandTypes in, const Params& p) {
+  require_float(name, in.dtype(0));
+  if (p.number < 1 || p.number > 80) refuse(name, "n must be between 1 and 80, got " + std::to_string(p.number));
+  return {in.dtype(0), in.shape(0)};
+}
 ArrayRef Polygamma::value(Args a, const Params& p) {
-  if (p.number < 1 || p.number > 80)
-    value_error("wengert.polygamma: n must be between 1 and 80, got " + std::to_string(p.number));
   const ArrayRef x = core::contiguous(a[0]);
-  ArrayRef y = core::make(x->dtype, x->shape);
+  ArrayRef y = make(result(a, p));
   core::dispatch(x->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for (int64_t i = 0; i < x->size; ++i)

@@ -16,6 +16,7 @@ struct Polygamma : StructuredBase {
   static constexpr int max_ulp = 64;  // the sum over shifts adds up rounding errors
   static constexpr Interval domain[] = {kPositive};
   static constexpr std::span<const Param> params = kPolygammaParams;
+  static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return scale(r.t(0), polygamma(r.p().number + 1, r.arg(0))); }
   template <class R> static void vjp(R& r) { r.give(0, scale(r.g(), polygamma(r.p().number + 1, r.arg(0)))); }

@@ -20,7 +20,9 @@ class Validator {
       try {
         node(i);
       } catch (const Error& e) {
-        wrong("operation " + std::to_string(i) + " (" + name(i) + "): " + e.what());
+        const std::string said = e.what(), by = "wengert." + name(i) + ": ";
+        wrong("operation " + std::to_string(i) + " (" + name(i) +
+              "): " + said.substr(said.starts_with(by) * by.size()));
       }
     }
     inputs();

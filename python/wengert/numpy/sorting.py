@@ -15,12 +15,20 @@ from wengert.numpy.shaping import moveaxis, ravel
 __all__ = ["argpartition", "argsort", "lexsort", "partition", "searchsorted", "sort", "unique"]
 
 
+def _order(values: np.ndarray, axis: int | None, descending: bool) -> np.ndarray:
+    """The stable order; NaN is last in either direction, as in NumPy 2.5 (older ones know one direction only)."""
+    if descending:  # `~` turns whole numbers round without overflow
+        values = -values if values.dtype.kind == "f" else ~values
+    return np.argsort(values, axis=axis, kind="stable")
+
+
 def argsort(
-    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
-) -> Array:
+    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None,
+    descending: bool = False,
+) -> Array:  # fmt: skip
     """The stable order of the elements, integers without derivative. See `numpy.argsort`."""
     refuse("argsort", "there are no structured dtypes", order=order)
-    return operand(np.argsort(concrete(a), axis=axis, kind="stable"))
+    return operand(_order(concrete(a), axis, descending))
 
 
 def argpartition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "introselect", order: None = None) -> Array:
@@ -29,15 +37,16 @@ def argpartition(a: ArrayLike, kth: Any, axis: int | None = -1, kind: str = "int
 
 
 def sort(
-    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None
-) -> Array:
+    a: ArrayLike, axis: int | None = -1, kind: str | None = None, order: None = None, *, stable: bool | None = None,
+    descending: bool = False,
+) -> Array:  # fmt: skip
     """Sorted copy; equal elements share their derivatives evenly, as in max and min. See `numpy.sort`."""
     refuse("sort", "there are no structured dtypes", order=order)
     a = operand(a)
     if axis is None:
         a, axis = ravel(a), 0
     axis = normalize_axis("sort", axis, a.ndim)
-    result = take_along_axis(a, np.argsort(concrete(a), axis=axis, kind="stable"), axis)
+    result = take_along_axis(a, _order(concrete(a), axis, descending), axis)
     return moveaxis(_share_ties(moveaxis(result, axis, -1)), -1, axis) if result.dtype.kind == "f" else result
 
 
