@@ -78,16 +78,6 @@ def test_branches_and_loops():
         h(np.array([1e6, 0.0, 0.0]))
 
 
-def test_parts_of_length_zero_and_one():
-    """The ranges that derivatives make are as strict as those of an index."""
-
-    def f(x, nothing):
-        return wnp.sum(wnp.concatenate([x, nothing]) ** 2) + wnp.sum(wnp.prod(wnp.reshape(x, (2, 1, 2)), axis=-1))
-
-    survives(wg.value_and_grad(f, argnums=(0, 1)), (np.arange(1.0, 5.0), np.zeros(0)))
-    survives(wg.grad(lambda x: wnp.sum(wnp.prod(wnp.prod(x, axis=1)))), (np.ones((1, 1)),))
-
-
 def test_structures():
     def f(p, x, *, scale):
         return {"w": (p["w"] * x, [x, None, "text", 3, 2.5, True]), 7: np.float32(2), ("a", 1): scale * 2}

@@ -326,28 +326,3 @@ def test_jvp_needs_tuples(engine):
         engine.jvp(np.sin, X, X)
     with pytest.raises((ValueError, TypeError), match="tangent"):
         engine.jvp(np.sin, (X,), (X, X))
-
-
-def test_a_sweep_that_failed_leaves_nothing_to_the_next():
-    """The cotangents of a call's results belong to one sweep: the next one may come from another result."""
-
-    @wg.custom_vjp
-    def pair(x):
-        return x * 2.0, x * 3.0
-
-    pair.defvjp(lambda x: ((x * 2.0, x * 3.0), None), lambda _, g: (2.0 * g[0] + 3.0 * g[1],))
-
-    @wg.custom_vjp
-    def fails(x):
-        return x * 1.0
-
-    fails.defvjp(lambda x: (x * 1.0, None), lambda _, g: [][0])
-    x = wg.array(X, requires_grad=True)
-    first, second = pair(x)
-    between = fails(x)  # swept after the results of the call before it: in order of recording, not of the graph
-    a, b = pair(between)
-    with pytest.raises(IndexError):
-        np.sum(a * b + first).backward(retain_graph=True)
-    x.grad = None
-    np.sum(second).backward(retain_graph=True)
-    np.testing.assert_array_equal(np.asarray(x.grad), 3.0 * np.ones(3))

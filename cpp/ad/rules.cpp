@@ -217,8 +217,7 @@ bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct, Numbers& numbers)
   return true;
 }
 
-// A result leaves its cotangent where it is; the call, which comes before its results and is reached after them, takes
-// all and runs its rule. (Kept by the sweep and not by the call: a sweep may end early, by an error of a rule.)
+// A result leaves its cotangent where it is; the call, which lies before its results, takes all and runs its rule.
 void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
   if (tape.node(i).op == kResult) {
     const uint32_t call = tape.arg(i, 0);

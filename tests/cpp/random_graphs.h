@@ -1,12 +1,13 @@
-// Random graphs over the whole registry, and what they compute, operation by operation.
+// Random graphs over the whole registry, with loops and branches, and what they compute, operation by operation.
 #pragma once
 #include <cmath>
+#include <functional>
 #include <random>
 #include <vector>
 
 #include "ops/evaluate.h"
 #include "ops/result_type.h"
-#include "program/graph.h"
+#include "program/loop.h"
 
 namespace wengert::fuzz {
 
@@ -17,6 +18,7 @@ using ops::code_of;
 using ops::OpCode;
 using ops::ParamsRef;
 using program::Graph;
+using program::Loop;
 using program::Node;
 
 struct Random {
@@ -56,8 +58,87 @@ inline ArrayRef positions(const Node& n, const std::vector<ArrayRef>& from) {
   return y;
 }
 
-inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>& values) {
+// Called with every graph that was computed, bodies of loops at every step included.
+using Watch = std::function<void(const Graph&, const std::vector<ArrayRef>&)>;
+std::vector<ArrayRef> values_of(const Graph& g, const std::vector<ArrayRef>& inputs, const Watch& watch);
+
+// The outputs of a body; empty where a position was out of bounds.
+inline std::vector<ArrayRef> outputs_of(const Graph& g, const std::vector<ArrayRef>& inputs, const Watch& watch) {
+  const std::vector<ArrayRef> values = values_of(g, inputs, watch);
+  std::vector<ArrayRef> out;
+  for (uint32_t i : g.outputs) {
+    if (!values[i]) return {};
+    out.push_back(values[i]);
+  }
+  return out;
+}
+
+inline ArrayRef row_of(const ArrayRef& x, int64_t step) {
+  ops::Params p;
+  for (int k = 0; k < x->ndim(); ++k) {
+    p.dims[0].push_back(k ? 0 : step);
+    p.dims[1].push_back(1);
+    p.dims[2].push_back(k ? x->shape[k] : 1);
+    if (k) p.dims[3].push_back(x->shape[k]);
+  }
+  const ArrayRef in[] = {x};
+  return core::copy(ops::Slice::value(in, p));
+}
+
+inline std::vector<ArrayRef> scanned(const Loop& l, std::vector<ArrayRef> in, const Watch& watch) {
+  std::vector<ArrayRef> state(in.begin(), in.begin() + l.carries), out;
+  std::vector<std::vector<ArrayRef>> rows(static_cast<size_t>(l.length));
+  for (int64_t t = 0; t < l.length; ++t) {
+    const int64_t step = l.reverse ? l.length - 1 - t : t;
+    std::vector<ArrayRef> now = state;
+    for (size_t k = l.carries; k < in.size(); ++k) now.push_back(k < l.carries + l.rows ? row_of(in[k], step) : in[k]);
+    const std::vector<ArrayRef> next = outputs_of(l.body, now, watch);
+    if (next.empty()) return {};
+    state.assign(next.begin(), next.begin() + l.carries);
+    rows[static_cast<size_t>(step)].assign(next.begin() + l.carries, next.end());
+  }
+  out = state;
+  ops::Params axis;
+  for (size_t k = l.carries; k < l.results(); ++k) {
+    std::vector<ArrayRef> ys;
+    for (const auto& r : rows) ys.push_back(r[k - l.carries]);
+    axis.dims[0] = Dims{-1 - l.result_shape(k).size() + 1};
+    out.push_back(ys.empty() ? core::zeros(l.result_type(k), l.result_shape(k)) : ops::Stack::value(ys, axis));
+  }
+  return out;
+}
+
+// The results of a loop; empty where a position was out of bounds.
+inline std::vector<ArrayRef> results_of(const Loop& l, const std::vector<ArrayRef>& in, const Watch& watch) {
+  if (l.kind == Loop::scan) return scanned(l, in, watch);
+  if (l.kind == Loop::branch)
+    return outputs_of(core::item(*core::contiguous(in[0])) != 0 ? l.body : l.other, {in.begin() + 1, in.end()}, watch);
+  std::vector<ArrayRef> state = in;
+  for (;;) {
+    const std::vector<ArrayRef> more = outputs_of(l.other, state, watch);
+    if (more.empty()) return {};
+    if (core::item(*core::contiguous(more[0])) == 0) break;
+    const std::vector<ArrayRef> next = outputs_of(l.body, state, watch);
+    if (next.empty()) return {};
+    std::copy(next.begin(), next.end(), state.begin());
+  }
+  state.resize(l.carries);
+  return state;
+}
+
+inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>& values, const Watch& watch = {}) {
   const Node& n = g.nodes[i];
+  if (n.op == program::kLoop) return core::zeros(DType::b1, {});  // its results are computed by themselves
+  if (n.op == program::kResult) {
+    const uint32_t loop = g.operand(i, 0);
+    std::vector<ArrayRef> in;
+    for (uint32_t a : g.operands(loop)) {
+      if (!values[a]) return nullptr;
+      in.push_back(values[a]);
+    }
+    const std::vector<ArrayRef> out = results_of(*program::loop_of(g.nodes[loop]), in, watch);
+    return out.empty() ? nullptr : out[static_cast<size_t>(n.params->number)];
+  }
   if (n.op == program::kConstant) return n.value;
   std::vector<ArrayRef> in;
   for (uint32_t a : g.operands(i)) {
@@ -73,36 +154,53 @@ inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>
 }
 
 // All values of a graph; null where a position was out of bounds.
-inline std::vector<ArrayRef> values_of(const Graph& g, const std::vector<ArrayRef>& inputs) {
+inline std::vector<ArrayRef> values_of(const Graph& g, const std::vector<ArrayRef>& inputs, const Watch& watch = {}) {
   std::vector<ArrayRef> values(g.nodes.size());
   for (size_t k = 0; k < inputs.size(); ++k) values[g.inputs[k]] = inputs[k];
   for (uint32_t i = 0; i < g.nodes.size(); ++i)
-    if (!values[i]) values[i] = value_of(g, i, values);
+    if (!values[i]) values[i] = value_of(g, i, values, watch);
+  if (watch) watch(g, values);
   return values;
 }
 
 class Maker {
  public:
-  explicit Maker(Random& r) : r_(r) {
+  // depth: how many loops may lie inside one another.
+  explicit Maker(Random& r, int depth = 2) : r_(r), depth_(depth) {
     static constexpr int64_t lengths[] = {0, 1, 2, 3, 4, 5, 8, 17, 40, 130};
     for (int64_t& d : size_) d = lengths[r.below(r.chance(80) ? 7 : 10)];
   }
 
   // A graph with `operations` operations on random inputs, which are returned as well.
   Graph graph(int operations, std::vector<ArrayRef>& inputs) {
-    for (int64_t k = r_.below(4) + 1; k-- > 0;) {
-      const ArrayRef a = random_array(r_, type(), shape());
-      g_.inputs.push_back(keep(g_.add(program::kInput, {}, {}, a->dtype, a->shape), a));
-      inputs.push_back(a);
-    }
-    for (int tries = 0; operations > 0 && tries < 4000; ++tries) operations -= step();
+    for (int64_t k = r_.below(4) + 1; k-- > 0;) inputs.push_back(random_array(r_, type(), shape()));
+    fill(operations, inputs);
     for (int64_t k = r_.below(4) + 1; k-- > 0;) g_.outputs.push_back(any());
     if (r_.chance(80)) g_.outputs.push_back(static_cast<uint32_t>(g_.nodes.size() - 1));
     for (int64_t k = r_.below(3); k-- > 0;) add_check();
     return std::move(g_);
   }
 
+  // The body of a loop, at whose first step the inputs have these values: outputs of the types of `first`, then more.
+  Graph body(int operations, const std::vector<ArrayRef>& inputs, const std::vector<ops::ArrayType>& first,
+             int64_t more, bool counts) {
+    fill(operations, inputs);
+    for (const ops::ArrayType& t : first) g_.outputs.push_back(any_of(t));
+    while (more-- > 0) g_.outputs.push_back(any_result());
+    if (counts) {
+      const uint32_t one = g_.add_constant(core::scalar(1.0, DType::f64));
+      keep(one, g_.nodes[one].value);
+      g_.outputs[0] = add(code_of<ops::Add>, {g_.inputs[0], one}, {});
+    }
+    return std::move(g_);
+  }
+
  private:
+  void fill(int operations, const std::vector<ArrayRef>& inputs) {
+    for (const ArrayRef& a : inputs) g_.inputs.push_back(keep(g_.add(program::kInput, {}, {}, a->dtype, a->shape), a));
+    for (int tries = 0; operations > 0 && tries < 4000; ++tries) operations -= step();
+  }
+
   static constexpr int64_t kMost = 1 << 16;  // elements
 
   uint32_t keep(uint32_t i, const ArrayRef& value) {
@@ -110,7 +208,26 @@ class Maker {
     values_[i] = value;
     return i;
   }
-  uint32_t any() { return static_cast<uint32_t>(r_.below(static_cast<int64_t>(g_.nodes.size()))); }
+  uint32_t any() {  // but a loop is no operand
+    for (;;)
+      if (const auto i = static_cast<uint32_t>(r_.below(static_cast<int64_t>(g_.nodes.size())));
+          g_.nodes[i].op != program::kLoop)
+        return i;
+  }
+  uint32_t any_result() {
+    if (g_.nodes.empty()) constant();
+    return recent();
+  }
+  uint32_t any_of(const ops::ArrayType& t) {  // a late one, or a constant
+    uint32_t found = program::kNone;
+    for (uint32_t i = 0; i < g_.nodes.size(); ++i)
+      if (g_.nodes[i].op != program::kLoop && g_.nodes[i].dtype == t.dtype && g_.nodes[i].shape == t.shape &&
+          (found == program::kNone || r_.chance(70)))
+        found = i;
+    if (found != program::kNone) return found;
+    const ArrayRef a = random_array(r_, t.dtype, t.shape);
+    return keep(g_.add_constant(a), a);
+  }
   // Later ones more often: chains, not bushes.
   uint32_t recent() { return r_.chance(60) ? std::max(any(), any()) : any(); }
   DType type() {
@@ -263,9 +380,90 @@ class Maker {
     return p;
   }
 
+  static std::vector<ops::ArrayType> types_of(const std::vector<ArrayRef>& values) {
+    std::vector<ops::ArrayType> t;
+    for (const ArrayRef& v : values) t.push_back({v->dtype, v->shape});
+    return t;
+  }
+
+  // A loop that ends, over values there are, with all of its results. Nothing is kept of one whose positions leave
+  // their array at a later step.
+  int loop() {
+    const auto kind = static_cast<Loop::Kind>(r_.below(3));
+    std::vector<uint32_t> in;
+    std::vector<ArrayRef> now;  // the inputs of the body at the first step
+    auto take = [&](uint32_t i) {
+      in.push_back(i);
+      now.push_back(values_[i]);
+    };
+    auto number = [&](double v, DType t) {
+      const ArrayRef a = core::scalar(v, t);
+      take(keep(g_.add_constant(a), a));
+    };
+    int64_t length = 0;
+    uint32_t carries = 0, rows = 0;
+    if (kind == Loop::repeat) number(1, DType::f64), ++carries;  // counts the steps
+    if (kind != Loop::branch)
+      for (int64_t k = r_.below(3); k-- > 0; ++carries) take(recent());
+    if (kind == Loop::scan) {
+      length = r_.below(5);
+      for (int64_t k = r_.below(4); k-- > 0;) {
+        const uint32_t i = recent();
+        const Dims& s = g_.nodes[i].shape;
+        if (s.empty() || s[0] > 8 || (rows && s[0] != length)) continue;
+        length = s[0];
+        in.push_back(i);
+        now.push_back(length ? row_of(values_[i], 0) : random_array(r_, g_.nodes[i].dtype, s.slice(1, s.size())));
+        ++rows;
+      }
+    }
+    for (int64_t k = r_.below(3) + (in.empty() && kind == Loop::branch); k-- > 0;) take(recent());
+    std::vector<ops::ArrayType> kept = types_of({now.begin(), now.begin() + carries});
+    const int size = static_cast<int>(r_.below(6)) + 1;
+    Graph body =
+        Maker(r_, depth_ - 1)
+            .body(size, now, kept, kind == Loop::repeat ? 0 : r_.below(3) + (carries == 0), kind == Loop::repeat);
+    Graph other;
+    if (kind == Loop::repeat) {
+      for (const ArrayRef& a : now) other.inputs.push_back(other.add(program::kInput, {}, {}, a->dtype, a->shape));
+      const uint32_t pair[] = {other.inputs[0],
+                               other.add_constant(core::scalar(static_cast<double>(r_.below(5)), DType::f64))};
+      other.outputs.push_back(other.add(code_of<ops::LessEqual>, pair, {}, DType::b1, {}));
+    } else if (kind == Loop::branch) {
+      std::vector<ops::ArrayType> results;
+      for (uint32_t i : body.outputs) results.push_back({body.nodes[i].dtype, body.nodes[i].shape});
+      other = Maker(r_, depth_ - 1).body(size, now, results, 0, false);
+      in.insert(in.begin(), any_of({DType::b1, {}}));
+    }
+    const bool again = kind == Loop::scan && r_.chance(20);
+    const auto made = std::make_shared<const Loop>(kind, std::move(body), std::move(other), carries, rows, length,
+                                                   kind == Loop::scan && r_.chance(40), again);
+    return add_loop(made, in);
+  }
+
+  int add_loop(const program::LoopRef& l, const std::vector<uint32_t>& in) {
+    std::vector<ArrayRef> operands;
+    for (uint32_t i : in) operands.push_back(values_[i]);
+    for (size_t k = 0; k < l->results(); ++k)
+      if (l->result_shape(k).product() > kMost) return 0;
+    const std::vector<ArrayRef> results = results_of(*l, operands, {});
+    if (results.size() != l->results()) return 0;
+    const uint32_t node = g_.add(program::kLoop, in, ParamsRef(new program::LoopParams(l)), DType::b1, {});
+    keep(node, value_of(g_, node, values_));
+    for (size_t k = 0; k < results.size(); ++k) {
+      if (results.size() > 1 && r_.chance(15)) continue;  // nobody wants it
+      ParamsRef p(new ops::Params);
+      p->number = static_cast<int64_t>(k);
+      const uint32_t from[] = {node};
+      keep(g_.add(program::kResult, from, p, l->result_type(k), l->result_shape(k)), results[k]);
+    }
+    return 3;
+  }
+
   // One more operation if it fits; how many were added, about.
   int step() {
-    if (r_.chance(4)) return constant() != program::kNone;
+    if (depth_ > 0 && r_.chance(6) && !g_.nodes.empty()) return loop();
+    if (g_.nodes.empty() || r_.chance(4)) return constant() != program::kNone;
     const auto op = static_cast<OpCode>(r_.chance(15) ? code_of<ops::Matmul> : r_.below(ops::kOps));
     const ops::Info& f = ops::info(op);
     std::vector<uint32_t> in{recent()};
@@ -296,6 +494,7 @@ class Maker {
   }
 
   Random& r_;
+  int depth_;
   Graph g_;
   std::vector<ArrayRef> values_;
   int64_t size_[2] = {};
