@@ -1,6 +1,7 @@
 """lgamma, digamma and trigamma where they are hard: beside their zeros and at their poles, on every instruction set."""
 
 import functools
+import itertools
 import math
 
 import mpmath
@@ -33,7 +34,7 @@ def exact(name, x):
         return mpmath.loggamma(x) if x > 0 else mpmath.log(mpmath.pi / abs(mpmath.sinpi(x))) - mpmath.loggamma(1 - x)
     if name == "digamma":
         return mpmath.digamma(x) if x > 0 else mpmath.digamma(1 - x) - mpmath.pi * mpmath.cospi(x) / mpmath.sinpi(x)
-    return mpmath.psi(1, x)
+    return mpmath.psi(1, x) if x > 0 else (mpmath.pi / mpmath.sinpi(x)) ** 2 - mpmath.psi(1, 1 - x)
 
 
 @functools.lru_cache
@@ -45,7 +46,7 @@ def zeros(name, last):
         for n in range(last):
             middle = mpmath.mpf(zeros("digamma", last)[n]) if name == "lgamma" else None
             ends = [-n - 1 + near, -n - near] if middle is None else [-n - 1 + near, middle, -n - near]
-            for lo, hi in zip(ends, ends[1:], strict=False):
+            for lo, hi in itertools.pairwise(ends):
                 side = exact(name, lo) > 0
                 if side == (exact(name, hi) > 0):  # lgamma is above 0 between the poles 0, -1 and -2
                     continue
@@ -60,8 +61,18 @@ def zeros(name, last):
 #: multiples of 2**-20 down to -2**46.
 NEAREST = {
     "lgamma": (-2.7476826467274127, -2.4570247382208006, -3.143580888349980),
-    "digamma": (-0.5040830082644554, -87.80536027839507, -2977.8808777877402, -6066919.936815942, -60.79246998985628)
-    + (-163103138241.96146, -22128151158.95826, -10775906060323.967, -3405080959.9547462, -51417573706.95967),
+    "digamma": (
+        -0.5040830082644554,
+        -87.80536027839507,
+        -2977.8808777877402,
+        -6066919.936815942,
+        -60.79246998985628,
+        -163103138241.96146,
+        -22128151158.95826,
+        -10775906060323.967,
+        -3405080959.9547462,
+        -51417573706.95967,
+    ),
 }
 POSITIVE_ZEROS = {"lgamma": (1.0, 2.0), "digamma": (1.4616321449683622,)}
 
@@ -162,5 +173,7 @@ def test_poles_and_ends(dtype, target):
     np.testing.assert_allclose(value("digamma", beside), inverse, rtol=2 * info.eps)
     # the last numbers with an integral part of odd size: no pole between them is missed
     half = dtype(-(2.0**info.nmant) / 2 - 0.5)
-    assert np.isfinite(value("lgamma", half)) and np.isfinite(value("digamma", half))
-    assert value("lgamma", dtype(top)) == inf and value("digamma", dtype(top)) == dtype(math.log(float(top)))
+    assert np.isfinite(value("lgamma", half))
+    assert np.isfinite(value("digamma", half))
+    assert value("lgamma", dtype(top)) == inf
+    assert value("digamma", dtype(top)) == dtype(math.log(float(top)))

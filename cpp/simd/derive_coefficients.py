@@ -223,7 +223,9 @@ def main() -> None:
     )
     print(f"// The positive zero of digamma, in two parts.\ninline constexpr double digamma_root = {float(hi)!r};")
     print(f"inline constexpr double digamma_root_lo = {float(root - hi)!r};\n")
-    parts("AtanhSeries", "1 / (2 k + 1)", [1 / mp.mpf(2 * k + 1) for k in range(26)], "pair_terms = 22, pair_exact = 12")
+    parts(
+        "AtanhSeries", "1 / (2 k + 1)", [1 / mp.mpf(2 * k + 1) for k in range(26)], "pair_terms = 22, pair_exact = 12"
+    )
     odd = [(-1) ** k / mp.factorial(2 * k + 1) for k in range(18)]
     parts("SinSeries", "(-1)^k / (2 k + 1)!", odd, "pair_terms = 15, pair_exact = 10")
     even = [(-1) ** k / mp.factorial(2 * k) for k in range(18)]

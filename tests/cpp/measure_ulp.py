@@ -22,8 +22,7 @@ mp.mp.dps = 60
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 3.0, 10.0, 0.55, 0.66, 0.85, 1.4616, 8.0, 700.0, -700.0]
 CONTRACT = {"pow": 4.0, "lgamma": 4.0, "digamma": 4.0}
-# Arguments for which doubles lie nearest to zeros of digamma, found among the zeros down to -2^23 and among the multiples
-# of 2^-20 down to -2^46.
+# The doubles found nearest to zeros of digamma: of all down to -2^23, and of all multiples of 2^-20 down to -2^46.
 NEAREST = [-0.5040830082644554, -87.80536027839507, -2977.8808777877402, -6066919.936815942, -60.79246998985628]
 NEAREST += [-163103138241.96146, -22128151158.95826, -10775906060323.967, -3405080959.9547462, -51417573706.95967]
 
@@ -34,6 +33,18 @@ def sigmoid(x: mp.mpf) -> mp.mpf:
 
 def softplus(x: mp.mpf) -> mp.mpf:
     return mp.log1p(mp.exp(-abs(x))) + max(x, 0)
+
+
+def lgamma(x: mp.mpf) -> mp.mpf:
+    return mp.loggamma(x) if x > 0 else mp.log(mp.pi / abs(mp.sinpi(x))) - mp.loggamma(1 - x)
+
+
+def digamma(x: mp.mpf) -> mp.mpf:
+    return mp.digamma(x) if x > 0 else mp.digamma(1 - x) - mp.pi * mp.cospi(x) / mp.sinpi(x)
+
+
+def trigamma(x: mp.mpf) -> mp.mpf:  # mpmath's own takes |x| steps left of 0
+    return mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
 
 
 REFERENCE: dict[str, Callable] = {
@@ -67,9 +78,9 @@ REFERENCE: dict[str, Callable] = {
     "erf": mp.erf,
     "erfc": mp.erfc,
     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
-    "lgamma": lambda x: mp.log(abs(mp.gamma(x))) if abs(x) < 150 else mp.re(mp.loggamma(x)),
-    "digamma": mp.digamma,
-    "trigamma": lambda x: mp.polygamma(1, x),
+    "lgamma": lgamma,
+    "digamma": digamma,
+    "trigamma": trigamma,
     "atan2": mp.atan2,
     "pow": mp.power,
     "hypot": mp.hypot,
@@ -129,10 +140,10 @@ def sample(name: str, dtype: type, n: int, rng: np.random.Generator) -> np.ndarr
 
 
 def digamma_zero(n: int) -> mp.mpf:
-    """The zero of digamma between the poles -n - 1 and -n, by Newton's method from about where pi cot(pi x) = log(1 - x)."""
+    """The zero of digamma between the poles -n - 1 and -n, from about where pi cot(pi x) = log(1 - x)."""
     z = -n - 1 + mp.acot(mp.log(n + 1) / mp.pi) / mp.pi
     for _ in range(8):
-        step = mp.digamma(z) / mp.psi(1, z)
+        step = digamma(z) / trigamma(z)
         z -= step
         if abs(step) < mp.mpf(2) ** -80:
             break
@@ -141,17 +152,17 @@ def digamma_zero(n: int) -> mp.mpf:
 
 def lgamma_zeros(n: int) -> list[mp.mpf]:
     """The zeros of lgamma between the poles -n - 1 and -n, by bisection of the two sides of the minimum between."""
-    f, middle, near, found = REFERENCE["lgamma"], digamma_zero(n), mp.mpf(10) ** -30, []
+    middle, near, found = digamma_zero(n), mp.mpf(10) ** -30, []
     for lo, hi in ((-n - 1 + near, middle), (-n - near, middle)):
-        for _ in range(150 if f(middle) < 0 else 0):
+        for _ in range(150):
             t = (lo + hi) / 2
-            lo, hi = (t, hi) if f(t) > 0 else (lo, t)
-        found += [lo] if f(middle) < 0 else []
+            lo, hi = (t, hi) if lgamma(t) > 0 else (lo, t)
+        found.append(lo)
     return found
 
 
 def beside_zeros(name: str, dtype: type) -> np.ndarray:
-    """Arguments at every distance from the first zeros, and those nearest to all zeros that numbers can come close to."""
+    """Arguments at every distance from the first zeros, and the numbers nearest to many more."""
     if name == "lgamma":  # beyond -18 the zeros are nearer to the poles than any number
         zeros = [mp.mpf(1), mp.mpf(2)] + [z for n in range(2, 20) for z in lgamma_zeros(n)]
     else:
