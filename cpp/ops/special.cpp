@@ -5,10 +5,14 @@
 namespace wengert::ops {
 namespace {
 
-// DLMF 5.15.9: recurrence up to where the asymptotic series converges to double precision.
+// DLMF 5.15.5 and 5.15.9: recurrence up to where the asymptotic series converges to double precision.
 double polygamma(int64_t n, double x) {
-  if (std::isnan(x) || x < -1e5) return std::numeric_limits<double>::quiet_NaN();
+  if (std::isnan(x)) return x;
   if (x <= 0 && x == std::floor(x)) return n % 2 ? kInf : std::numeric_limits<double>::quiet_NaN();
+  if (x < -1) {  // the sum of (x + k)^-(n+1) over all k has period 1; t and 1 - t are exact
+    const double t = x - std::floor(x), rest = polygamma(n, 1 - t) - polygamma(n, 1 - x);
+    return polygamma(n, t) + (n % 2 ? rest : -rest);
+  }
   const double order = static_cast<double>(n), factorial = std::tgamma(order + 1);
   double s = 0;
   for (; x < 12 + order; x += 1) s += factorial / std::pow(x, order + 1);

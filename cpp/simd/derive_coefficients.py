@@ -56,11 +56,20 @@ def with_round_logarithm(c: mp.mpf, kind: str) -> mp.mpf:
     raise ValueError(f"no inverse of {c} with such a logarithm")
 
 
-def pairs(name: str, what: str, entries: list) -> None:
-    """Print numbers in two parts each, for sums in double-double."""
-    print(f"// {what}, in two parts.\nstruct {name} {{")
-    print(f"  static constexpr double c[{len(entries)}][2] = {{")
-    print(", ".join(f"{{{float(e).hex()}, {float(e - mp.mpf(float(e))).hex()}}}" for e in entries) + "};\n};\n")
+def parts(name: str, what: str, entries: list, in_pairs: str = "") -> None:
+    """Print numbers in three parts each; `in_pairs`: how sums in double-double use them."""
+    print(f"// {what}, in three parts.\nstruct {name} {{")
+    if in_pairs:
+        print(f"  static constexpr int {in_pairs};")
+    print(f"  static constexpr double c[{len(entries)}][3] = {{")
+    rows = []
+    for e in entries:
+        row = []
+        for _ in range(3):
+            row.append(float(e))
+            e -= mp.mpf(row[-1])
+        rows.append("{" + ", ".join(v.hex() for v in row) + "}")
+    print(", ".join(rows) + "};\n};\n")
 
 
 def rounded(x: mp.mpf, kind: str) -> float:
@@ -214,13 +223,19 @@ def main() -> None:
     )
     print(f"// The positive zero of digamma, in two parts.\ninline constexpr double digamma_root = {float(hi)!r};")
     print(f"inline constexpr double digamma_root_lo = {float(root - hi)!r};\n")
-    pairs("AtanhSeries", "1 / (2 k + 1)", [1 / mp.mpf(2 * k + 1) for k in range(22)])
-    pairs("SinSeries", "(-1)^k / (2 k + 1)!", [(-1) ** k / mp.factorial(2 * k + 1) for k in range(15)])
-    pairs("CosSeries", "(-1)^k / (2 k)!", [(-1) ** k / mp.factorial(2 * k) for k in range(16)])
-    stirling = [mp.bernoulli(2 * k) / (2 * k * (2 * k - 1)) for k in range(1, 17)]
-    pairs("StirlingSeries", "B(2 k) / (2 k (2 k - 1)), k = 1, 2, …", stirling)
-    pairs("DigammaSeries", "-B(2 k) / (2 k), k = 1, 2, …", [-mp.bernoulli(2 * k) / (2 * k) for k in range(1, 17)])
-    pairs("PairConstants", "ln 2, pi, log(2 pi) / 2", [mp.log(2), mp.pi, mp.log(2 * mp.pi) / 2])
+    parts(
+        "AtanhSeries", "1 / (2 k + 1)", [1 / mp.mpf(2 * k + 1) for k in range(26)], "pair_terms = 22, pair_exact = 12"
+    )
+    odd = [(-1) ** k / mp.factorial(2 * k + 1) for k in range(18)]
+    parts("SinSeries", "(-1)^k / (2 k + 1)!", odd, "pair_terms = 15, pair_exact = 10")
+    even = [(-1) ** k / mp.factorial(2 * k) for k in range(18)]
+    parts("CosSeries", "(-1)^k / (2 k)!", even, "pair_terms = 16, pair_exact = 10")
+    bernoulli = [(2 * k, mp.bernoulli(2 * k)) for k in range(1, 29)]
+    stirling = [b / (k * (k - 1)) for k, b in bernoulli]
+    few = "pair_terms = 16, pair_exact = 8"
+    parts("StirlingSeries", "B(2 k) / (2 k (2 k - 1)), k = 1, 2, …", stirling, few)
+    parts("DigammaSeries", "-B(2 k) / (2 k), k = 1, 2, …", [-b / k for k, b in bernoulli], few)
+    parts("GammaConstants", "ln 2, pi, log(2 pi) / 2", [mp.log(2), mp.pi, mp.log(2 * mp.pi) / 2])
     print("// The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.")
     mp.mp.prec = 1500
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (64 * 20)))

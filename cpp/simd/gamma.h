@@ -1,7 +1,6 @@
 // lgamma (of the absolute value of gamma), digamma, trigamma.
 // Types: double, float. Range: all arguments; lgamma and trigamma are inf at the poles, digamma NaN (inf at 0, with the
-// sign of -x). Max error 4 ulp, for lgamma and digamma at x < 0 or 2^-96 of the largest term of the reflection formula
-// where that is more: in the last bits beside a zero (gamma_left.h).
+// sign of -x). Max error 4 ulp.
 #pragma once
 
 #include "simd/gamma_left.h"

@@ -531,7 +531,7 @@ class ops:
         """a != b, elementwise."""
     @staticmethod
     def polygamma(x: ArrayLike, n: int) -> Array:
-        """The n-th derivative of digamma (n >= 1), elementwise; x above -10**5."""
+        """The n-th derivative of digamma (n >= 1), elementwise."""
     @staticmethod
     def power(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a to the power b; x**0 has derivative 0, 0**y slope 0 in y."""
