@@ -9,7 +9,9 @@
 namespace wengert::program {
 namespace {
 
-constexpr double kParallelWork = 1 << 18;  // additions worth a second thread
+// Additions worth a second thread (2.5 us), and those up to which a loop is brief (see threads.h).
+constexpr double kParallelWork = 1 << 16, kBriefWork = 1 << 19;
+constexpr double kBlockWork = 1 << 13;
 constexpr int64_t kMostBlocks = 32;
 constexpr int64_t kVector = 64;  // bytes
 
@@ -215,8 +217,9 @@ void run_fused(const Fused& f, char* const* base) {
   if (f.work < kParallelWork || units == 1) {
     Range(f, base, scratch_of_thread.get(f.scratch)).run(0, f.size);
   } else {
-    const int64_t blocks = std::min(units, kMostBlocks), block = (units + blocks - 1) / blocks * f.block;
-    simd::parallel_for((f.size + block - 1) / block, [&](int64_t b) {
+    const int64_t blocks = std::min({units, kMostBlocks, static_cast<int64_t>(f.work / kBlockWork)});
+    const int64_t block = (units + blocks - 1) / blocks * f.block;
+    simd::parallel_for((f.size + block - 1) / block, f.work < kBriefWork, [&](int64_t b) {
       Range(f, base, scratch_of_thread.get(f.scratch)).run(b * block, std::min(f.size, (b + 1) * block));
     });
   }
