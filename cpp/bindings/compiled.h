@@ -65,7 +65,7 @@ struct Specialisation {
   std::shared_ptr<program::Program> program;
   Template result;
   std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
-  std::vector<uint32_t> leaf_of;                       // which leaf every program input is
+  std::vector<char> in_place;                          // of those, once it has been asked: may they share memory?
   std::vector<std::unique_ptr<program::Program::Memory>> spare;
   uint64_t replays = 0;
 };

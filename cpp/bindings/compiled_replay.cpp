@@ -1,6 +1,7 @@
 // Replaying a program on the arguments of a call.
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "bindings/compiled.h"
@@ -71,6 +72,22 @@ void point_inputs(const Call& c, Replay& r) {
   }
 }
 
+// The memory of an argument that results may be computed into as it is; null if it has to be stored afterwards.
+char* changeable(const Leaf& leaf, const char* input) {
+  if (leaf.kind == 'n') {
+    const auto* a = py::detail::array_proxy(leaf.object);
+    const bool writable = a->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+    return writable && a->data == input ? a->data : nullptr;
+  }
+  if (leaf.kind != 'A') return nullptr;
+  const PyArray* a = as_array(leaf.object);
+  const core::Array& v = *a->value.array;
+  const bool own = v.refs == 2 && (!v.buffer || (v.buffer->refs == 1 && !v.buffer->drop));  // the other is this call's
+  return own && !a->link && a->value.plain() && v.data == input ? v.data : nullptr;
+}
+
+int64_t bytes_of(const program::Node& n) { return n.size() * core::item_size(n.dtype); }
+
 class Replayer {
  public:
   Replayer(State& s, const Call& c, Specialisation& spec) : s_(s), c_(c), spec_(spec), p_(*spec.program) {}
@@ -84,12 +101,13 @@ class Replayer {
     r_.out.resize(n);
     r_.made.resize(n, nullptr);
     values_.resize(n);
+    find_in_place();
     for (size_t k = 0; k < n; ++k) {
       const program::Node& node = p_.output(k);
+      if (r_.out[k]) continue;
       if (node.shape.empty() && c_.family != Family::array) {
         r_.out[k] = reinterpret_cast<char*>(&r_.numbers[c_.leaves.size() + k]);
-      } else if (c_.family == Family::numpy && node.size() * core::item_size(node.dtype) < kOwnMemory &&
-                 !goes_into_argument(k)) {
+      } else if (c_.family == Family::numpy && bytes_of(node) < kOwnMemory && !goes_into_argument(k)) {
         r_.made[k] = numpy_empty(node.dtype, node.shape);
         r_.out[k] = py::detail::array_proxy(r_.made[k])->data;
       } else {
@@ -121,11 +139,45 @@ class Replayer {
   }
 
   PyObject* result() {
-    for (const auto& [leaf, k] : spec_.changed) store(c_.leaves[leaf], array(k));
+    for (const auto& [leaf, k] : spec_.changed) {
+      const Leaf& changed = c_.leaves[leaf];
+      if (r_.out[k] != r_.in[leaf])
+        store(changed, array(k));
+      else if (changed.kind == 'A')
+        write(as_array(changed.object), Value(read(as_array(changed.object)).array));  // its views look again
+    }
     return assembled(spec_.result);
   }
 
  private:
+  // Arguments that are changed are computed where they are, if the plan allows and no other argument shares the memory.
+  void find_in_place() {
+    if (spec_.changed.empty()) return;
+    if (spec_.in_place.empty())
+      for (const auto& [leaf, k] : spec_.changed) spec_.in_place.push_back(p_.may_share(leaf, k));
+    struct Span {
+      const char *from, *to;
+      bool changed;
+    };
+    std::vector<Span> spans;
+    for (size_t i = 0; i < r_.in.size(); ++i) spans.push_back({r_.in[i], r_.in[i] + bytes_of(p_.input(i)), false});
+    for (size_t j = 0; j < spec_.changed.size(); ++j) {
+      const auto& [leaf, k] = spec_.changed[j];
+      if (!spec_.in_place[j] || r_.out[k]) continue;
+      r_.out[k] = changeable(c_.leaves[leaf], r_.in[leaf]);
+      spans[leaf].changed = r_.out[k];
+    }
+    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
+    const char *any = nullptr, *other = nullptr;  // where the spans so far end, and those that change
+    for (const Span& s : spans) {
+      if (s.from < (s.changed ? any : other)) {  // shared: all results get memory of their own
+        std::fill(r_.out.begin(), r_.out.end(), nullptr);
+        return;
+      }
+      any = std::max(any, s.to);
+      if (s.changed) other = std::max(other, s.to);
+    }
+  }
   bool goes_into_argument(size_t k) const {
     for (const auto& [leaf, output] : spec_.changed)
       if (output == k) return true;

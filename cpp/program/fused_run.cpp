@@ -9,7 +9,9 @@
 namespace wengert::program {
 namespace {
 
-constexpr double kParallelWork = 1 << 18;  // additions worth a second thread
+// Additions worth a second thread (2.5 us), and those up to which a loop is brief (see threads.h).
+constexpr double kParallelWork = 1 << 16, kBriefWork = 1 << 19;
+constexpr double kBlockWork = 1 << 13;
 constexpr int64_t kMostBlocks = 32;
 constexpr int64_t kVector = 64;  // bytes
 
@@ -22,15 +24,34 @@ template <class F> void by_item(uint8_t item, F&& f) {
     f(uint8_t{});
 }
 
+// n elements; few of them without the call that a size unknown to the compiler costs (5 ns, as much as an operation).
+void copy_elements(const char* from, char* to, uint8_t item, int64_t n) {
+  if (n * item > kVector) {
+    std::memcpy(to, from, static_cast<size_t>(n * item));
+    return;
+  }
+  by_item(item, [&]<class T>(T v) {
+    for (int64_t i = 0; i < n; ++i) {
+      std::memcpy(&v, from + i * int64_t(sizeof v), sizeof v);
+      std::memcpy(to + i * int64_t(sizeof v), &v, sizeof v);
+    }
+  });
+}
+
 // The last of n elements, repeated to the end of a vector: what lies behind the elements is computed with, and must not
 // be slow or a trap.
 void pad(char* p, uint8_t item, int64_t n, int64_t padded) {
-  for (int64_t i = n; i < padded; ++i) std::memcpy(p + i * item, p + (n - 1) * item, item);
+  by_item(item, [&]<class T>(T last) {
+    std::memcpy(&last, p + (n - 1) * int64_t(sizeof last), sizeof last);
+    for (int64_t i = n; i < padded; ++i) std::memcpy(p + i * int64_t(sizeof last), &last, sizeof last);
+  });
 }
 
 void splat(const char* from, char* to, uint8_t item) {
-  std::memcpy(to, from, item);
-  pad(to, item, 1, kVector / item);
+  by_item(item, [&]<class T>(T v) {
+    std::memcpy(&v, from, sizeof v);
+    for (size_t i = 0; i < kVector / sizeof v; ++i) std::memcpy(to + i * sizeof v, &v, sizeof v);
+  });
 }
 
 class Range {
@@ -88,7 +109,7 @@ class Range {
     at_[k] = memory(o, first);
     if (padded == n) return;
     char* to = scratch_ + f_.at[k];
-    std::memcpy(to, at_[k], static_cast<size_t>(n * o.item));
+    copy_elements(at_[k], to, o.item, n);
     pad(to, o.item, n, padded);
     at_[k] = to;
   }
@@ -130,7 +151,7 @@ class Range {
 
   void write(int64_t first, int64_t n) const {
     for (size_t k = 0; k < f_.results.size(); ++k)
-      std::memcpy(memory(f_.results[k], first), at_[results_ + k], static_cast<size_t>(n * f_.results[k].item));
+      copy_elements(at_[results_ + k], memory(f_.results[k], first), f_.results[k].item, n);
   }
 
   void sum(const Fused::Sum& s, int64_t first, int64_t n) const {
@@ -196,8 +217,9 @@ void run_fused(const Fused& f, char* const* base) {
   if (f.work < kParallelWork || units == 1) {
     Range(f, base, scratch_of_thread.get(f.scratch)).run(0, f.size);
   } else {
-    const int64_t blocks = std::min(units, kMostBlocks), block = (units + blocks - 1) / blocks * f.block;
-    simd::parallel_for((f.size + block - 1) / block, [&](int64_t b) {
+    const int64_t blocks = std::min({units, kMostBlocks, static_cast<int64_t>(f.work / kBlockWork)});
+    const int64_t block = (units + blocks - 1) / blocks * f.block;
+    simd::parallel_for((f.size + block - 1) / block, f.work < kBriefWork, [&](int64_t b) {
       Range(f, base, scratch_of_thread.get(f.scratch)).run(b * block, std::min(f.size, (b + 1) * block));
     });
   }

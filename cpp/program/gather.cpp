@@ -100,6 +100,74 @@ std::vector<uint32_t> readers(const Graph& g) {
   return n;
 }
 
+// ---- arrays made of parts
+// ------------------------------------------------------------------------------------------------
+
+uint32_t reshaped(Graph& g, uint32_t x, const Dims& shape) {
+  if (g.nodes[x].shape == shape) return x;
+  const uint32_t operand[] = {x};
+  const DType t = g.nodes[x].dtype;
+  return g.add(code_of<ops::Reshape>, operand, dims_param(shape), t, shape);
+}
+
+// The parts x[0], x[1] … of an array x, joined as matrices, which other passes know.
+uint32_t joined_parts(Graph& g, std::vector<uint32_t> parts, const Dims& whole) {
+  const int64_t cols = whole.back();
+  for (uint32_t& p : parts) p = reshaped(g, p, Dims{g.nodes[p].size() / cols, cols});
+  return reshaped(g, joined(g, parts, 0), whole);
+}
+
+bool zeros(const core::Array& a) {
+  if (a.strides == Dims(a.ndim(), 0)) return core::item(a) == 0;
+  constexpr int64_t kFew = 64;  // more equal elements are kept once (see repeated_once)
+  if (!a.contiguous || a.size > kFew) return false;
+  for (int64_t k = 0; k < a.size; ++k)
+    if (core::item(a, k) != 0) return false;
+  return true;
+}
+
+// Zeros, with a value added to each x[t] in turn (the cotangent of an array that is read step by step): the values.
+std::vector<uint32_t> added_parts(const Graph& g, uint32_t i, const std::vector<uint32_t>& uses) {
+  const Dims whole = g.nodes[i].shape;
+  std::vector<uint32_t> parts(static_cast<size_t>(whole[0]), kNone);
+  for (size_t left = parts.size(); left > 0; --left) {
+    const Node& n = g.nodes[i];
+    if (!n.is(code_of<ops::SliceAdd>) || (left < parts.size() && uses[i] != 1)) return {};
+    const ops::Params& p = *n.params;
+    const int64_t at = p.dims[0][0];
+    for (int k = 1; k < whole.size(); ++k)
+      if (p.dims[0][k] != 0 || p.dims[1][k] != 1 || p.dims[2][k] != whole[k]) return {};
+    const uint32_t v = g.operand(i, 1);
+    if (p.dims[2][0] != 1 || parts[static_cast<size_t>(at)] != kNone || g.nodes[v].size() != whole.product() / whole[0])
+      return {};
+    parts[static_cast<size_t>(at)] = v;
+    i = g.operand(i, 0);
+  }
+  return g.nodes[i].op == kConstant && zeros(*g.nodes[i].value) ? parts : std::vector<uint32_t>{};
+}
+
+Graph parts_joined(Graph g) {
+  const auto uses = readers(g);
+  const auto n = static_cast<uint32_t>(g.nodes.size());
+  std::vector<uint32_t> replaced(n, kNone);
+  bool changed = false;
+  for (uint32_t i = n; i-- > 0;) {
+    const Dims shape = g.nodes[i].shape;
+    if (!core::is_float(g.nodes[i].dtype) || shape.size() < 2 || shape.product() == 0 ||
+        shape[0] < static_cast<int64_t>(kFewestProducts))
+      continue;
+    std::vector<uint32_t> parts;
+    if (g.nodes[i].is(code_of<ops::Stack>) && g.nodes[i].params->dims[0][0] == -shape.size())
+      parts.assign(g.operands(i).begin(), g.operands(i).end());
+    else if (g.nodes[i].is(code_of<ops::SliceAdd>))
+      parts = added_parts(g, i, uses);
+    if (parts.empty()) continue;
+    replaced[i] = joined_parts(g, parts, shape);
+    changed = true;
+  }
+  return changed ? sorted(g, replaced) : std::move(g);
+}
+
 // ---- sums of products
 // -------------------------------------------------------------------------------------------------
 
@@ -240,21 +308,51 @@ Graph rows_gathered(Graph g) {
 // ---- joins of the same parts
 // ------------------------------------------------------------------------------------------------------
 
-// h0 … h(T-1), one below the other, and h1 … hT (states before and after every step) are parts of h0 … hT.
-Graph joins_shared(Graph g) {
+// One below the other (axis -2), at least a few.
+bool stacked(const Graph& g, uint32_t i) {
+  const Node& v = g.nodes[i];
+  return v.is(code_of<ops::Concatenate>) && v.shape.size() == 2 && v.params->dims[0][0] == -2 &&
+         v.count >= kFewestProducts;
+}
+
+// Sums over the rows of the same parts in another order: any order will do.
+Graph orders_shared(Graph g) {
   const auto n = static_cast<uint32_t>(g.nodes.size());
-  auto stacked = [&](uint32_t i) {
-    const Node& v = g.nodes[i];
-    return v.is(code_of<ops::Concatenate>) && v.shape.size() == 2 && v.params->dims[0][0] == -2 &&
-           v.count >= kFewestProducts;
-  };
-  std::unordered_map<uint32_t, uint32_t> beginning_with;
+  std::vector<char> only_summed(n, 1);
   for (uint32_t i = 0; i < n; ++i)
-    if (stacked(i)) beginning_with[g.operand(i, 0)] = i;
+    for (uint32_t a : g.operands(i)) only_summed[a] &= column_sum(g, i) == i;
+  for (uint32_t i : g.outputs) only_summed[i] = 0;
+  for (const Check& c : g.checks) only_summed[c.node] = 0;
+  auto parts = [&](uint32_t i) {
+    std::vector<uint32_t> p(g.operands(i).begin(), g.operands(i).end());
+    std::sort(p.begin(), p.end());
+    return p;
+  };
+  std::map<std::vector<uint32_t>, uint32_t> in_order;
+  for (uint32_t i = 0; i < n; ++i)
+    if (stacked(g, i) && !only_summed[i]) in_order.emplace(parts(i), i);
   std::vector<uint32_t> replaced(n, kNone);
   bool changed = false;
   for (uint32_t i = 0; i < n; ++i) {
-    if (!stacked(i) || replaced[i] != kNone) continue;
+    if (!stacked(g, i) || !only_summed[i]) continue;
+    const auto found = in_order.find(parts(i));
+    if (found == in_order.end()) continue;
+    replaced[i] = found->second;
+    changed = true;
+  }
+  return changed ? sorted(g, replaced) : std::move(g);
+}
+
+// h0 … h(T-1), one below the other, and h1 … hT (states before and after every step) are parts of h0 … hT.
+Graph joins_shared(Graph g) {
+  const auto n = static_cast<uint32_t>(g.nodes.size());
+  std::unordered_map<uint32_t, uint32_t> beginning_with;
+  for (uint32_t i = 0; i < n; ++i)
+    if (stacked(g, i)) beginning_with[g.operand(i, 0)] = i;
+  std::vector<uint32_t> replaced(n, kNone);
+  bool changed = false;
+  for (uint32_t i = 0; i < n; ++i) {
+    if (!stacked(g, i) || replaced[i] != kNone) continue;
     const auto found = beginning_with.find(g.operand(i, 1));
     if (found == beginning_with.end() || replaced[found->second] != kNone) continue;
     const uint32_t later = found->second;
@@ -275,7 +373,9 @@ Graph joins_shared(Graph g) {
 
 }  // namespace
 
-Graph with_gathered_products(const Graph& g) { return joins_shared(rows_gathered(sums_gathered(g))); }
+Graph with_gathered_products(const Graph& g) {
+  return joins_shared(orders_shared(without_repeats(rows_gathered(sums_gathered(parts_joined(g))))));
+}
 
 // Consecutive parts of one array, joined again along their first axis, are a larger part of it.
 uint32_t rejoined(Graph& g, const Node& node, std::span<const uint32_t> in) {

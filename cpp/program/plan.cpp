@@ -38,6 +38,7 @@ Plan Planner::run() {
   emit_outputs();
   lay_out();
   plan_.work = flops(graph());
+  for (uint32_t s = 0; s < plan_.storages.size(); ++s) plan_.lives.push_back({born_[s], dies_[s]});
   return std::move(plan_);
 }
 

@@ -166,12 +166,19 @@ struct Plan {
   std::vector<LoopStep> loops;
   std::vector<Place> check_places;
   std::vector<uint32_t> output_storage;  // of each output
-  int64_t arena = 0;                     // bytes
-  bool needs_lock = false;               // of the interpreter
-  double work = 0;                       // flops, roughly
+  struct Life {
+    uint32_t born, dies;  // the steps that write it first (kNone: none does) and use it last
+  };
+  std::vector<Life> lives;  // of storages
+  int64_t arena = 0;        // bytes
+  bool needs_lock = false;  // of the interpreter
+  double work = 0;          // flops, roughly
 };
 
 Plan planned(Graph g);
+
+// True if a run may be given the same memory for an input and an output.
+bool may_share(const Plan& plan, size_t input, size_t output);
 
 // The schedule: the stage of every node; steps of one stage do not depend on each other, elementwise operations of one
 // stage and size run together.

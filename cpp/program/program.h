@@ -27,6 +27,8 @@ class Program {
   const Node& input(size_t k) const { return graph().nodes[graph().inputs[k]]; }
   size_t inputs() const { return graph().inputs.size(); }
   size_t outputs() const { return graph().outputs.size(); }
+  // May a run be given the memory of that input for that output? (Scalar code reads all inputs before it writes.)
+  bool may_share(size_t input, size_t output) const { return !plan_ || program::may_share(*plan_, input, output); }
   bool needs_lock() const { return plan_ && plan_->needs_lock; }
   double work() const { return work_; }  // operations of one run
   std::string listing() const { return program::listing(scalar_ ? optimised(graph_, nullptr) : graph()); }
