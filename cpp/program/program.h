@@ -28,7 +28,8 @@ class Program {
   size_t inputs() const { return graph().inputs.size(); }
   size_t outputs() const { return graph().outputs.size(); }
   bool needs_lock() const { return plan_ && plan_->needs_lock; }
-  double work() const { return work_; }  // operations of one run
+  bool open_ended() const { return plan_ && plan_->open_ended; }
+  double work() const { return work_; }  // operations of one run; of one step of loops of unknown length
   std::string listing() const { return program::listing(scalar_ ? optimised(graph_, nullptr) : graph()); }
   std::string explanation() const;
   size_t recorded_operations() const { return recorded_; }
