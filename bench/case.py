@@ -19,7 +19,8 @@ class Case:
     one would write it for speed. `inputs(tiny)` makes the data, the same on every call; the first `wrt` of them are
     differentiated. `what` is what is computed: "gradient" is value and gradients, "update" the parameters after one
     step of gradient descent, "jacobian" and "hessian" are dense and by the first input. `per` divides the time, and
-    `without` names the libraries that cannot do the case in bearable time.
+    `without` names the libraries that cannot do the case in bearable time. `scanned(xp, *inputs)` is the objective with
+    its loop given to `xp.scan(step, carry, xs, length)`, for the libraries whose name ends in "-scan".
     """
 
     name: str
@@ -31,6 +32,7 @@ class Case:
     what: str = "gradient"
     per: int = 1
     without: tuple[str, ...] = ()
+    scanned: Callable[..., Any] | None = None
 
 
 def leaves(result: Any) -> list[np.ndarray]:

@@ -19,6 +19,7 @@ class Library:
     """Derivatives by one library. `xp` holds the functions a workload calls; inputs pass through `array` first."""
 
     xp: SimpleNamespace
+    scans = False  # loops are given to its `scan`
     accuracy = 0.0  # what the library itself states or is known for, where it is less than the arrays' precision
 
     def array(self, x: Any) -> Any:
@@ -61,8 +62,11 @@ class Library:
 
     def prepare(self, case: Case, inputs: tuple[Any, ...]) -> Callable[[], Any]:
         """A call without arguments that computes `case` once."""
+        objective = case.scanned if self.scans else case.objective
+        if objective is None:
+            raise NotImplementedError(f"{case.name} has no loop to be scanned")
         arrays, counts = split(inputs)
-        derivative = getattr(self, case.what)(lambda *args: case.objective(self.xp, *args, *counts), case.wrt)
+        derivative = getattr(self, case.what)(lambda *args: objective(self.xp, *args, *counts), case.wrt)
         args = tuple(self.array(x) for x in arrays)
         return lambda: self.wait(derivative(*args))
 
@@ -120,6 +124,16 @@ class Compiled(Wengert):
         return self.wg.compile(step, donate_argnums=tuple(range(wrt)))
 
 
+class CompiledScan(Compiled):
+    """Compiled wengert, with loops as single operations."""
+
+    scans = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.xp.scan = self.wg.scan
+
+
 class Autograd(Library):
     """HIPS autograd."""
 
@@ -146,14 +160,16 @@ class Autograd(Library):
 _KNOWN: dict[str, tuple[str, Callable[[], Library]]] = {
     "wengert": ("wengert", Wengert),
     "compiled": ("wengert", Compiled),
+    "compiled-scan": ("wengert", CompiledScan),
     "reference": ("wengert", lambda: Wengert("wengert.reference")),
     "autograd": ("autograd", Autograd),
     "torch": ("torch", lambda: importlib.import_module("bench.peers").Torch()),
     "jax": ("jax", lambda: importlib.import_module("bench.peers").Jax()),
+    "jax-scan": ("jax", lambda: importlib.import_module("bench.peers").JaxScan()),
     "mlx": ("mlx", lambda: importlib.import_module("bench.peers").Mlx()),
     "casadi": ("casadi", lambda: importlib.import_module("bench.peers").Casadi()),
 }
-PEERS = ("autograd", "torch", "jax", "mlx", "casadi")
+PEERS = ("autograd", "torch", "jax", "jax-scan", "mlx", "casadi")
 
 
 def installed() -> list[str]:

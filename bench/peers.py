@@ -79,6 +79,16 @@ class Jax(Library):
         return self.jax.jit(step)
 
 
+class JaxScan(Jax):
+    """JAX, compiled by `jit`, with loops given to `jax.lax.scan`."""
+
+    scans = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.xp.scan = self.jax.lax.scan
+
+
 class Mlx(Library):
     """MLX on the CPU, eager. It has no dense Jacobians; its float64 functions are accurate to single precision only."""
 

@@ -45,9 +45,9 @@ def by_differences(case, inputs):
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_every_workload_agrees_with_the_hand_written_derivative(case):
-    ours = OURS | {"compiled": libraries.get("compiled")}
+    ours = OURS | {name: libraries.get(name) for name in ("compiled", "compiled-scan")}
     calls = run.contestants(case, ours, tiny=True)  # raises AssertionError if they differ
-    assert list(calls) == ["numpy", "wengert", "reference", "compiled"]
+    assert list(calls) == ["numpy", *OURS, "compiled"] + ["compiled-scan"] * (case.scanned is not None)
     for call in calls.values():
         assert all(np.isfinite(leaf).all() for leaf in leaves(call()))
 

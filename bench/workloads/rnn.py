@@ -36,6 +36,16 @@ def step_by_step(xp: Any, u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels
     return loss / len(x)
 
 
+def scanned(xp: Any, u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels: Any, h: Any) -> Any:
+    def step(h: Any, row: Any) -> Any:
+        x, labels = row
+        h = xp.tanh(x @ u + h @ w + b)
+        return h, xp.cross_entropy(h @ v + c, labels)
+
+    _, losses = xp.scan(step, h, (x, labels))
+    return xp.sum(losses) / len(x)
+
+
 def step_by_step_by_hand(u: Any, w: Any, b: Any, v: Any, c: Any, x: Any, labels: Any, h: Any) -> Any:
     steps = len(x)
     states, cotangents, loss = [h], [], 0.0
@@ -99,7 +109,16 @@ def _case(name: str, steps: int, batch: int, sizes: tuple[int, int, int], dtype:
     objective, by_hand = (hoisted, hoisted_by_hand) if hoist else (step_by_step, step_by_step_by_hand)
     # Compiling the unrolled loop takes JAX from ten seconds upwards.
     without = ("jax",) if steps > 50 else ()
-    return Case(name, doc, inputs(steps, batch, sizes, dtype), objective, by_hand, wrt=5, without=without)
+    return Case(
+        name,
+        doc,
+        inputs(steps, batch, sizes, dtype),
+        objective,
+        by_hand,
+        wrt=5,
+        without=without,
+        scanned=None if hoist else scanned,
+    )
 
 
 CASES = [

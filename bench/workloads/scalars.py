@@ -70,6 +70,20 @@ def s3(xp: Any, a: Any, b: Any, c: Any, d: Any, x: Any, y: Any, steps: int) -> A
     return x + y
 
 
+def s3_long_inputs(tiny: bool) -> tuple[Any, ...]:
+    return *s3_inputs(tiny)[:-1], 20 if tiny else 100_000
+
+
+def s3_scanned(xp: Any, a: Any, b: Any, c: Any, d: Any, x: Any, y: Any, steps: int) -> Any:
+    def step(state: Any, _: Any) -> Any:
+        x, y = state
+        xy = x * y
+        return (x + DT * (a * x - b * xy), y + DT * (d * xy - c * y)), None
+
+    (x, y), _ = xp.scan(step, (x, y), None, steps)
+    return x + y
+
+
 def s3_by_hand(a: float, b: float, c: float, d: float, x: float, y: float, steps: int) -> Any:
     saved = []
     for _ in range(steps):
@@ -135,7 +149,26 @@ def s4_by_hand(a: np.ndarray, b: np.ndarray, c: np.ndarray, x: np.ndarray, links
 CASES = [
     Case("S1", "1 / (2 + sin(x1 w1)² + cos(x2 w2)), scalars", s1_inputs, s1, s1_by_hand, wrt=4),
     Case("S2", "2 x 2 Jacobian of a small vector function", s2_inputs, s2, s2_by_hand, what="jacobian"),
-    Case("S3", "1000 Euler steps of Lotka-Volterra, scalars", s3_inputs, s3, s3_by_hand, wrt=4, without=("jax",)),
+    Case(
+        "S3",
+        "1000 Euler steps of Lotka-Volterra, scalars",
+        s3_inputs,
+        s3,
+        s3_by_hand,
+        wrt=4,
+        without=("jax",),
+        scanned=s3_scanned,
+    ),
+    Case(
+        "S3-long",
+        "100,000 Euler steps of Lotka-Volterra, scalars",
+        s3_long_inputs,
+        s3,
+        s3_by_hand,
+        wrt=4,
+        without=("reference", "autograd", "torch", "jax", "mlx", "casadi"),
+        scanned=s3_scanned,
+    ),
     *(
         Case(
             f"S4-{length}",

@@ -3,9 +3,12 @@
 
 #include <pybind11/stl.h>
 
+#include <chrono>
+
 #include "ad/levels.h"
 #include "ad/rules.h"
 #include "bindings/compiled.h"
+#include "core/patience.h"
 #include "program/loop.h"
 
 namespace wengert::bindings {
@@ -179,6 +182,8 @@ py::list replay(const Body& body, const py::sequence& values, const py::object& 
 // ---- loops as operations
 // -----------------------------------------------------------------------------------------------
 
+constexpr char too_long[] = "a loop takes more steps than its derivative has room for";
+
 std::vector<ArrayRef> run(const Loop& loop, const std::vector<Value>& operands) {
   std::vector<ArrayRef> held, results;
   const auto memory = loop.memory();
@@ -190,9 +195,17 @@ std::vector<ArrayRef> run(const Loop& loop, const std::vector<Value>& operands) 
     results.push_back(core::make(loop.result_type(k), loop.result_shape(k)));
     memory->results[k] = results.back()->data;
   }
-  if (loop.run(*memory, memory->operands.data(), memory->results.data()) != kNone)
-    index_error("wengert.scan: an index is out of bounds in the body of a loop");
-  return results;
+  switch (loop.run(*memory, memory->operands.data(), memory->results.data())) {
+    case kNone:
+      return results;
+    case program::kInterrupted:
+      throw PythonError{};  // set by the question
+    case program::kTooLong:
+      PyErr_SetString(PyExc_OverflowError, too_long);
+      throw PythonError{};
+    default:
+      index_error("wengert.scan: an index is out of bounds in the body of a loop");
+  }
 }
 
 // The results of a loop whose operands are plain or belong to a recording.
@@ -241,10 +254,43 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
   return out;
 }
 
-std::shared_ptr<Loop> new_loop(Loop::Kind kind, const Body& body, const Body* other, uint32_t carries, uint32_t rows,
-                               int64_t length, bool reverse, bool recompute) {
-  return std::make_shared<Loop>(kind, body.graph, other ? other->graph : Graph{}, carries, rows, length, reverse,
-                                recompute);
+std::shared_ptr<Loop> scan_loop(const Body& body, uint32_t carries, uint32_t rows, int64_t length, bool reverse,
+                                bool recompute, bool counted) {
+  return std::make_shared<Loop>(program::LoopForm{Loop::scan, carries, rows, length, reverse, recompute, counted},
+                                body.graph, Graph{});
+}
+
+std::shared_ptr<Loop> while_loop(const Body& condition, const Body& body, uint32_t carries, int64_t length,
+                                 bool recompute, bool must_end) {
+  program::LoopForm form{Loop::repeat, carries, 0, length, false, recompute};
+  form.must_end = must_end;
+  return std::make_shared<Loop>(form, body.graph, condition.graph);
+}
+
+// The same loop with another body, and if it has one with another condition.
+std::shared_ptr<Loop> over(const Loop& l, const Body& body, uint32_t carries, uint32_t rows, const Body* condition) {
+  program::LoopForm form = l;
+  form.carries = carries;
+  form.rows = rows;
+  return std::make_shared<Loop>(form, body.graph, condition ? condition->graph : l.other);
+}
+
+// Ctrl-C, asked for at most ten times a second; Python then calls handlers of signals, on the main thread.
+bool interrupted() {
+  using clock = std::chrono::steady_clock;
+  static thread_local clock::time_point asked;
+  const clock::time_point now = clock::now();
+  if (now - asked < std::chrono::milliseconds(100)) return false;
+  asked = now;
+  if (PyGILState_Check()) {  // the other threads have waited for the lock
+    PyThreadState* state = PyEval_SaveThread();
+    PyEval_RestoreThread(state);
+    return PyErr_CheckSignals() != 0;
+  }
+  const PyGILState_STATE state = PyGILState_Ensure();
+  const bool stop = PyErr_CheckSignals() != 0;
+  PyGILState_Release(state);
+  return stop;
 }
 
 std::unique_ptr<Body> body_of(Graph g) {
@@ -272,6 +318,12 @@ void bind_loops(py::module_& m) {
       .def("__call__", replay, "Replays the body on values of any level.")
       .def_property_readonly("inputs", [](const Body& b) { return b.graph.inputs.size(); })
       .def_property_readonly("outputs", [](const Body& b) { return b.graph.outputs.size(); })
+      .def_property_readonly("bytes",
+                             [](const Body& b) {
+                               int64_t total = 0;
+                               for (const Node& n : b.graph.nodes) total += n.size() * core::item_size(n.dtype);
+                               return total;
+                             })
       .def("output_is_float",
            [](const Body& b, size_t k) { return core::is_float(b.graph.nodes[b.graph.outputs.at(k)].dtype); })
       .def("active", activity, "Which outputs depend on inputs that are active.")
@@ -312,21 +364,24 @@ void bind_loops(py::module_& m) {
       .def_readonly("rows", &Loop::rows)
       .def_readonly("length", &Loop::length)
       .def_readonly("reverse", &Loop::reverse)
-      .def_readonly("recompute", &Loop::recompute);
-  m.def("scan_loop", [](const Body& b, uint32_t carries, uint32_t rows, int64_t length, bool reverse, bool recompute) {
-    return new_loop(Loop::scan, b, nullptr, carries, rows, length, reverse, recompute);
-  });
-  m.def("while_loop", [](const Body& condition, const Body& b, uint32_t carries) {
-    return new_loop(Loop::repeat, b, &condition, carries, 0, 0, false, false);
-  });
+      .def_readonly("recompute", &Loop::recompute)
+      .def_readonly("counted", &Loop::counted)
+      .def_readonly("must_end", &Loop::must_end)
+      .def("over", over);
+  m.def("scan_loop", scan_loop, py::arg("body"), py::arg("carries"), py::arg("rows"), py::arg("length"),
+        py::arg("reverse") = false, py::arg("recompute") = false, py::arg("counted") = false);
+  m.def("while_loop", while_loop, py::arg("condition"), py::arg("body"), py::arg("carries"), py::arg("length") = 0,
+        py::arg("recompute") = false, py::arg("must_end") = false);
   m.def("branch", [](const Body& if_true, const Body& if_false) {
-    return new_loop(Loop::branch, if_true, &if_false, 0, 0, 0, false, false);
+    return std::make_shared<Loop>(program::LoopForm{Loop::branch}, if_true.graph, if_false.graph);
   });
+  core::interrupt_hook = interrupted;
   m.def("as_weak", [](const py::object& x) {
     Value v = require_value(x.ptr(), "scan");
     v.weak = true;
     return wrapped(std::move(v));
   });
+  m.def("open_bodies", [] { return open_bodies; });
   m.def("recording_program", [] { return recording_of_thread() != nullptr || open_bodies > 0; });
   m.def("note_recording", [](const std::string& text) {
     if (ad::Recorder* r = recording_of_thread()) r->notes.push_back(text);

@@ -161,7 +161,9 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
       uint32_t failed;
       PyObject* result = replayed(s, c, *spec, failed);
       if (failed != program::kNone) {
-        if (failed == program::kOutOfBounds) {
+        if (failed == program::kOutOfBounds || failed == program::kTooLong) {
+          if (s.function.is_none() && failed == program::kTooLong)
+            runtime_error("wengert.compile: a while_loop takes more steps than its derivative has room for");
           if (s.function.is_none()) index_error("wengert.compile: an index is out of bounds for its axis");
           return plain_call(s, args, n, kwnames);
         }

@@ -71,13 +71,14 @@ Graph read_graph(Reader& r, int depth = 0);
 
 ParamsRef read_loop(Reader& r, int depth) {
   if (depth > kDeepest) bad_file("loops are nested more than 100 deep");
-  const auto kind = r.choice<Loop::Kind>(Loop::branch + 1, "the kind of a loop");
-  const auto carries = r.number<uint32_t>("the carries of a loop"), rows = r.number<uint32_t>("the rows of a loop");
-  const auto length = r.number<int64_t>("the length of a loop");
-  const bool reverse = r.choice<uint8_t>(2, "a flag") != 0, recompute = r.choice<uint8_t>(2, "a flag") != 0;
+  LoopForm f;
+  f.kind = r.choice<Loop::Kind>(Loop::branch + 1, "the kind of a loop");
+  f.carries = r.number<uint32_t>("the carries of a loop");
+  f.rows = r.number<uint32_t>("the rows of a loop");
+  f.length = r.number<int64_t>("the length of a loop");
+  for (bool* flag : {&f.reverse, &f.recompute, &f.counted, &f.must_end}) *flag = r.choice<uint8_t>(2, "a flag") != 0;
   Graph body = read_graph(r, depth + 1), other = read_graph(r, depth + 1);
-  return ParamsRef(new LoopParams(
-      std::make_shared<Loop>(kind, std::move(body), std::move(other), carries, rows, length, reverse, recompute)));
+  return ParamsRef(new LoopParams(std::make_shared<Loop>(f, std::move(body), std::move(other))));
 }
 
 void read_node(Reader& r, Graph& g, const std::vector<int>& table, int depth) {

@@ -12,38 +12,38 @@ namespace wengert::program {
 
 struct LoopMemory;
 
-struct Loop {
+// What a loop is, apart from its programs.
+struct LoopForm {
   // scan:   body(carry, one row of each xs, constants) -> (carry, one row of each ys); results: carry, ys stacked.
-  // repeat: body(carry, constants) -> carry, while other(carry, constants); results: carry.
+  // repeat: body(carry, constants) -> (carry, one row of each ys), while other(carry, constants); results: carry, ys
+  //         stacked, the number of steps. A length limits the steps; without one there are no ys.
   // branch: body or other of (operands) for a true or false predicate, which comes first; results: theirs.
-  enum Kind : uint8_t { scan, repeat, branch } kind;
-  Graph body, other;
+  enum Kind : uint8_t { scan, repeat, branch } kind = scan;
   uint32_t carries = 0, rows = 0;  // constants: the other inputs of the body
   int64_t length = 0;
   bool reverse = false;
   bool recompute = false;  // its sweep keeps the carries only and runs the body again
+  bool counted = false;    // scan: the last operand is the number of steps, at most the length
+  bool must_end = false;   // repeat: more steps than the length are a failure (kTooLong)
+};
 
-  Loop(Kind k, Graph b, Graph o, uint32_t c, uint32_t x, int64_t n, bool r, bool again)
-      : kind(k),
-        body(std::move(b)),
-        other(std::move(o)),
-        carries(c),
-        rows(x),
-        length(n),
-        reverse(r),
-        recompute(again) {}
+struct Loop : LoopForm {
+  Graph body, other;
 
-  size_t operands() const { return body.inputs.size() + (kind == branch); }
-  size_t results() const { return body.outputs.size(); }
+  Loop(const LoopForm& form, Graph b, Graph o) : LoopForm(form), body(std::move(b)), other(std::move(o)) {}
+
+  size_t operands() const { return body.inputs.size() + (kind == branch || counted); }
+  size_t results() const { return body.outputs.size() + (kind == repeat); }
   DType operand_type(size_t k) const;
   Dims operand_shape(size_t k) const;
-  DType result_type(size_t k) const { return body.nodes[body.outputs[k]].dtype; }
+  DType result_type(size_t k) const;
   Dims result_shape(size_t k) const;
 
   const Program& body_program() const;  // made when first needed
   const Program& other_program() const;
   bool needs_lock() const;
-  double work() const;    // operations of one run; of `repeat`: of one step
+  bool open_ended() const;
+  double work() const;    // operations of one run; of one step where their number is not known
   int64_t bytes() const;  // of memory() and what is in it
 
   // Contiguous operands in, results out; either may be null where nobody wants it. Returns kNone, or what failed.
@@ -54,8 +54,13 @@ struct Loop {
   uint32_t run_scan(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_repeat(LoopMemory& m, char* const* operands, char* const* results) const;
   uint32_t run_branch(LoopMemory& m, char* const* operands, char* const* results) const;
-  uint32_t run_numbers(LoopMemory& m, char* const* operands, char* const* results) const;
-  uint32_t run_moves(const ScalarCode& code, double* registers, int64_t times, int64_t from, int64_t to, LoopMemory& m,
+  void point_rows(LoopMemory& m, char* const* operands, char* const* results, int64_t first) const;
+  void next_rows(LoopMemory& m) const;
+  struct Steps {
+    int64_t from, to, all;
+  };
+  uint32_t run_numbers(LoopMemory& m, char* const* operands, char* const* results, int64_t n) const;
+  uint32_t run_moves(const ScalarCode& code, double* registers, int64_t times, const Steps& steps, LoopMemory& m,
                      char* const* operands, char* const* results) const;
   bool in_place(uint32_t carry) const;
   mutable std::vector<char> in_place_;

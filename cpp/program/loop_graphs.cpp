@@ -294,7 +294,8 @@ Graph part_of(const Graph& g, const std::vector<char>& outputs, const std::vecto
 
 Trimmed trimmed(const LoopRef& loop, const std::vector<char>& wanted) {
   const Loop& l = *loop;
-  std::vector<char> outputs = wanted, inputs;
+  std::vector<char> outputs(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(l.body.outputs.size()));
+  std::vector<char> inputs;
   for (;;) {  // a carry is needed if its result is, or if the body needs it for something that is
     inputs = inputs_needed(l.body, outputs);
     if (l.kind != Loop::scan) {
@@ -311,22 +312,25 @@ Trimmed trimmed(const LoopRef& loop, const std::vector<char>& wanted) {
   }
   for (uint32_t c = 0; l.kind != Loop::branch && c < l.carries; ++c) inputs[c] = outputs[c];
   Trimmed r;
-  uint32_t carries = 0, rows = 0;
+  LoopForm form = l;
+  form.carries = form.rows = 0;
   if (l.kind == Loop::branch) r.operands.push_back(0);
   for (uint32_t k = 0; k < inputs.size(); ++k) {
     if (!inputs[k]) continue;
     r.operands.push_back(k + (l.kind == Loop::branch));
-    carries += k < l.carries;
-    rows += k >= l.carries && k < l.carries + l.rows;
+    form.carries += k < l.carries;
+    form.rows += k >= l.carries && k < l.carries + l.rows;
   }
   for (uint32_t k = 0; k < outputs.size(); ++k)
     if (outputs[k]) r.results.push_back(k);
+  // The number of steps.
+  if (l.counted) r.operands.push_back(static_cast<uint32_t>(inputs.size()));
+  if (l.kind == Loop::repeat) r.results.push_back(static_cast<uint32_t>(outputs.size()));
   if (r.operands.size() == l.operands() && r.results.size() == l.results()) return r;
   Graph other;
   if (l.kind != Loop::scan)
     other = part_of(l.other, l.kind == Loop::branch ? outputs : std::vector<char>(1, 1), inputs);
-  r.loop = std::make_shared<Loop>(l.kind, part_of(l.body, outputs, inputs), std::move(other), carries, rows, l.length,
-                                  l.reverse, l.recompute);
+  r.loop = std::make_shared<Loop>(form, part_of(l.body, outputs, inputs), std::move(other));
   return r;
 }
 
@@ -348,7 +352,7 @@ void take_constants(Graph& g, uint32_t i) {
   if (loop->kind != Loop::scan) return;
   Graph body = loop->body;
   std::vector<uint32_t> operands, inputs;
-  uint32_t rows = loop->rows;
+  LoopForm form = *loop;
   for (uint32_t k = 0; k < body.inputs.size(); ++k) {
     const Node& from = g.nodes[g.operand(i, k)];
     Node& n = body.nodes[body.inputs[k]];
@@ -357,21 +361,20 @@ void take_constants(Graph& g, uint32_t i) {
     if (one || (k >= loop->carries && !row && from.op == kConstant)) {
       n.op = kConstant;
       n.value = one ? core::broadcast_to(one, n.shape) : from.value;
-      rows -= row;
+      form.rows -= row;
       continue;
     }
     operands.push_back(g.operand(i, k));
     inputs.push_back(body.inputs[k]);
   }
   if (inputs.size() == body.inputs.size()) return;
+  if (loop->counted) operands.push_back(g.operand(i, static_cast<uint32_t>(body.inputs.size())));
   body.inputs = inputs;
   Node& n = g.nodes[i];
   n.first = static_cast<uint32_t>(g.args.size());
   n.count = static_cast<uint32_t>(operands.size());
   g.args.insert(g.args.end(), operands.begin(), operands.end());
-  n.params =
-      ParamsRef(new LoopParams(std::make_shared<Loop>(Loop::scan, tidied(without_cuts(body)), Graph{}, loop->carries,
-                                                      rows, loop->length, loop->reverse, loop->recompute)));
+  n.params = ParamsRef(new LoopParams(std::make_shared<Loop>(form, tidied(without_cuts(body)), Graph{})));
 }
 
 // Rows that are the same value are computed once.

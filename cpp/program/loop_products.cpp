@@ -236,10 +236,10 @@ std::vector<uint32_t> Moved::emit(Graph& to, const std::vector<uint32_t>& operan
   }
   for (size_t k = l_.carries + l_.rows; k < b_.inputs.size(); ++k) given.push_back(operands[k]);
   Graph body = new_body();
-  const auto carries = static_cast<uint32_t>(l_.carries - sums_.size());
-  const auto rows = static_cast<uint32_t>(l_.rows + hoists_.size());
-  const LoopRef made =
-      std::make_shared<Loop>(Loop::scan, std::move(body), Graph{}, carries, rows, l_.length, l_.reverse, l_.recompute);
+  LoopForm form = l_;
+  form.carries -= static_cast<uint32_t>(sums_.size());
+  form.rows += static_cast<uint32_t>(hoists_.size());
+  const LoopRef made = std::make_shared<Loop>(form, std::move(body), Graph{});
   const uint32_t loop = to.add(kLoop, given, ParamsRef(new LoopParams(made)), DType::b1, Dims{});
   std::vector<uint32_t> results(l_.results(), kNone);
   uint32_t next = 0;
@@ -279,7 +279,7 @@ Graph with_moved_products(const Graph& g) {
       at[i] = results[g.operand(i, 0)][static_cast<size_t>(n.params->number)];
       continue;
     }
-    if (n.op == kLoop && loop_of(n)->kind == Loop::scan && loop_of(n)->length > 1) {
+    if (n.op == kLoop && loop_of(n)->kind == Loop::scan && !loop_of(n)->counted && loop_of(n)->length > 1) {
       Moved m(*loop_of(n), tidied(without_cuts(loop_of(n)->body)));
       if (m.any()) {
         results[i] = m.emit(r, operands);

@@ -172,6 +172,7 @@ struct Plan {
   std::vector<Life> lives;  // of storages
   int64_t arena = 0;        // bytes
   bool needs_lock = false;  // of the interpreter
+  bool open_ended = false;  // has a loop whose number of steps is not known
   double work = 0;          // flops, roughly
 };
 
@@ -201,10 +202,11 @@ struct Context {
   std::vector<std::unique_ptr<LoopMemory>> loops;
 };
 
-// A position outside its axis: the function itself has to run, and raises.
-inline constexpr uint32_t kOutOfBounds = kNone - 1;
+// A position outside its axis: the function itself has to run, and raises. A loop of more steps than it has room for:
+// the function itself has to run. The interrupt hook has asked for an end.
+inline constexpr uint32_t kOutOfBounds = kNone - 1, kTooLong = kNone - 2, kInterrupted = kNone - 3;
 
-// inputs: contiguous; outputs: to be filled. Returns kNone, the check that failed, or kOutOfBounds.
+// inputs: contiguous; outputs: to be filled. Returns kNone, the check that failed, or one of these.
 uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* const* outputs);
 
 }  // namespace wengert::program

@@ -372,6 +372,7 @@ bool Planner::loop(uint32_t i) {
   }
   for (const auto& o : s.operands) read(o.first);
   plan_.needs_lock |= s.loop->needs_lock();
+  plan_.open_ended |= s.loop->open_ended();
   plan_.loops.push_back(std::move(s));
   step(Step::loop, plan_.loops.size() - 1);
   return true;

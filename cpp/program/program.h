@@ -30,7 +30,8 @@ class Program {
   // May a run be given the memory of that input for that output? (Scalar code reads all inputs before it writes.)
   bool may_share(size_t input, size_t output) const { return !plan_ || program::may_share(*plan_, input, output); }
   bool needs_lock() const { return plan_ && plan_->needs_lock; }
-  double work() const { return work_; }  // operations of one run
+  bool open_ended() const { return plan_ && plan_->open_ended; }
+  double work() const { return work_; }  // operations of one run; of one step of loops of unknown length
   std::string listing() const { return program::listing(scalar_ ? optimised(graph_, nullptr) : graph()); }
   std::string explanation() const;
   size_t recorded_operations() const { return recorded_; }

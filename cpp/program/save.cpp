@@ -66,6 +66,8 @@ void write_loop(Writer& w, const Loop& l) {
   w.number(l.length);
   w.number(static_cast<uint8_t>(l.reverse));
   w.number(static_cast<uint8_t>(l.recompute));
+  w.number(static_cast<uint8_t>(l.counted));
+  w.number(static_cast<uint8_t>(l.must_end));
   write_graph(w, l.body);
   write_graph(w, l.other);
 }

@@ -58,7 +58,7 @@ struct SavedFunction {
   std::vector<SavedEntry> entries;
 };
 
-inline constexpr uint32_t kFileVersion = 1;
+inline constexpr uint32_t kFileVersion = 2;
 inline constexpr int kDeepest = 100;  // trees inside trees
 
 std::string encoded(const SavedFunction& f);

@@ -138,10 +138,12 @@ class Validator {
       if (!g->checks.empty()) value_error("its program has checks");
     }
     const std::vector<uint32_t>&in = l.body.inputs, &out = l.body.outputs;
+    const bool limited = l.kind == Loop::repeat && l.length > 0;
     const bool fits = l.length >= 0 && l.carries <= in.size() && l.rows <= in.size() - l.carries &&
-                      (l.kind == Loop::scan || (l.rows == 0 && l.length == 0)) &&
+                      (l.kind == Loop::scan || l.rows == 0) && (l.kind != Loop::branch || l.length == 0) &&
                       (l.kind == Loop::branch ? l.carries == 0 : l.carries <= out.size()) &&
-                      (l.kind != Loop::repeat || l.carries == out.size());
+                      (l.kind != Loop::repeat || limited || l.carries == out.size()) &&
+                      (l.kind == Loop::scan || !(l.reverse || l.counted)) && (limited || !l.must_end);
     if (!fits) value_error("its program has other inputs and outputs than it says");
     for (uint32_t c = 0; c < l.carries; ++c)
       if (!same(type_in(l.body, in[c]), type_in(l.body, out[c])))

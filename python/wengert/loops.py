@@ -239,7 +239,7 @@ def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
         raise NotRolled("the types of its carry do not settle")
     step = made.selected(list(range(1, 1 + len(out))))
     loop = _core.while_loop(made.selected([0]), step, len(out))
-    return carry.results(apply(loop, [*carry.values, *rec.captured()]))
+    return carry.results(apply(loop, [*carry.values, *rec.captured()])[: len(out)])
 
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:

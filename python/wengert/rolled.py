@@ -53,14 +53,13 @@ def apply(loop: Any, operands: Sequence[Any]) -> list[Any]:
     if kind == "listing":
         raise NotRolled("its operations are being listed")
     if kind == "dual":
-        return {"scan": _scan_tangents, "while": _while_tangents, "cond": _branch_tangents}[loop.kind](
-            loop, operands, level
-        )
+        return (_branch_tangents if loop.kind == "cond" else _loop_tangents)(loop, operands, level)
     if kind == "reverse":
-        return {"scan": _scan_cotangents, "while": _while_cotangents, "cond": _branch_cotangents}[loop.kind](
-            loop, operands, level
-        )
-    return list(loop(list(operands)))
+        return (_branch_cotangents if loop.kind == "cond" else _loop_cotangents)(loop, operands, level)
+    try:
+        return list(loop(list(operands)))
+    except OverflowError as error:
+        raise NotRolled(str(error)) from error
 
 
 def _lowered(level: Any, operands: Sequence[Any]) -> list[Any]:
@@ -114,9 +113,10 @@ def _lifted(level: Any, values: Sequence[Any], tangents: dict[int, Any]) -> list
     return [level.lift(y, tangents[i]) if i in tangents else y for i, y in enumerate(values)]
 
 
-def _scan_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
+def _loop_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
     k, body, nc, nx = level.tangents, loop.body, loop.carries, loop.rows
     lead = [k] if k else []
+    operands, count = operands[: body.inputs], operands[body.inputs :]
     primals, dots = _lowered(level, operands), _dots(level, operands)
     active = [d is not None for d in dots]
     out_active = _closed(body, active, nc)
@@ -128,12 +128,13 @@ def _scan_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
             for i in part:
                 ins[i] = body.input_like(rec, i, [])
             tangents.update({i: body.input_like(rec, i, lead) for i in part if active[i]})
+        again = loop.other(ins, apply) if loop.kind == "while" else []
         values, out = _pushed(body, ins, tangents, k)
         carry = [c for c in range(nc) if active[c]]
         ys = [i for i in range(nc, body.outputs) if out_active[i]]
         out = _filled(out, values, k)
         outputs = [*values[:nc], *(out[c] for c in carry), *values[nc:], *(out[i] for i in ys)]
-        made = body_of(rec, outputs)
+        made = body_of(rec, [*again, *outputs])
     given: list[Any] = []
     for part in parts:
         given.extend(primals[i] for i in part)
@@ -145,45 +146,14 @@ def _scan_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
                 d = _zeros((*lead, *np.shape(_core.stop_gradient(operands[i]))), operands[i].dtype)
             given.append(_swapped(d) if k and part is parts[1] else d)
     rows = nx + sum(active[i] for i in parts[1])
-    results = apply(_core.scan_loop(made, nc + len(carry), rows, loop.length, loop.reverse, loop.recompute), given)
-    first = nc + len(carry)
-    values = [*results[:nc], *results[first : first + body.outputs - nc]]
+    step = made.selected(list(range(len(again), len(again) + len(outputs))))
+    pairs = loop.over(step, nc + len(carry), rows, made.selected([0]) if again else None)
+    results = apply(pairs, [*given, *_lowered(level, count)])
+    first, last = nc + len(carry), nc + len(carry) + body.outputs - nc
     found = dict(zip(carry, results[nc:first], strict=True))
-    last = results[first + body.outputs - nc :]
-    found.update({i: _swapped(t) if k else t for i, t in zip(ys, last, strict=True)})
-    return _lifted(level, values, found)
-
-
-def _while_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
-    k, body, nc = level.tangents, loop.body, loop.carries
-    lead = [k] if k else []
-    primals, dots = _lowered(level, operands), _dots(level, operands)
-    active = [d is not None for d in dots]
-    _closed(body, active, nc)
-    parts = [range(nc), range(nc, body.inputs)]
-    with recorder() as rec:
-        ins: list[Any] = [None] * body.inputs
-        tangents: dict[int, Any] = {}
-        for part in parts:
-            for i in part:
-                ins[i] = body.input_like(rec, i, [])
-            tangents.update({i: body.input_like(rec, i, lead) for i in part if active[i]})
-        (again,) = loop.other(ins, apply)
-        values, out = _pushed(body, ins, tangents, k)
-        carry = [c for c in range(nc) if active[c]]
-        out = _filled(out, values, k)
-        made = body_of(rec, [again, *values, *(out[c] for c in carry)])
-    given: list[Any] = []
-    for part in parts:
-        given.extend(primals[i] for i in part)
-        given.extend(
-            _zeros((*lead, *operands[i].shape), operands[i].dtype) if dots[i] is None else dots[i]
-            for i in part
-            if active[i]
-        )
-    step = made.selected(list(range(1, 1 + nc + len(carry))))
-    results = apply(_core.while_loop(made.selected([0]), step, nc + len(carry)), given)
-    return _lifted(level, results[:nc], dict(zip(carry, results[nc:], strict=True)))
+    dots_of_ys = results[last : last + len(ys)]
+    found.update({i: _swapped(t) if k else t for i, t in zip(ys, dots_of_ys, strict=True)})
+    return _lifted(level, [*results[:nc], *results[first:last], *results[last + len(ys) :]], found)
 
 
 def _branch_tangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
@@ -228,9 +198,13 @@ def _pulled(body: Any, primals: list[Any], active: list[int], seeds: dict[int, A
     return [level.primal(y) for y in out], found
 
 
-def _scan_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
+def _loop_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
+    if loop.kind == "while" and loop.length == 0:
+        return _in_stages(loop, operands)
     body, nc, nx = loop.body, loop.carries, loop.rows
     nk = body.inputs - nc - nx
+    all_operands, lowered = list(operands), _lowered(level, operands)
+    operands, count = all_operands[: body.inputs], lowered[body.inputs :]
     active = [level.owns(x) for x in operands]
     out_active = _closed(body, active, nc)
     on = [i for i in range(body.inputs) if active[i]]
@@ -253,30 +227,63 @@ def _scan_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any
     forward, backward, residuals, rows_used, constants_used = made.split(
         nc, nx, nk, body.outputs, carried, loop.recompute
     )
-    lowered = _lowered(level, operands)
-    there = _core.scan_loop(forward, nc, nx, loop.length, loop.reverse, loop.recompute)
-    back = _core.scan_loop(
-        backward, carried, residuals + len(rows_used) + len(ys), loop.length, not loop.reverse, loop.recompute
-    )
-    results = apply(there, lowered)
-    kept = results[body.outputs :]
+    # As many steps back as there were: a while_loop says how many.
+    counted = loop.kind == "while" or loop.counted
+    back_rows = residuals + len(rows_used) + len(ys)
+    back = _core.scan_loop(backward, carried, back_rows, loop.length, not loop.reverse, loop.recompute, counted)
+    results = apply(loop.over(forward, nc, nx, None), lowered)
+    kept = results[body.outputs : body.outputs + residuals]
     kept += [lowered[nc + i] for i in rows_used]
     used = [lowered[nc + nx + i] for i in constants_used]
+    steps = results[-1:] if loop.kind == "while" else count
     shapes = [(np.shape(_core.stop_gradient(lowered[i])), lowered[i].dtype) for i in constants]
 
     def pullback(cts: list[Any]) -> list[Any]:
         sums = [_zeros(*s) for s in shapes]
-        out = apply(back, [*(cts[c] for c in carry), *sums, *kept, *(cts[i] for i in ys), *used])
-        found: list[Any] = [None] * len(active)
+        out = apply(back, [*(cts[c] for c in carry), *sums, *kept, *(cts[i] for i in ys), *used, *steps])
+        found: list[Any] = [None] * len(all_operands)
         for i, g in zip([*carry, *constants, *rows], out, strict=True):
             found[i] = g
         return found
 
-    return list(level.record(list(operands), results[: body.outputs], pullback))
+    return [
+        *level.record(all_operands, results[: body.outputs], pullback),
+        *(steps if loop.kind == "while" else []),
+    ]
 
 
-def _while_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
-    raise NotRolled("reverse mode needs the number of steps of a while_loop")
+def _in_stages(loop: Any, operands: Sequence[Any]) -> list[Any]:
+    """A while_loop for reverse mode: loops of limited length, one after the other.
+
+    The first keeps what the sweep needs of every step. Where it is not enough, the next take pieces of as many steps as
+    the one before has, keep the first carry of each and run the piece again, so memory grows with the logarithm of the
+    number of steps (as in `run_in_pieces`), and a short loop runs nothing twice.
+    """
+    body, nc = loop.body, loop.carries
+    if not _core.open_bodies():
+        return _stages(loop, operands)
+    # Another loop around would keep all of this for each of its steps: a scan of one step keeps the first carry only.
+    with recorder() as rec:
+        whole = body_of(rec, _stages(loop, [body.input_like(rec, i, []) for i in range(body.inputs)])[:nc])
+    return apply(_core.scan_loop(whole, nc, 0, 1, recompute=True), operands)
+
+
+def _stages(loop: Any, operands: Sequence[Any]) -> list[Any]:
+    body, nc = loop.body, loop.carries
+    steps = _between(_FIRST_BYTES, body.bytes)
+    pieces = _between(_PIECES_BYTES, sum(x.size * x.dtype.itemsize for x in operands[:nc]))
+    carry, constants = list(operands[:nc]), list(operands[nc:])
+    stage, room = _core.while_loop(loop.other, body, nc, steps), steps
+    while True:
+        out = apply(stage, [*carry, *constants])
+        carry = out[:nc]
+        if stage.must_end:
+            return out
+        with recorder() as rec:
+            ins = [body.input_like(rec, i, []) for i in range(body.inputs)]
+            piece = body_of(rec, apply(stage, ins)[:nc])
+        room *= pieces
+        stage = _core.while_loop(loop.other, piece, nc, pieces, True, room >= _ROOM)
 
 
 def _branch_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any]:
@@ -305,6 +312,10 @@ def _branch_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[A
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------
+
+_FEWEST_STEPS, _MOST_STEPS = 32, 1024  # of a while_loop that are kept at once
+_FIRST_BYTES, _PIECES_BYTES = 1 << 20, 1 << 22  # of values in these steps, of first carries of pieces, or the fewest
+_ROOM = 10_000_000  # steps of a while_loop that reverse mode is made for
 
 _BASE = 16  # steps of the smallest pieces of "log"
 _FANOUT = 4  # pieces of each piece
@@ -355,6 +366,10 @@ def _pieces(loop: Any, operands: list[Any], sizes: list[int]) -> list[Any]:
 
 def _with_length(loop: Any, n: int) -> Any:
     return _core.scan_loop(loop.body, loop.carries, loop.rows, n, loop.reverse, loop.recompute)
+
+
+def _between(most_bytes: int, step_bytes: int) -> int:
+    return min(_MOST_STEPS, max(_FEWEST_STEPS, most_bytes // max(step_bytes, 1)))
 
 
 def _part(x: Any, start: int, count: int) -> Any:
