@@ -66,6 +66,38 @@ def test_a_branch_not_taken_leaks_nothing_through_a_product(engine):
     np.testing.assert_array_equal(engine.hessian(f)(x), np.zeros((1, 2, 1, 2)))
 
 
+@pytest.mark.parametrize("size", [2, 40])  # scalar code, and steps over arrays
+def test_replays_decide_for_themselves(size):
+    """Recorded with finite numbers, replayed with others: as without compile."""
+    rng = np.random.default_rng(0)
+
+    def gradients(w, x, g):
+        return wg.vjp(lambda w, x: wg.numpy.tanh(x @ w) @ w, w, x)[1](g)
+
+    def over_time(w, xs):  # products over the steps are gathered
+        def loss(w):
+            h = wg.numpy.zeros(size)
+            for x in xs:
+                h = wg.numpy.where(x > 0, h @ w + x, 0.0)
+            return wg.numpy.sum(h)
+
+        return wg.grad(loss)(w)
+
+    def in_a_scan(w, xs):
+        return wg.grad(lambda w: wg.numpy.sum(wg.scan(lambda h, x: (x @ w + h * 0.5, None), xs[0] * 0, xs)[0]))(w)
+
+    compiled = [wg.compile(f) for f in (gradients, over_time, in_a_scan)]
+    for bad in (1.0, INF, -INF, NAN, 1e300, 0.0, -0.0):
+        w, x, g = rng.normal(size=(size, size)), rng.normal(size=(size, size)), rng.normal(size=(size, size))
+        w[0, 1], x[1, 0], g[0] = bad, bad, 0
+        for f, k, args in ((gradients, 0, (w, x, g)), (over_time, 1, (w, x)), (in_a_scan, 2, (w, x))):
+            with np.errstate(all="ignore"):
+                want, got = f(*args), compiled[k](*args)
+            for p, q in zip(got if k == 0 else [got], want if k == 0 else [want], strict=True):
+                np.testing.assert_allclose(p, q, rtol=1e-9, atol=1e-9)
+    assert all(c.why() == ["first call"] for c in compiled)
+
+
 def test_values_keep_the_rule_of_ieee():
     assert np.isnan(np.asarray(wg.numpy.matmul(np.zeros((1, 1)), np.full((1, 1), INF)))).all()
 

@@ -1,7 +1,5 @@
 #include "ad/functions.h"
 
-#include "ops/evaluate.h"
-
 namespace wengert::ad {
 
 using ops::code_of;
@@ -82,21 +80,17 @@ Value sum_to(const Value& x, const Dims& shape) {
   return reshape(sum(x, axes, true), shape);
 }
 
-Value matmul(const Value& a, const Value& b) {
+namespace {
+Value matrix_product(OpCode op, const Value& a, const Value& b) {
   const Value pair[2] = {a, b};
   const DType t = a.dtype() == b.dtype() ? a.dtype() : common_type(pair, 2);
   const Value args[2] = {astype(a, t), astype(b, t)};
-  return apply(code_of<ops::Matmul>, args, 2, {});
+  return apply(op, args, 2, {});
 }
+}  // namespace
 
-Value product(const Value& a, const Value& b) {
-  Value y = matmul(a, b);
-  // inf and NaN do not vanish in sums of products: a finite result had nothing to annihilate.
-  const bool small_operands = a.array->size + b.array->size < y.array->size;
-  if (small_operands ? ops::all_finite(a.array) && ops::all_finite(b.array) : ops::all_finite(y.array)) return y;
-  const Value pair[2] = {a, b};
-  return apply(code_of<ops::StrongMatmul>, pair, 2, {});
-}
+Value matmul(const Value& a, const Value& b) { return matrix_product(code_of<ops::Matmul>, a, b); }
+Value product(const Value& a, const Value& b) { return matrix_product(code_of<ops::StrongMatmul>, a, b); }
 
 Value concatenate(const std::vector<Value>& xs, const Dims& axis) {
   return apply(code_of<ops::Concatenate>, xs.data(), static_cast<int>(xs.size()), params_of(axis));

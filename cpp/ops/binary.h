@@ -42,13 +42,14 @@ struct Multiply : BinaryBase {
 };
 
 // Multiplication of a cotangent (or tangent) by a slope: an exactly zero factor gives exactly zero, whatever the other
-// is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0.
+// is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0. The result
+// is never -0 (+ 0 turns one that underflows), so adding it to a zero changes nothing and programs may leave that out.
 struct Scale : BinaryBase {
   static constexpr std::string_view name = "scale",
                                     doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";
   static constexpr bool hidden = true;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
-  template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b); }
+  template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b + V(0)); }
   template <class X> WG_OP X slope0(X, X b, X) { return b; }
   template <class X> WG_OP X slope1(X a, X, X) { return a; }
 };
@@ -68,7 +69,8 @@ struct Power : BinaryBase {
   static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kResult;
   static constexpr int max_ulp = 4;
   static constexpr Interval domain[] = {kPositive, kAllReals};
-  template <class V> WG_OP V value(V a, V b) { return pow(a, b); }
+  // x**2 is x * x to the last bit, as in NumPy; other powers are as good as `max_ulp` says.
+  template <class V> WG_OP V value(V a, V b) { return select(b == V(2), a * a, pow(a, b)); }
   template <class T> WG_OP T integer(T a, T b) {  // the binding refuses negative exponents
     std::make_unsigned_t<T> r = 1, base = static_cast<std::make_unsigned_t<T>>(a);
     for (; b > 0; b >>= 1, base *= base)

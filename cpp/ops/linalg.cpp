@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/unlocked.h"
 #include "simd/gemm.h"
@@ -69,7 +70,72 @@ ArrayType Matmul::result(OperandTypes in, const Params&) {
   require_equal(name, in.dtype(0), in.dtype(1));
   return {in.dtype(0), MatmulShapes(in.shape(0), in.shape(1)).out};
 }
-ArrayRef Matmul::value(Args args, const Params&) {
+
+namespace {
+
+// Is there a NaN among n elements?
+template <class T> bool has_nan(const T* x, int64_t n) {
+  constexpr int64_t kFew = 256;  // the reduction has to be called first
+  if (n > kFew) {
+    T sum;  // finite, unless an element is not: almost always all there is to do
+    simd::reduce_rows_of(simd::Reduction::sum, x, 1, n, n, &sum);
+    if (std::isfinite(sum)) return false;
+  }
+  int found = 0;
+  for (int64_t i = 0; i < n; ++i) found |= x[i] != x[i];
+  return found;
+}
+
+template <class T> bool finite(const simd::MatView<T>& a) {
+  int bad = 0;
+  for (int64_t i = 0; i < a.rows; ++i)
+    for (int64_t j = 0; j < a.cols; ++j)
+      bad |= !(std::fabs(a.data[i * a.row_stride + j * a.col_stride]) <= std::numeric_limits<T>::max());
+  return !bad;
+}
+
+// The finite elements, without gaps; zeros for the others.
+template <class T> std::vector<T> finite_part(const simd::MatView<T>& a) {
+  std::vector<T> r(static_cast<size_t>(a.rows * a.cols));
+  for (int64_t i = 0; i < a.rows; ++i)
+    for (int64_t j = 0; j < a.cols; ++j) {
+      const T v = a.data[i * a.row_stride + j * a.col_stride];
+      r[static_cast<size_t>(i * a.cols + j)] = std::isfinite(v) ? v : T(0);
+    }
+  return r;
+}
+
+// c += the terms of a b with an inf or a NaN in them, but not those with a zero.
+template <class T> void add_terms_not_finite(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c) {
+  for (int64_t i = 0; i < a.rows; ++i)
+    for (int64_t p = 0; p < a.cols; ++p) {
+      const T x = a.data[i * a.row_stride + p * a.col_stride];
+      if (x == 0) continue;
+      for (int64_t j = 0; j < b.cols; ++j) {
+        const T v = b.data[p * b.row_stride + j * b.col_stride];
+        if (v != 0 && !(std::isfinite(x) && std::isfinite(v))) c[i * b.cols + j] += x * v;
+      }
+    }
+}
+
+}  // namespace
+
+template <class T> void annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c) {
+  // A term of inf or NaN and zero would have made a NaN. The operands of an outer product are read faster than it is.
+  const int64_t size = a.rows * b.cols;
+  if (4 * a.cols * (a.rows + b.cols) < size && finite(a) && finite(b)) return;
+  if (!has_nan(c, size)) return;
+  const std::vector<T> x = finite_part(a), y = finite_part(b);
+  const simd::MatView<T> dense_x{x.data(), a.rows, a.cols, a.cols, 1}, dense_y{y.data(), b.rows, b.cols, b.cols, 1};
+  simd::gemm(dense_x, dense_y, c, b.cols);
+  add_terms_not_finite(a, b, c);
+}
+template void annihilate(const simd::MatView<double>&, const simd::MatView<double>&, double*);
+template void annihilate(const simd::MatView<float>&, const simd::MatView<float>&, float*);
+
+namespace {
+
+ArrayRef product_of(Args args, bool strong) {
   const ArrayRef &left = args[0], &right = args[1];
   const MatmulShapes s(left->shape, right->shape);
   ArrayRef y = make(left->dtype, s.out);
@@ -96,89 +162,22 @@ ArrayRef Matmul::value(Args args, const Params&) {
       const simd::MatView<T> va{wide_a->template as<T>() + at[0], m, k, wide_a->strides[ra], wide_a->strides[ra + 1]};
       const simd::MatView<T> vb{wide_b->template as<T>() + at[1], k, n, wide_b->strides[rb], wide_b->strides[rb + 1]};
       products<T>(va, vb, c, count, step[0], step[1]);
+      if constexpr (std::is_floating_point_v<T>)
+        for (int64_t l = 0; strong && l < count; ++l) {
+          simd::MatView<T> la = va, lb = vb;
+          la.data += l * step[0];
+          lb.data += l * step[1];
+          annihilate(la, lb, c + l * matrix);
+        }
       c += count * matrix;
     });
   });
   return y;
 }
 
-namespace {
-
-// y += the terms of a @ b with an inf or a NaN in them, but not those with a zero. All without gaps.
-template <class T> void add_terms_not_finite(const T* a, const T* b, T* y, int64_t m, int64_t k, int64_t n) {
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t p = 0; p < k; ++p) {
-      const T x = a[i * k + p];
-      if (x == 0) continue;
-      for (int64_t j = 0; j < n; ++j) {
-        const T v = b[p * n + j];
-        if (v != 0 && !(std::isfinite(x) && std::isfinite(v))) y[i * n + j] += x * v;
-      }
-    }
-}
-
-ArrayRef zero_where_not_finite(const ArrayRef& a) {
-  ArrayRef r = core::copy(a);
-  core::dispatch(r->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_floating_point_v<T>)
-      std::replace_if(r->as<T>(), r->as<T>() + r->size, [](T v) { return !std::isfinite(v); }, T(0));
-  });
-  return r;
-}
-
 }  // namespace
 
-ArrayRef StrongMatmul::value(Args args, const Params& p) {
-  const MatmulShapes s(args[0]->shape, args[1]->shape);
-  auto full = [&](const ArrayRef& v, const Dims& shape) {
-    const ArrayRef matrix = core::view(core::contiguous(v), shape, core::row_major(shape));
-    return core::contiguous(
-        core::broadcast_to(matrix, core::concat(s.batch, shape.slice(shape.size() - 2, shape.size()))));
-  };
-  const ArrayRef a = full(args[0], s.a), b = full(args[1], s.b);
-  const ArrayRef finite[2] = {zero_where_not_finite(args[0]), zero_where_not_finite(args[1])};
-  ArrayRef y = Matmul::value(finite, p);
-  if (y->size == 0) return y;
-  const int64_t m = s.a[s.a.size() - 2], k = s.a.back(), n = s.b.back(), batch = s.batch.product();
-  core::dispatch(y->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_floating_point_v<T>)
-      for (int64_t l = 0; l < batch; ++l)
-        add_terms_not_finite(a->template as<T>() + l * m * k, b->template as<T>() + l * k * n,
-                             y->template as<T>() + l * m * n, m, k, n);
-  });
-  return y;
-}
-
-namespace {
-template <class T> bool few_finite(const T* x, int64_t n) {
-  int bad = 0;
-  for (int64_t i = 0; i < n; ++i) bad |= !(std::fabs(x[i]) <= std::numeric_limits<T>::max());
-  return !bad;
-}
-constexpr int64_t kFew = 256;  // the reduction below has to be called first
-}  // namespace
-
-bool all_finite(const ArrayRef& array) {
-  if (array->size <= kFew && array->contiguous) {
-    if (array->dtype == DType::f64) return few_finite(array->as<double>(), array->size);
-    if (array->dtype == DType::f32) return few_finite(array->as<float>(), array->size);
-  }
-  if (array->size == 0 || !core::is_float(array->dtype)) return true;
-  const ArrayRef a = core::contiguous(array);
-  const core::Unlocked unlocked(a->size > int64_t{1} << 17);
-  bool r = true;
-  core::dispatch(a->dtype, [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    if constexpr (std::is_floating_point_v<T>) {
-      const T* x = a->template as<T>();
-      T sum = 0;  // a single inf or NaN makes it one
-      simd::reduce_rows_of(simd::Reduction::sum, x, 1, a->size, a->size, &sum);
-      r = std::isfinite(sum) || std::all_of(x, x + a->size, [](T v) { return std::isfinite(v); });
-    }
-  });
-  return r;
-}
+ArrayRef Matmul::value(Args args, const Params&) { return product_of(args, false); }
+ArrayRef StrongMatmul::value(Args args, const Params&) { return product_of(args, true); }
 
 }  // namespace wengert::ops

@@ -3,6 +3,7 @@
 #pragma once
 #include "ops/op.h"
 #include "ops/shaping.h"
+#include "simd/gemm.h"
 
 namespace wengert::ops {
 
@@ -77,8 +78,8 @@ struct Matmul : StructuredBase {
   }
 };
 
-// What `product` falls back to in derivatives, where a factor that is exactly zero annihilates inf and NaN (see
-// Scale). Ten times as slow, and only for products that are not finite.
+// What derivatives multiply matrices with: a factor that is exactly zero annihilates inf and NaN (see Scale). It is the
+// product as usual, made once more without such terms where it has a NaN.
 struct StrongMatmul : Matmul {
   static constexpr std::string_view name = "strong_matmul",
                                     doc =
@@ -88,6 +89,7 @@ struct StrongMatmul : Matmul {
   static ArrayRef value(Args a, const Params& p);
 };
 
-bool all_finite(const ArrayRef& a);
+// c = a b, without gaps, was made as usual; afterwards it is what StrongMatmul says.
+template <class T> void annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c);
 
 }  // namespace wengert::ops

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "ops/evaluate.h"
+#include "ops/linalg.h"
 #include "program/fused.h"
 #include "program/loop.h"
 #include "program/plan.h"
@@ -20,6 +21,13 @@ template <class T> void run_product(const Product& p, char* const* base) {
     simd::gemm(a, b, c, p.cols, p.accumulate);
   else
     simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
+  if (!p.strong) return;
+  for (int64_t k = 0; k < p.batch; ++k) {
+    simd::MatView<T> left = a, right = b;
+    left.data += k * p.step_a;
+    right.data += k * p.step_b;
+    ops::annihilate(left, right, c + k * p.rows * p.cols);
+  }
 }
 
 template <class T> void run_reduced(const Reduced& s, char* const* base) {

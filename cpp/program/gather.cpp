@@ -12,7 +12,7 @@ constexpr size_t kFewestProducts = 3;
 
 bool matrix_product(const Graph& g, uint32_t i) {
   const Node& n = g.nodes[i];
-  return n.is(code_of<ops::Matmul>) && core::is_float(n.dtype) && n.shape.size() == 2 && n.size() > 0 &&
+  return is_product(n) && core::is_float(n.dtype) && n.shape.size() == 2 && n.size() > 0 &&
          g.nodes[g.operand(i, 0)].shape.size() == 2 && g.nodes[g.operand(i, 1)].shape.size() == 2;
 }
 
@@ -198,7 +198,8 @@ uint32_t one_product(Graph& g, std::vector<uint32_t> products, DType t, const Di
     a = g.add(code_of<ops::Transpose>, operand, dims_param(Dims{1, 0}), t, Dims{s[1], s[0]});
   }
   const uint32_t pair[] = {a, joined(g, rights, 0)};
-  return g.add(code_of<ops::Matmul>, pair, {}, t, shape);
+  const int op = g.nodes[products[0]].op;
+  return g.add(op, pair, {}, t, shape);
 }
 
 Graph sums_gathered(Graph g) {
@@ -222,7 +223,8 @@ Graph sums_gathered(Graph g) {
         if (addition(x) && uses[x] == 1) {
           inside[x] = 1;
           todo.push_back(x);
-        } else if (matrix_product(g, x) && uses[x] == 1) {
+        } else if (matrix_product(g, x) && uses[x] == 1 &&
+                   (products.empty() || g.nodes[products[0]].op == g.nodes[x].op)) {
           products.push_back(x);
         } else if (const uint32_t s = column_sum(g, x); s != kNone && uses[x] == 1 && uses[s] == 1) {
           sums.push_back(x);
@@ -280,19 +282,19 @@ bool worth_a_copy(const Graph& g, const std::vector<uint32_t>& members) {
 Graph rows_gathered(Graph g) {
   std::map<uint32_t, bool> done;  // right operands in the graph of now; renewed with it
   for (int round = 0; round < 16; ++round) {
-    std::map<std::pair<uint32_t, int64_t>, std::vector<uint32_t>> groups;
+    std::map<std::tuple<uint32_t, int64_t, int>, std::vector<uint32_t>> groups;
     for (uint32_t i = 0; i < g.nodes.size(); ++i)
-      if (matrix_product(g, i)) groups[{g.operand(i, 1), g.nodes[i].shape[0]}].push_back(i);
+      if (matrix_product(g, i)) groups[{g.operand(i, 1), g.nodes[i].shape[0], g.nodes[i].op}].push_back(i);
     bool changed = false;
     for (const auto& [key, members] : groups) {
       if (members.size() < kFewestProducts || !worth_a_copy(g, members) || dependent(g, members)) continue;
       std::vector<uint32_t> replaced(g.nodes.size(), kNone), lefts;
       for (uint32_t m : members) lefts.push_back(g.operand(m, 0));
-      const uint32_t pair[] = {joined(g, lefts, 0), key.first};
+      const uint32_t pair[] = {joined(g, lefts, 0), std::get<0>(key)};
       const DType t = g.nodes[members[0]].dtype;
       const Dims part = g.nodes[members[0]].shape;
       const Dims all{part[0] * static_cast<int64_t>(members.size()), part[1]};
-      const uint32_t product = g.add(code_of<ops::Matmul>, pair, {}, t, all);
+      const uint32_t product = g.add(std::get<2>(key), pair, {}, t, all);
       for (size_t k = 0; k < members.size(); ++k) {
         replaced[members[k]] = rows_of(g, product, static_cast<int64_t>(k) * part[0], part);
       }

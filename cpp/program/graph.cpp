@@ -120,7 +120,7 @@ double flops(const Graph& g) {
     if (n.op == kLoop) total += loop_of(n)->work();
     if (n.op < 0) continue;
     const ops::Info& f = ops::info(static_cast<OpCode>(n.op));
-    if (n.is(code_of<ops::Matmul>)) {
+    if (is_product(n)) {
       total += 2.0 * static_cast<double>(n.size()) * static_cast<double>(g.nodes[g.operand(i, 0)].shape.back());
     } else if (f.kind == ops::Kind::reduction || f.kind == ops::Kind::nn) {
       total += static_cast<double>(g.nodes[g.operand(i, 0)].size());

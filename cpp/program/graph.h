@@ -45,6 +45,8 @@ struct Graph {
   uint32_t add_constant(const ArrayRef& value);
 };
 
+inline bool is_product(const Node& n) { return n.is(code_of<ops::Matmul>) || n.is(code_of<ops::StrongMatmul>); }
+
 ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
 
 // Takes what was recorded.

@@ -27,8 +27,8 @@ struct Builder {
     const Dims shape{node(x).shape[1], node(x).shape[0]};
     return g.add(code_of<ops::Transpose>, std::array{x}, dims_param(Dims{1, 0}), node(x).dtype, shape);
   }
-  uint32_t matmul(uint32_t a, uint32_t b) {
-    return g.add(code_of<ops::Matmul>, std::array{a, b}, {}, node(a).dtype, Dims{node(a).shape[0], node(b).shape[1]});
+  uint32_t product(int op, uint32_t a, uint32_t b) {  // op: of the product it replaces
+    return g.add(op, std::array{a, b}, {}, node(a).dtype, Dims{node(a).shape[0], node(b).shape[1]});
   }
   uint32_t add(uint32_t a, uint32_t b) {
     return g.add(code_of<ops::Add>, std::array{a, b}, {}, node(a).dtype, node(a).shape);
@@ -72,12 +72,13 @@ class Moved {
     uint32_t carry;
     uint32_t left, right;  // rows (m, k) and (m, n) whose product is summed; left kNone: a sum of the rows of right
     bool turned;           // left has to be transposed first
+    int op;                // which kind of product
   };
 
   bool matrix(uint32_t i) const { return b_.nodes[i].shape.size() == 2; }
   bool product(uint32_t i) const {
     const Node& n = b_.nodes[i];
-    return n.is(code_of<ops::Matmul>) && core::is_float(n.dtype) && n.size() > 0 && matrix(b_.operand(i, 1));
+    return is_product(n) && core::is_float(n.dtype) && n.size() > 0 && matrix(b_.operand(i, 1));
   }
   // A row as it is, under any reshape that keeps its last axis.
   uint32_t row_behind(uint32_t i) const {
@@ -108,7 +109,7 @@ class Moved {
       if (!n.is(code_of<ops::Add>) || readers_[in] != 1 || readers_[out] != 1 || !core::is_float(n.dtype)) continue;
       const uint32_t term = b_.operand(out, 0) == in ? b_.operand(out, 1) : b_.operand(out, 0);
       if ((b_.operand(out, 0) != in && b_.operand(out, 1) != in) || !(b_.nodes[term].shape == n.shape)) continue;
-      Sum s{c, kNone, kNone, false};
+      Sum s{c, kNone, kNone, false, b_.nodes[term].op};
       if (product(term) && matrix(b_.operand(term, 0)) && readers_[term] == 1) {
         const uint32_t left = b_.operand(term, 0), right = b_.operand(term, 1);
         const int64_t k = n.shape[0], m = b_.nodes[right].shape[0], cols = n.shape[1];
@@ -232,7 +233,7 @@ std::vector<uint32_t> Moved::emit(Graph& to, const std::vector<uint32_t>& operan
     const uint32_t rows = operands[l_.carries + h.row], factor = outside(b, h.factor, operands);
     const int64_t inner = to.nodes[factor].shape[0];
     const uint32_t flat = b.reshape(rows, Dims{to.nodes[rows].size() / std::max<int64_t>(inner, 1), inner});
-    given.push_back(b.reshape(b.matmul(flat, factor), core::concat(Dims{l_.length}, b_.nodes[h.node].shape)));
+    given.push_back(b.reshape(b.product(b_.nodes[h.node].op, flat, factor), core::concat(Dims{l_.length}, b_.nodes[h.node].shape)));
   }
   for (size_t k = l_.carries + l_.rows; k < b_.inputs.size(); ++k) given.push_back(operands[k]);
   Graph body = new_body();
@@ -257,7 +258,7 @@ std::vector<uint32_t> Moved::emit(Graph& to, const std::vector<uint32_t>& operan
     } else {
       uint32_t left = s.turned ? b.result(loop, turned++) : stacked(b, s.left, loop, operands);
       left = b.reshape(left, Dims{to.nodes[left].size() / shape[0], shape[0]});
-      total = b.matmul(b.transpose(left), right);
+      total = b.product(s.op, b.transpose(left), right);
     }
     results[s.carry] = b.add(operands[s.carry], total);
   }

@@ -78,6 +78,7 @@ struct Product {  // a matrix product, or a stack of them
   int64_t batch, step_a, step_b;
   DType dtype;
   bool accumulate;
+  bool strong;  // see ops::StrongMatmul
 };
 
 struct Reduced {  // by the kernels: rows (the reduced axes last) or columns (first)

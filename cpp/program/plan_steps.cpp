@@ -93,7 +93,7 @@ Place Planner::window(const Place& whole, const ops::Params& p, DType t) {
 
 bool Planner::product(uint32_t i) {
   const Node& n = node(i);
-  if (!n.is(code_of<ops::Matmul>) || !core::is_float(n.dtype) || n.size() == 0) return false;
+  if (!is_product(n) || !core::is_float(n.dtype) || n.size() == 0) return false;
   const uint32_t a = graph().operand(i, 0), b = graph().operand(i, 1);
   const ops::MatmulShapes s(node(a).shape, node(b).shape);
   Place pa = place(a), pb = place(b);
@@ -118,7 +118,8 @@ bool Planner::product(uint32_t i) {
   read(pb.storage);
   plan_.products.push_back({pa.storage, pb.storage, place(i).storage, pa.offset, pb.offset, place(i).offset,
                             s.a[na - 2], s.a[na - 1], s.b[nc - 1], pa.strides[na - 2], pa.strides[na - 1],
-                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype, false});
+                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype, false,
+                            n.is(code_of<ops::StrongMatmul>)});
   step(Step::product, plan_.products.size() - 1);
   return true;
 }

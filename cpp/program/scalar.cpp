@@ -1,469 +1,13 @@
-// From a graph to scalar code: every element becomes a value of its own (moving elements costs nothing then), equal
-// values are computed once, pairs of operations are joined, registers are reused.
+// From single numbers to scalar code: pairs of operations are joined, registers are reused.
 #include "program/scalar.h"
 
-#include <cmath>
-#include <cstring>
-
-#include "ops/evaluate.h"
-#include "ops/kernel_table.h"
+#include "program/scalar_expansion.h"
 #include "program/scalar_ops.h"
 
 namespace wengert::program {
 namespace {
 
 using namespace scalar;
-
-constexpr int64_t kMostElements = 128;           // of one array
-constexpr double kMostExpansion = 12;            // scalar operations for each operation on arrays
-constexpr size_t kMostValues = size_t{1} << 23;  // registers are numbered with 24 bits
-
-enum Source : uint8_t { from_code, from_constant, from_input };
-
-struct Scalar {
-  uint8_t op;
-  Source source;
-  uint32_t a, b, c;  // operands; constants: index; inputs: input and element
-};
-
-struct GiveUp {};
-
-class Expansion {
- public:
-  explicit Expansion(const Graph& g) : g_(g), elements_(g.nodes.size()), single_(g.nodes.size(), kNone) {}
-
-  void run() {
-    size_t arrays = 0;
-    std::vector<std::vector<uint32_t>> checks(g_.nodes.size());
-    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks[g_.checks[k].node].push_back(k);
-    for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
-    for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
-      arrays += g_.nodes[i].op >= 0;
-      if (g_.nodes[i].size() > static_cast<int64_t>(kMostValues)) throw GiveUp{};  // before memory is asked for
-      expand(i);
-      for (uint32_t k : checks[i]) test(k);
-      if (values_.size() > kMostValues) throw GiveUp{};
-    }
-    size_t made = 0;
-    for (const Scalar& s : values_) made += s.source == from_code;
-    if (static_cast<double>(made) > kMostExpansion * static_cast<double>(arrays) + 64) throw GiveUp{};
-  }
-
-  ScalarCode finish();
-
- private:
-  const ops::ElementKernels& kernels() { return ops::element_kernels(); }
-
-  // ---- values ----
-  uint32_t value(uint8_t op, uint32_t a, uint32_t b = kNone, uint32_t c = kNone, Source source = from_code) {
-    uint64_t h = op + 131 * static_cast<uint64_t>(source);
-    for (uint32_t x : {a, b, c}) h = (h ^ x) * 0x9e3779b97f4a7c15ull, h ^= h >> 32;
-    if (2 * (values_.size() + 1) > table_.size()) grow();
-    for (size_t slot = h & (table_.size() - 1);; slot = (slot + 1) & (table_.size() - 1)) {
-      if (table_[slot] == kNone) {
-        values_.push_back({op, source, a, b, c});
-        hashes_.push_back(h);
-        table_[slot] = static_cast<uint32_t>(values_.size() - 1);
-        return table_[slot];
-      }
-      const Scalar& s = values_[table_[slot]];
-      if (s.op == op && s.source == source && s.a == a && s.b == b && s.c == c) return table_[slot];
-    }
-  }
-  void grow() {
-    table_.assign(std::max<size_t>(256, 2 * table_.size()), kNone);
-    for (uint32_t i = 0; i < values_.size(); ++i) {
-      size_t slot = hashes_[i] & (table_.size() - 1);
-      while (table_[slot] != kNone) slot = (slot + 1) & (table_.size() - 1);
-      table_[slot] = i;
-    }
-  }
-  uint32_t constant(double v) {
-    uint64_t bits;
-    std::memcpy(&bits, &v, 8);
-    return value(0, static_cast<uint32_t>(bits), static_cast<uint32_t>(bits >> 32), kNone, from_constant);
-  }
-  bool known(uint32_t i, double* v) const {
-    const Scalar& s = values_[i];
-    if (s.source != from_constant) return false;
-    const uint64_t bits = s.a | static_cast<uint64_t>(s.b) << 32;
-    std::memcpy(v, &bits, 8);
-    return true;
-  }
-  // The operation carried out now, by the interpreter itself.
-  uint32_t folded(uint8_t op, uint32_t a, uint32_t b, uint32_t c, int operands) {
-    double r[4] = {};
-    const uint32_t in[] = {a, b, c};
-    for (int k = 0; k < operands; ++k)
-      if (!known(in[k], &r[k])) return kNone;
-    ScalarCode one;
-    one.calls1 = out_.calls1;
-    one.calls2 = out_.calls2;
-    const bool call = op == op_call1 || op == op_call2;
-    one.code = {{op | 3u << 8, 0, 1, call ? c : 2}, {op_stop, 0, 0, 0}};
-    program::run(one, r);
-    return constant(r[3]);
-  }
-  uint32_t operation(uint8_t op, uint32_t a, uint32_t b = kNone, uint32_t c = kNone) {
-    const int operands = op == op_select ? 3 : b == kNone ? 1 : 2;
-    if (values_[a].source == from_constant) {
-      const uint32_t v = folded(op, a, b, c, operands);
-      if (v != kNone) return v;
-    }
-    return value(op, a, b, c);
-  }
-  bool is_operation(uint32_t i, uint8_t op) const { return values_[i].source == from_code && values_[i].op == op; }
-  uint32_t negative(uint32_t a) { return is_operation(a, op_negative) ? values_[a].a : operation(op_negative, a); }
-  uint32_t subtract(uint32_t a, uint32_t b) {
-    double v;
-    if (known(b, &v) && v == 0) return a;
-    if (known(a, &v) && v == 0) return negative(b);
-    if (is_operation(b, op_negative)) return add(a, values_[b].a);
-    return operation(op_subtract, a, b);
-  }
-  uint32_t add(uint32_t a, uint32_t b) {
-    double v;
-    if (is_operation(b, op_negative)) return subtract(a, values_[b].a);
-    if (is_operation(a, op_negative)) return subtract(b, values_[a].a);
-    if (known(a, &v) && v == 0) return b;
-    if (known(b, &v) && v == 0) return a;
-    return operation(op_add, std::min(a, b), std::max(a, b));
-  }
-  uint32_t multiply(uint32_t a, uint32_t b) {
-    double v;
-    if (known(a, &v) && v == 1) return b;
-    if (known(b, &v) && v == 1) return a;
-    if (known(a, &v) && v == -1) return negative(b);
-    if (known(b, &v) && v == -1) return negative(a);
-    return operation(op_multiply, std::min(a, b), std::max(a, b));
-  }
-  uint32_t scale(uint32_t a, uint32_t b) {
-    double v;
-    for (const auto& [x, other] : {std::pair{a, b}, std::pair{b, a}})
-      if (known(x, &v)) {
-        if (v == 0) return x;
-        if (std::isfinite(v)) return multiply(a, b);
-      }
-    return value(op_scale, std::min(a, b), std::max(a, b));
-  }
-  uint32_t call1(OpCode op, uint32_t a) {
-    if (calls1_.empty()) calls1_.assign(ops::kOps, kNone);
-    if (calls1_[op] == kNone) {
-      calls1_[op] = static_cast<uint32_t>(out_.calls1.size());
-      const auto f = kernels().value1[op][1];
-      if (!f) throw GiveUp{};
-      out_.calls1.push_back(f);
-      out_.called1.push_back(op);
-    }
-    return operation(op_call1, a, kNone, calls1_[op]);
-  }
-  uint32_t call2(OpCode op, uint32_t a, uint32_t b) {
-    if (calls2_.empty()) calls2_.assign(ops::kOps, kNone);
-    if (calls2_[op] == kNone) {
-      calls2_[op] = static_cast<uint32_t>(out_.calls2.size());
-      const auto f = kernels().value2[op][1];
-      if (!f) throw GiveUp{};
-      out_.calls2.push_back(f);
-      out_.called2.push_back(op);
-    }
-    return operation(op_call2, a, b, calls2_[op]);
-  }
-
-  // ---- arrays of values ----
-  static int64_t* ids(const ArrayRef& a) { return a->as<int64_t>(); }
-  static uint32_t id(const ArrayRef& a, int64_t i) { return static_cast<uint32_t>(ids(a)[i]); }
-  ArrayRef of(uint32_t node) {
-    if (!elements_[node]) {
-      if (single_[node] == kNone) throw GiveUp{};
-      elements_[node] = core::make(DType::i64, g_.nodes[node].shape);
-      ids(elements_[node])[0] = single_[node];
-    }
-    return elements_[node];
-  }
-  ArrayRef spread(const ArrayRef& a, const Dims& shape) { return core::contiguous(core::broadcast_to(a, shape)); }
-  ArrayRef moved(OpCode op, const std::vector<ArrayRef>& in, const ops::Params* p) {
-    return core::contiguous(ops::evaluate(op, in, p));
-  }
-
-  uint32_t unary(OpCode op, uint32_t a);
-  uint32_t binary(OpCode op, uint32_t a, uint32_t b);
-  ArrayRef reduced(const Node& n, const ArrayRef& x);
-  ArrayRef softmax(const Node& n, const ArrayRef& x);
-  ArrayRef matmul(const ArrayRef& a, const ArrayRef& b, const Node& n);
-  ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p);
-  void expand(uint32_t i);
-  bool scalar_operation(uint32_t i);
-  ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
-  void test(uint32_t check);
-
-  const Graph& g_;
-  std::vector<ArrayRef> elements_;  // made when they are needed for nodes of one element
-  std::vector<uint32_t> single_;
-  std::unordered_map<uint32_t, uint32_t> input_of_;
-  std::vector<Scalar> values_;
-  std::vector<uint64_t> hashes_;
-  std::vector<uint32_t> table_, calls1_, calls2_;
-  struct Pending {
-    uint32_t check, element, value, before;  // after how many values it can be made
-    double expected;
-    bool truth;
-  };
-  std::vector<Pending> pending_;
-  ScalarCode out_;
-};
-
-uint32_t Expansion::unary(OpCode op, uint32_t a) {
-  if (op == code_of<ops::Negative>) return negative(a);
-  if (op == code_of<ops::Absolute>) return operation(op_absolute, a);
-  if (op == code_of<ops::Sqrt>) return operation(op_sqrt, a);
-  if (op == code_of<ops::Square>) return operation(op_square, a);
-  if (op == code_of<ops::Reciprocal>) return operation(op_reciprocal, a);
-  if (op == code_of<ops::Relu>) return operation(op_relu, a);
-  if (op == code_of<ops::LogicalNot>) return operation(op_logical_not, a);
-  if (op == code_of<ops::Isnan>) return operation(op_isnan, a);
-  if (op == code_of<ops::Isfinite>) return operation(op_isfinite, a);
-  if (op == code_of<ops::Isinf>) return operation(op_isinf, a);
-  return call1(op, a);
-}
-
-uint32_t Expansion::binary(OpCode op, uint32_t a, uint32_t b) {
-  if (op == code_of<ops::Add>) return add(a, b);
-  if (op == code_of<ops::Subtract>) return subtract(a, b);
-  if (op == code_of<ops::Multiply>) return multiply(a, b);
-  if (op == code_of<ops::Scale>) return scale(a, b);
-  if (op == code_of<ops::Divide>) return operation(op_divide, a, b);
-  if (op == code_of<ops::Maximum> || op == code_of<ops::MaximumOfConstant>) return operation(op_maximum, a, b);
-  if (op == code_of<ops::Minimum> || op == code_of<ops::MinimumOfConstant>) return operation(op_minimum, a, b);
-  if (op == code_of<ops::Equal>) return operation(op_equal, a, b);
-  if (op == code_of<ops::NotEqual>) return operation(op_not_equal, a, b);
-  if (op == code_of<ops::Less>) return operation(op_less, a, b);
-  if (op == code_of<ops::LessEqual>) return operation(op_less_equal, a, b);
-  if (op == code_of<ops::Greater>) return operation(op_less, b, a);
-  if (op == code_of<ops::GreaterEqual>) return operation(op_less_equal, b, a);
-  if (op == code_of<ops::LogicalAnd>) return operation(op_logical_and, a, b);
-  if (op == code_of<ops::LogicalOr>) return operation(op_logical_or, a, b);
-  if (op == code_of<ops::LogicalXor>) return operation(op_logical_xor, a, b);
-  if (op == code_of<ops::Power>) {
-    double v;
-    if (known(b, &v) && v == 1) return a;
-    if (known(b, &v) && v == 2) return operation(op_square, a);
-  }
-  return call2(op, a, b);
-}
-
-// Rows of the reduced axes, one after the other.
-ArrayRef rows_of(const ArrayRef& x, const Dims& axes, int64_t* length) {
-  const int n = x->ndim();
-  ops::Params p;
-  for (int i = 0; i < n; ++i)
-    if (!axes.contains(i - n)) p.dims[0].push_back(i);
-  for (int i = 0; i < n; ++i)
-    if (axes.contains(i - n)) p.dims[0].push_back(i);
-  *length = ops::reduced_count(x->shape, axes);
-  const ArrayRef in[] = {x};
-  return core::contiguous(ops::evaluate(code_of<ops::Transpose>, in, &p));
-}
-
-ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
-  int64_t length;
-  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
-  ArrayRef y = core::make(DType::i64, n.shape);
-  for (int64_t r = 0; r < y->size; ++r) {
-    uint32_t v;
-    int64_t k = 0;
-    if (n.is(code_of<ops::Any>) || n.is(code_of<ops::All>)) {
-      v = constant(n.is(code_of<ops::All>));
-    } else {
-      if (length == 0) throw GiveUp{};
-      v = id(rows, r * length);
-      k = 1;
-    }
-    for (; k < length; ++k) {
-      const uint32_t e = id(rows, r * length + k);
-      if (n.is(code_of<ops::Sum>) || n.is(code_of<ops::Mean>))
-        v = add(v, e);
-      else if (n.is(code_of<ops::Prod>))
-        v = multiply(v, e);
-      else if (n.is(code_of<ops::Max>))
-        v = operation(op_maximum, v, e);
-      else if (n.is(code_of<ops::Min>))
-        v = operation(op_minimum, v, e);
-      else if (n.is(code_of<ops::Any>))
-        v = operation(op_logical_or, v, e);
-      else
-        v = operation(op_logical_and, v, e);
-    }
-    if (n.is(code_of<ops::Mean>)) v = operation(op_divide, v, constant(static_cast<double>(length)));
-    ids(y)[r] = v;
-  }
-  return y;
-}
-
-ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
-  int64_t length;
-  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
-  ArrayRef y = core::make(DType::i64, rows->shape);
-  for (int64_t r = 0; length && r < y->size / length; ++r) {
-    uint32_t largest = id(rows, r * length), total = kNone;
-    std::vector<uint32_t> shifted, e;
-    for (int64_t k = 1; k < length; ++k) largest = operation(op_maximum, largest, id(rows, r * length + k));
-    for (int64_t k = 0; k < length; ++k) {
-      shifted.push_back(subtract(id(rows, r * length + k), largest));
-      e.push_back(call1(code_of<ops::Exp>, shifted.back()));
-      total = k ? add(total, e.back()) : e.back();
-    }
-    const uint32_t log = n.is(code_of<ops::LogSoftmax>) ? call1(code_of<ops::Log>, total) : kNone;
-    for (int64_t k = 0; k < length; ++k) {
-      const auto i = static_cast<size_t>(k);
-      ids(y)[r * length + k] = log == kNone ? operation(op_divide, e[i], total) : subtract(shifted[i], log);
-    }
-  }
-  // The reduced axis goes back to its place.
-  const int rank = x->ndim(), axis = rank + static_cast<int>(n.params->dims[0][0]);
-  ops::Params p;
-  for (int i = 0; i < rank - 1; ++i) p.dims[0].push_back(i);
-  p.dims[0].insert(axis, rank - 1);
-  return moved(code_of<ops::Transpose>, {y}, &p);
-}
-
-ArrayRef Expansion::matmul(const ArrayRef& a, const ArrayRef& b, const Node& n) {
-  const ops::MatmulShapes s(a->shape, b->shape);
-  if (!s.batch.empty() || s.a.back() == 0) throw GiveUp{};
-  const int64_t rows = s.a[0], inner = s.a[1], cols = s.b[1];
-  ArrayRef y = core::make(DType::i64, n.shape);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < cols; ++j) {
-      uint32_t v = multiply(id(a, i * inner), id(b, j));
-      for (int64_t k = 1; k < inner; ++k) v = add(v, multiply(id(a, i * inner + k), id(b, k * cols + j)));
-      ids(y)[i * cols + j] = v;
-    }
-  return y;
-}
-
-ArrayRef Expansion::gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
-  const Dims rest = x->shape.slice(static_cast<int>(p.number), x->ndim());
-  const int64_t run = rest.product();
-  const ArrayRef where = core::contiguous(p.array), part = spread(v, core::concat(where->shape, rest));
-  ArrayRef y = core::copy(x);
-  for (int64_t i = 0; i < where->size; ++i)
-    for (int64_t k = 0; k < run; ++k) {
-      int64_t& to = ids(y)[where->as<int64_t>()[i] * run + k];
-      to = add(static_cast<uint32_t>(to), id(part, i * run + k));
-    }
-  return y;
-}
-
-ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
-  const auto op = static_cast<OpCode>(n.op);
-  const ops::Info& f = ops::info(op);
-  if (f.elementwise) {
-    ArrayRef y = core::make(DType::i64, n.shape);
-    const ArrayRef a = spread(of(in[0]), n.shape), b = f.arity == 2 ? spread(of(in[1]), n.shape) : a;
-    for (int64_t i = 0; i < y->size; ++i)
-      ids(y)[i] = f.arity == 1 ? unary(op, id(a, i)) : binary(op, id(a, i), id(b, i));
-    return y;
-  }
-  if (op == code_of<ops::Where>) {
-    ArrayRef y = core::make(DType::i64, n.shape);
-    const ArrayRef c = spread(of(in[0]), n.shape), a = spread(of(in[1]), n.shape), b = spread(of(in[2]), n.shape);
-    for (int64_t i = 0; i < y->size; ++i) {
-      double v;
-      if (known(id(c, i), &v))
-        ids(y)[i] = v != 0 ? id(a, i) : id(b, i);
-      else
-        ids(y)[i] = operation(op_select, id(c, i), id(a, i), id(b, i));
-    }
-    return y;
-  }
-  if (op == code_of<ops::Reshape> || op == code_of<ops::Transpose> || op == code_of<ops::BroadcastTo> ||
-      op == code_of<ops::Slice> || op == code_of<ops::Gather> || op == code_of<ops::Concatenate> ||
-      op == code_of<ops::Stack> || op == code_of<ops::SliceUpdate> || op == code_of<ops::GatherUpdate>) {
-    std::vector<ArrayRef> arrays;
-    for (uint32_t a : in) arrays.push_back(of(a));
-    return moved(op, arrays, n.params.get());
-  }
-  if (op == code_of<ops::SliceAdd>) {
-    const ArrayRef x = of(in[0]), part = moved(code_of<ops::Slice>, {x}, n.params.get()),
-                   v = spread(of(in[1]), part->shape);
-    ArrayRef sum = core::make(DType::i64, part->shape);
-    for (int64_t i = 0; i < sum->size; ++i) ids(sum)[i] = add(id(part, i), id(v, i));
-    return moved(code_of<ops::SliceUpdate>, {x, sum}, n.params.get());
-  }
-  if (op == code_of<ops::GatherAdd>) return gather_add(of(in[0]), of(in[1]), *n.params);
-  if (op == code_of<ops::Matmul>) return matmul(of(in[0]), of(in[1]), n);
-  if (op == code_of<ops::Sum> || op == code_of<ops::Mean> || op == code_of<ops::Prod> || op == code_of<ops::Max> ||
-      op == code_of<ops::Min> || op == code_of<ops::Any> || op == code_of<ops::All>)
-    return reduced(n, of(in[0]));
-  if (op == code_of<ops::Softmax> || op == code_of<ops::LogSoftmax>) return softmax(n, of(in[0]));
-  if (op == code_of<ops::Astype>) {
-    const ArrayRef x = of(in[0]);
-    if (n.dtype == DType::f64) return x;
-    ArrayRef y = core::make(DType::i64, n.shape);
-    for (int64_t i = 0; i < y->size; ++i) ids(y)[i] = operation(op_not_equal, id(x, i), constant(0));
-    return y;
-  }
-  throw GiveUp{};
-}
-
-void Expansion::expand(uint32_t i) {
-  const Node& n = g_.nodes[i];
-  if (n.op <= kPositions || n.looks_up()) throw GiveUp{};
-  if (n.op >= 0 && n.dtype != DType::f64 && n.dtype != DType::b1) throw GiveUp{};
-  if (n.op != kInput && n.size() > kMostElements) throw GiveUp{};
-  if (n.op == kInput) {
-    const uint32_t k = input_of_.at(i);
-    if (n.size() > 4 * kMostElements || n.dtype == DType::f32) return;  // may be unused
-    ArrayRef y = core::make(DType::i64, n.shape);
-    for (int64_t e = 0; e < y->size; ++e)
-      ids(y)[e] = value(static_cast<uint8_t>(n.dtype), k, static_cast<uint32_t>(e), kNone, from_input);
-    elements_[i] = y;
-    if (y->size == 1) single_[i] = id(y, 0);
-    return;
-  }
-  if (n.op == kConstant) {
-    if (n.dtype == DType::f32) throw GiveUp{};
-    const ArrayRef from = core::contiguous(n.value);
-    ArrayRef y = core::make(DType::i64, n.shape);
-    for (int64_t e = 0; e < y->size; ++e) ids(y)[e] = constant(core::item(*from, e));
-    elements_[i] = y;
-    if (y->size == 1) single_[i] = id(y, 0);
-    return;
-  }
-  for (uint32_t a : g_.operands(i)) {  // whole numbers only as arguments that are converted
-    const DType t = g_.nodes[a].dtype;
-    if (t == DType::f32 || (core::is_int(t) && !(n.is(code_of<ops::Astype>) && n.dtype == DType::f64))) throw GiveUp{};
-  }
-  if (scalar_operation(i)) return;
-  elements_[i] = expanded(n, g_.operands(i));
-  if (n.size() == 1) single_[i] = id(elements_[i], 0);
-}
-
-// One element from one element each, without arrays.
-bool Expansion::scalar_operation(uint32_t i) {
-  const Node& n = g_.nodes[i];
-  const auto op = static_cast<OpCode>(n.op);
-  const ops::Info& f = ops::info(op);
-  const bool moves = op == code_of<ops::Reshape> || op == code_of<ops::BroadcastTo> || op == code_of<ops::Transpose> ||
-                     op == code_of<ops::Sum>;
-  if (!f.elementwise && !moves) return false;
-  if (n.size() != 1) return false;
-  uint32_t in[2] = {};
-  for (uint32_t k = 0; k < n.count; ++k) {
-    in[k] = single_[g_.operand(i, k)];
-    if (in[k] == kNone) return false;
-  }
-  single_[i] = moves ? in[0] : f.arity == 1 ? unary(op, in[0]) : binary(op, in[0], in[1]);
-  return true;
-}
-
-void Expansion::test(uint32_t k) {
-  const Check& c = g_.checks[k];
-  const ArrayRef x = of(c.node);
-  if (!c.answer->contiguous) throw GiveUp{};
-  for (int64_t e = 0; e < x->size; ++e)
-    pending_.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(values_.size()),
-                        core::item(*c.answer, e), c.asked == ad::Asked::truth});
-}
 
 int joined(uint8_t inner, uint8_t outer, bool right) {
   int i, o;
@@ -508,121 +52,150 @@ int arity(uint8_t op) {
   return 1;
 }
 
-ScalarCode Expansion::finish() {
-  const auto n = static_cast<uint32_t>(values_.size());
+class Coder {
+ public:
+  Coder(const Graph& g, Expanded e)
+      : g_(g), e_(std::move(e)), n_(static_cast<uint32_t>(e_.values.size())), uses_(n_, 0), kept_(n_, 0), gone_(n_, 0) {}
+
+  ScalarCode code() {
+    count_uses();
+    join_pairs();
+    find_last_readers();
+    place_leaves();
+    emit();
+    for (size_t k = 0; k < e_.outputs.size(); ++k) {
+      const Node& n = g_.nodes[g_.outputs[k]];
+      if (core::is_int(n.dtype)) throw GiveUp{};
+      ScalarCode::Result& r = out_.results.emplace_back(ScalarCode::Result{{}, n.dtype, n.shape});
+      for (uint32_t v : e_.outputs[k]) r.registers.push_back(at_[v]);
+    }
+    out_.calls1 = std::move(e_.calls1);
+    out_.calls2 = std::move(e_.calls2);
+    out_.called1 = std::move(e_.called1);
+    out_.called2 = std::move(e_.called2);
+    return std::move(out_);
+  }
+
+ private:
+  bool runs(uint32_t i) const { return uses_[i] && !gone_[i] && e_.values[i].source == from_code; }
+
   // What is needed, and how often.
-  std::vector<uint32_t> uses(n, 0);
-  std::vector<char> kept(n, 0);  // outputs and tests read these
-  for (uint32_t i : g_.outputs) {
-    const ArrayRef x = of(i);
-    for (int64_t e = 0; e < x->size; ++e) ++uses[id(x, e)], kept[id(x, e)] = 1;
-  }
-  for (const Pending& p : pending_) ++uses[p.value], kept[p.value] = 1;
-  for (uint32_t i = n; i-- > 0;) {
-    if (!uses[i] || values_[i].source != from_code) continue;
-    const Scalar& s = values_[i];
-    ++uses[s.a];
-    if (arity(s.op) > 1) ++uses[s.b];
-    if (arity(s.op) > 2) ++uses[s.c];
-    ++out_.operations;
-  }
-  // Pairs: an operation whose only reader is another one moves into it.
-  std::vector<char> gone(n, 0);
-  for (uint32_t i = 0; i < n; ++i) {
-    Scalar& s = values_[i];
-    if (!uses[i] || s.source != from_code || arity(s.op) != 2 || s.op == op_call2) continue;
-    for (int side = 0; side < 2; ++side) {
-      const uint32_t x = side ? s.b : s.a;
-      const Scalar& inner = values_[x];
-      if (uses[x] != 1 || kept[x] || gone[x] || inner.source != from_code || s.a == s.b) continue;
-      const int op = joined(inner.op, s.op, side == 1);
-      if (op < 0) continue;
-      s = {static_cast<uint8_t>(op), from_code, inner.a, inner.b, side ? s.a : s.b};
-      gone[x] = 1;
-      break;
+  void count_uses() {
+    for (const auto& output : e_.outputs)
+      for (uint32_t v : output) ++uses_[v], kept_[v] = 1;
+    for (const Expanded::Test& t : e_.tests) ++uses_[t.value], kept_[t.value] = 1;
+    for (uint32_t i = n_; i-- > 0;) {
+      if (!runs(i)) continue;
+      const Scalar& s = e_.values[i];
+      ++uses_[s.a];
+      if (arity(s.op) > 1) ++uses_[s.b];
+      if (arity(s.op) > 2) ++uses_[s.c];
+      ++out_.operations;
     }
   }
-  // Last readers.
-  std::vector<uint32_t> last(n, 0);
-  for (uint32_t i = 0; i < n; ++i) {
-    const Scalar& s = values_[i];
-    if (!uses[i] || gone[i] || s.source != from_code) continue;
-    last[s.a] = i;
-    if (arity(s.op) > 1) last[s.b] = i;
-    if (arity(s.op) > 2) last[s.c] = i;
+
+  // An operation whose only reader is another one moves into it.
+  void join_pairs() {
+    for (uint32_t i = 0; i < n_; ++i) {
+      Scalar& s = e_.values[i];
+      if (!runs(i) || arity(s.op) != 2 || s.op == op_call2 || s.a == s.b) continue;
+      for (int side = 0; side < 2; ++side) {
+        const uint32_t x = side ? s.b : s.a;
+        const Scalar& inner = e_.values[x];
+        if (uses_[x] != 1 || kept_[x] || gone_[x] || inner.source != from_code) continue;
+        const int op = joined(inner.op, s.op, side == 1);
+        if (op < 0) continue;
+        s = {static_cast<uint8_t>(op), from_code, inner.a, inner.b, side ? s.a : s.b};
+        gone_[x] = 1;
+        break;
+      }
+    }
   }
-  for (uint32_t i = 0; i < n; ++i)
-    if (kept[i]) last[i] = n;
-  // Registers: constants, inputs, then the rest with reuse.
-  std::vector<uint32_t> at(n, kNone), free;
-  for (uint32_t i = 0; i < n; ++i)
-    if (uses[i] && values_[i].source == from_constant) {
-      at[i] = static_cast<uint32_t>(out_.constants.size());
-      double v = 0;
-      known(i, &v);
-      out_.constants.push_back(v);
+
+  void find_last_readers() {
+    last_.assign(n_, 0);
+    for (uint32_t i = 0; i < n_; ++i) {
+      if (!runs(i)) continue;
+      const Scalar& s = e_.values[i];
+      last_[s.a] = i;
+      if (arity(s.op) > 1) last_[s.b] = i;
+      if (arity(s.op) > 2) last_[s.c] = i;
     }
-  size_t pending = 0;
-  std::vector<uint32_t> expected;  // constants tests compare with
-  for (const Pending& p : pending_) {
-    expected.push_back(static_cast<uint32_t>(out_.constants.size()));
-    if (!p.truth) out_.constants.push_back(p.expected);
+    for (uint32_t i = 0; i < n_; ++i)
+      if (kept_[i]) last_[i] = n_;
   }
-  out_.registers = static_cast<uint32_t>(out_.constants.size());
-  for (uint32_t i = 0; i < n; ++i)
-    if (uses[i] && values_[i].source == from_input) {
-      at[i] = out_.registers++;
-      out_.sources.push_back({values_[i].a, values_[i].b, at[i], static_cast<DType>(values_[i].op)});
+
+  // The first registers: constants, then inputs.
+  void place_leaves() {
+    at_.assign(n_, kNone);
+    for (uint32_t i = 0; i < n_; ++i)
+      if (uses_[i] && e_.values[i].source == from_constant) {
+        at_[i] = static_cast<uint32_t>(out_.constants.size());
+        out_.constants.push_back(constant_of(e_.values[i]));
+      }
+    for (const Expanded::Test& t : e_.tests) {  // constants that tests compare with
+      expected_.push_back(static_cast<uint32_t>(out_.constants.size()));
+      if (!t.truth) out_.constants.push_back(t.expected);
     }
-  auto tests_up_to = [&](uint32_t i) {
-    for (; pending < pending_.size() && pending_[pending].before <= i; ++pending) {
-      const Pending& p = pending_[pending];
-      const uint32_t op = !p.truth ? op_test_equal : p.expected != 0 ? op_test_true : op_test_false;
-      out_.code.push_back({op, at[p.value], p.check, p.truth ? 0 : expected[pending]});
+    out_.registers = static_cast<uint32_t>(out_.constants.size());
+    for (uint32_t i = 0; i < n_; ++i)
+      if (const Scalar& s = e_.values[i]; uses_[i] && s.source == from_input) {
+        at_[i] = out_.registers++;
+        out_.sources.push_back({s.a, s.b, at_[i], static_cast<DType>(s.op)});
+      }
+  }
+
+  void emit() {
+    for (uint32_t i = 0; i < n_; ++i) {
+      emit_tests(i);
+      if (runs(i)) emit(i);
     }
-  };
-  for (uint32_t i = 0; i < n; ++i) {
-    tests_up_to(i);
-    const Scalar& s = values_[i];
-    if (!uses[i] || gone[i] || s.source != from_code) continue;
+    emit_tests(n_);
+    out_.code.push_back({op_stop, 0, 0, 0});
+  }
+
+  // Those that can be made before value i.
+  void emit_tests(uint32_t i) {
+    for (; tested_ < e_.tests.size() && e_.tests[tested_].before <= i; ++tested_) {
+      const Expanded::Test& t = e_.tests[tested_];
+      const uint32_t op = !t.truth ? op_test_equal : t.expected != 0 ? op_test_true : op_test_false;
+      out_.code.push_back({op, at_[t.value], t.check, t.truth ? 0 : expected_[tested_]});
+    }
+  }
+
+  void emit(uint32_t i) {
+    const Scalar& s = e_.values[i];
     const int count = arity(s.op);
     const bool call = s.op == op_call1 || s.op == op_call2;
     const uint32_t operands[] = {s.a, s.b, s.c};
-    ScalarInstruction ins{s.op, at[s.a], count > 1 ? at[s.b] : 0, call ? s.c : count > 2 ? at[s.c] : 0};
+    ScalarInstruction made{s.op, at_[s.a], count > 1 ? at_[s.b] : 0, call ? s.c : count > 2 ? at_[s.c] : 0};
     for (int k = 0; k < count; ++k) {
       const uint32_t x = operands[k];
-      if (last[x] == i && values_[x].source == from_code && at[x] != kNone) {
-        free.push_back(at[x]);
-        last[x] = n + 1;  // freed once
-      }
+      if (last_[x] != i || e_.values[x].source != from_code) continue;
+      free_.push_back(at_[x]);
+      last_[x] = n_ + 1;  // freed once
     }
-    if (free.empty()) {
-      at[i] = out_.registers++;
+    if (free_.empty()) {
+      at_[i] = out_.registers++;
     } else {
-      at[i] = free.back();
-      free.pop_back();
+      at_[i] = free_.back();
+      free_.pop_back();
     }
-    if (at[i] >= (1u << 24)) throw GiveUp{};
-    ins.op_and_target |= at[i] << 8;
-    out_.code.push_back(ins);
+    if (at_[i] >= (1u << 24)) throw GiveUp{};
+    made.op_and_target |= at_[i] << 8;
+    out_.code.push_back(made);
   }
-  tests_up_to(n);
-  out_.code.push_back({op_stop, 0, 0, 0});
-  for (uint32_t i : g_.outputs) {
-    const ArrayRef x = of(i);
-    ScalarCode::Result r;
-    r.dtype = g_.nodes[i].dtype;
-    r.shape = g_.nodes[i].shape;
-    if (core::is_int(r.dtype)) throw GiveUp{};
-    for (int64_t e = 0; e < x->size; ++e) r.registers.push_back(at[id(x, e)]);
-    out_.results.push_back(std::move(r));
-  }
-  return std::move(out_);
-}
 
-}  // namespace
-
-namespace {
+  const Graph& g_;
+  Expanded e_;
+  uint32_t n_;
+  std::vector<uint32_t> uses_;
+  std::vector<char> kept_, gone_;  // outputs and tests read it; it moved into its reader
+  std::vector<uint32_t> last_;     // readers
+  std::vector<uint32_t> at_, free_, expected_;
+  size_t tested_ = 0;
+  ScalarCode out_;
+};
 
 constexpr double kInstruction = 1.1, kCall = 4;  // nanoseconds, roughly
 
@@ -669,14 +242,12 @@ bool hopeless(const Graph& g) {
 std::optional<ScalarCode> scalar_code(const Graph& g) {
   if (hopeless(g)) return {};
   for (uint32_t i : g.outputs)
-    if (g.nodes[i].size() > 4 * kMostElements) return {};
+    if (g.nodes[i].size() > 4 * scalar::kMostElements) return {};
   try {
-    Expansion e(g);
-    e.run();
-    ScalarCode code = e.finish();
+    ScalarCode code = Coder(g, scalar::expanded(g)).code();
     if (cost_of(code) > cost_of_arrays(g)) return {};
     return code;
-  } catch (const GiveUp&) {
+  } catch (const scalar::GiveUp&) {
     return {};
   }
 }

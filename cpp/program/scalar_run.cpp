@@ -53,7 +53,7 @@ uint32_t run(const ScalarCode& program, double* r) {
   CASE(sqrt, std::sqrt(A))
   CASE(square, A * A)
   CASE(reciprocal, 1.0 / A)
-  CASE(relu, A < 0 ? 0.0 : A)
+  CASE(relu, A <= 0 ? 0.0 : A)
   CASE(add, A + B)
   CASE(subtract, A - B)
   CASE(multiply, A * B)

@@ -1,5 +1,5 @@
-// Algebra: identities that hold to the last bit (up to the sign of zero), among them those of the ones and zeros that
-// reverse sweeps produce, and chains of operations that only move elements.
+// Algebra: identities that hold to the last bit, among them those of the ones and zeros that reverse sweeps produce, and
+// chains of operations that only move elements. x + 0 is x unless x is -0, so it takes a proof that x is not.
 #include <cmath>
 
 #include "program/graph.h"
@@ -20,12 +20,67 @@ bool uniform(const Graph& g, uint32_t i, double* v) {
   if (repeated || a.size == 1) return true;
   if (a.size > 4096) return false;
   for (int64_t k = 1; k < a.size; ++k)
-    if (core::item(a, k) != *v) return false;
+    if (core::item(a, k) != *v || std::signbit(core::item(a, k)) != std::signbit(*v)) return false;
   return true;
 }
 bool is_all(const Graph& g, uint32_t i, double v) {
   double x;
-  return uniform(g, i, &x) && x == v;
+  return uniform(g, i, &x) && x == v && std::signbit(x) == std::signbit(v);
+}
+
+// Can no element of node i be -0? Looks at no more than `budget` nodes.
+bool without_minus_zero(const Graph& g, uint32_t i, int& budget) {
+  const Node& n = g.nodes[i];
+  if (!core::is_float(n.dtype)) return true;
+  if (--budget < 0) return false;
+  auto all = [&](uint32_t from) {
+    for (uint32_t k = from; k < n.count; ++k)
+      if (!without_minus_zero(g, g.operand(i, k), budget)) return false;
+    return true;
+  };
+  if (n.op == kConstant) {
+    double v;
+    return uniform(g, i, &v) && !(v == 0 && std::signbit(v));
+  }
+  switch (n.op) {
+    case code_of<ops::Scale>:
+    case code_of<ops::Square>:
+    case code_of<ops::Absolute>:
+    case code_of<ops::Exp>:
+    case code_of<ops::Cosh>:
+    case code_of<ops::Sigmoid>:
+    case code_of<ops::Softmax>:
+      return true;
+    case code_of<ops::Add>:  // -0 only as the sum of two
+      return without_minus_zero(g, g.operand(i, 0), budget) || without_minus_zero(g, g.operand(i, 1), budget);
+    case code_of<ops::Subtract>:
+    case code_of<ops::SliceAdd>:
+    case code_of<ops::GatherAdd>:
+    case code_of<ops::Sum>:
+    case code_of<ops::Reshape>:
+    case code_of<ops::Transpose>:
+    case code_of<ops::BroadcastTo>:
+    case code_of<ops::Slice>:
+    case code_of<ops::Gather>:
+      return without_minus_zero(g, g.operand(i, 0), budget);
+    case code_of<ops::Where>:
+      return all(1);
+    case code_of<ops::SliceUpdate>:
+      return all(0);
+    case code_of<ops::Maximum>:
+    case code_of<ops::Minimum>:
+    case code_of<ops::MaximumOfConstant>:
+    case code_of<ops::MinimumOfConstant>:
+    case code_of<ops::Concatenate>:
+    case code_of<ops::Stack>:
+      return all(0);
+    default:
+      return false;
+  }
+}
+bool without_minus_zero(const Graph& g, uint32_t i) {
+  int budget = 32;
+  return without_minus_zero(g, i, budget);
 }
 
 uint32_t zeros(Graph& g, const Node& like) {
@@ -52,49 +107,84 @@ uint32_t binary(Graph& g, OpCode op, uint32_t a, uint32_t b, const Node& node) {
   return g.add(op, operands, {}, node.dtype, node.shape);
 }
 
+// 0 + x or 0 - x.
+uint32_t with_zero(Graph& g, OpCode op, uint32_t x) {
+  const DType t = g.nodes[x].dtype;
+  const Dims shape = g.nodes[x].shape;
+  const uint32_t operands[] = {g.add_constant(core::scalar(0, t)), x};
+  return g.add(op, operands, {}, t, shape);
+}
+
+// y of 0 - y, kNone for other nodes: what -y is where -0 must not appear.
+uint32_t taken_from_zero(const Graph& g, uint32_t i) {
+  return g.nodes[i].is(code_of<ops::Subtract>) && is_all(g, g.operand(i, 0), 0) &&
+                 g.nodes[g.operand(i, 1)].shape == g.nodes[i].shape
+             ? g.operand(i, 1)
+             : kNone;
+}
+// y of -y, or kNone.
+uint32_t negated(const Graph& g, uint32_t i) {
+  return g.nodes[i].is(code_of<ops::Negative>) ? g.operand(i, 0) : kNone;
+}
+
+// Signs move outwards, where they meet sums or each other.
 uint32_t product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
-  const bool strong = node.is(code_of<ops::Scale>);
   if (is_all(g, a, 1)) return spread(g, b, node);
   if (is_all(g, b, 1)) return spread(g, a, node);
-  if (strong && (is_all(g, a, 0) || is_all(g, b, 0))) return zeros(g, node);
-  if (core::is_float(node.dtype)) {  // signs move outwards, where they meet sums or each other
-    const bool na = g.nodes[a].is(code_of<ops::Negative>), nb = g.nodes[b].is(code_of<ops::Negative>);
-    if (na || nb) {
-      const uint32_t positive =
-          binary(g, static_cast<OpCode>(node.op), na ? g.operand(a, 0) : a, nb ? g.operand(b, 0) : b, node);
-      return na && nb ? positive : unary(g, code_of<ops::Negative>, positive);
-    }
-  }
-  for (const auto& [c, x] : {std::pair{a, b}, std::pair{b, a}}) {
+  if (!core::is_float(node.dtype)) return kNone;
+  if (is_all(g, a, -1)) return spread(g, unary(g, code_of<ops::Negative>, b), node);
+  if (is_all(g, b, -1)) return spread(g, unary(g, code_of<ops::Negative>, a), node);
+  const uint32_t x = negated(g, a), y = negated(g, b);
+  if (x == kNone && y == kNone) return kNone;
+  const uint32_t positive = binary(g, code_of<ops::Multiply>, x == kNone ? a : x, y == kNone ? b : y, node);
+  return x != kNone && y != kNone ? positive : unary(g, code_of<ops::Negative>, positive);
+}
+
+// The same for `scale`, which is never -0.
+uint32_t strong_product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
+  auto plus = [&](uint32_t x) {
+    return spread(g, without_minus_zero(g, x) ? x : with_zero(g, code_of<ops::Add>, x), node);
+  };
+  auto minus = [&](uint32_t x) { return spread(g, with_zero(g, code_of<ops::Subtract>, x), node); };
+  for (const auto& [known, x] : {std::pair{a, b}, std::pair{b, a}}) {
     double v;
-    if (!core::is_float(node.dtype) || !uniform(g, c, &v)) continue;
-    if (v == -1) return spread(g, unary(g, code_of<ops::Negative>, x), node);
-    // A finite factor other than zero: the zero test of scale has nothing to do.
-    if (strong && v != 0 && std::isfinite(v)) return binary(g, code_of<ops::Multiply>, a, b, node);
+    if (!uniform(g, known, &v)) continue;
+    if (v == 0) return zeros(g, node);
+    if (v == 1) return plus(x);
+    if (v == -1) return minus(x);
   }
-  return kNone;
+  auto positive = [&](uint32_t x) { return negated(g, x) != kNone ? negated(g, x) : taken_from_zero(g, x); };
+  const uint32_t x = positive(a), y = positive(b);
+  if (x == kNone && y == kNone) return kNone;
+  const uint32_t r = binary(g, code_of<ops::Scale>, x == kNone ? a : x, y == kNone ? b : y, node);
+  return x != kNone && y != kNone ? r : minus(r);
 }
 
 uint32_t sum_or_difference(Graph& g, const Node& node, uint32_t a, uint32_t b) {
   const bool minus = node.is(code_of<ops::Subtract>);
-  if (is_all(g, b, 0)) return spread(g, a, node);
-  if (is_all(g, a, 0)) return minus ? spread(g, unary(g, code_of<ops::Negative>, b), node) : spread(g, b, node);
+  if (is_all(g, b, minus ? 0.0 : -0.0)) return spread(g, a, node);
+  if (!minus && is_all(g, a, -0.0)) return spread(g, b, node);
+  if (minus && is_all(g, a, -0.0)) return spread(g, unary(g, code_of<ops::Negative>, b), node);
+  if (is_all(g, b, minus ? -0.0 : 0.0) && without_minus_zero(g, a)) return spread(g, a, node);
+  if (!minus && is_all(g, a, 0) && without_minus_zero(g, b)) return spread(g, b, node);
   if (!core::is_float(node.dtype)) return kNone;
   if (!minus)
     for (const auto& [part, whole] : {std::pair{a, b}, std::pair{b, a}}) {  // added to a part of zeros: to that part
       const Node& n = g.nodes[part];
       if (!(n.is(code_of<ops::GatherAdd>) || n.is(code_of<ops::SliceAdd>)) || !(g.nodes[whole].shape == n.shape) ||
-          !is_all(g, g.operand(part, 0), 0))
+          !is_all(g, g.operand(part, 0), 0) || !without_minus_zero(g, whole))
         continue;
       std::vector<uint32_t> operands(g.operands(part).begin(), g.operands(part).end());
       operands[0] = whole;
       return g.add(n.op, operands, ParamsRef(n.params), n.dtype, Dims(n.shape));
     }
-  if (g.nodes[b].is(code_of<ops::Negative>))
-    return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, g.operand(b, 0), node);
-  if (g.nodes[a].is(code_of<ops::Negative>) && minus)
-    return unary(g, code_of<ops::Negative>, binary(g, code_of<ops::Add>, g.operand(a, 0), b, node));
-  if (g.nodes[a].is(code_of<ops::Negative>)) return binary(g, code_of<ops::Subtract>, b, g.operand(a, 0), node);
+  if (negated(g, b) != kNone)
+    return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, negated(g, b), node);
+  if (negated(g, a) != kNone && !minus) return binary(g, code_of<ops::Subtract>, b, negated(g, a), node);
+  if (taken_from_zero(g, b) != kNone && without_minus_zero(g, a))
+    return binary(g, minus ? code_of<ops::Add> : code_of<ops::Subtract>, a, taken_from_zero(g, b), node);
+  if (taken_from_zero(g, a) != kNone && !minus && without_minus_zero(g, b))
+    return binary(g, code_of<ops::Subtract>, b, taken_from_zero(g, a), node);
   return kNone;
 }
 
@@ -187,8 +277,10 @@ uint32_t simplify(Graph& g, const Node& node, std::span<const uint32_t> in) {
     if (changed) in = {few, node.count};
   }
   uint32_t r = kNone;
-  if (node.is(code_of<ops::Multiply>) || node.is(code_of<ops::Scale>)) {
+  if (node.is(code_of<ops::Multiply>)) {
     if (node.dtype != DType::b1) r = product(g, node, in[0], in[1]);
+  } else if (node.is(code_of<ops::Scale>)) {
+    r = strong_product(g, node, in[0], in[1]);
   } else if (node.is(code_of<ops::Add>) || node.is(code_of<ops::Subtract>)) {
     r = sum_or_difference(g, node, in[0], in[1]);
   } else if (node.is(code_of<ops::Divide>)) {

@@ -6,7 +6,7 @@ namespace wengert::simd::WG_TARGET {
 namespace {
 
 struct Sum {
-  static constexpr double identity = 0;
+  static constexpr double identity = -0.0;  // x + -0 is x, also for x = -0
   template <class V> static WG_INLINE V apply(V a, V b) { return a + b; }
 };
 struct Prod {
@@ -21,6 +21,9 @@ struct Min {
   static constexpr double identity = __builtin_inf();
   template <class V> static WG_INLINE V apply(V a, V b) { return min(a, b); }
 };
+
+// Of no elements: a sum is +0.
+template <class Op, class T> inline constexpr T empty = Op::identity == 0 ? T(0) : T(Op::identity);
 
 template <class Op, class T, int N> WG_INLINE T reduce_lanes(Vec<T, N> x) {
   if constexpr (N == 1) {
@@ -72,7 +75,7 @@ template <class Op, class T> WG_INLINE T reduce_row(const T* x, int64_t n) {
 }
 
 template <class Op, class T> void rows(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
-  for (int64_t i = 0; i < count; ++i) y[i] = reduce_row<Op>(x + i * row_stride, cols);
+  for (int64_t i = 0; i < count; ++i) y[i] = cols ? reduce_row<Op>(x + i * row_stride, cols) : empty<Op, T>;
 }
 
 // Eight rows at a time, tree first, so that a column of 128 elements is 16 additions deep.
@@ -98,7 +101,7 @@ template <class Op, class V, class T> WG_INLINE void columns_eight(const T* x, i
 template <class Op, class T> void columns(const T* x, int64_t count, int64_t cols, int64_t row_stride, T* y) {
   constexpr int L = lanes<T>;
   if (count == 0) {
-    for (int64_t j = 0; j < cols; ++j) y[j] = T(Op::identity);
+    for (int64_t j = 0; j < cols; ++j) y[j] = empty<Op, T>;
   }
   for (int64_t i = 0; i < count; i += 8) {
     const T* from = x + i * row_stride;
