@@ -13,14 +13,7 @@ namespace wengert::simd {
   namespace isa {                                  \
   void fill_element_kernels(ops::ElementKernels&); \
   }
-WG_DECLARE(scalar)
-#if defined(__aarch64__)
-WG_DECLARE(arm64)
-#else
-WG_DECLARE(x86_64_v2)
-WG_DECLARE(x86_64_v3)
-WG_DECLARE(x86_64_v4)
-#endif
+WG_EACH_ISA(WG_DECLARE)
 #undef WG_DECLARE
 }  // namespace wengert::simd
 
@@ -31,25 +24,10 @@ using core::make;
 
 namespace {
 
-// Every table starts from the scalar kernels: one that is missing is slow, never wrong.
-struct Tables {
-  ElementKernels of[simd::isa_count];
-  Tables() {
-    for (ElementKernels& k : of) simd::scalar::fill_element_kernels(k);
-    // Code of an instruction set the processor lacks must not even run to fill its table.
-    auto fill = [&](simd::Isa isa, void (*f)(ElementKernels&)) {
-      if (simd::supported(isa)) f(of[static_cast<int>(isa)]);
-    };
-#if defined(__aarch64__)
-    fill(simd::Isa::arm64, simd::arm64::fill_element_kernels);
-#else
-    fill(simd::Isa::x86_64_v2, simd::x86_64_v2::fill_element_kernels);
-    fill(simd::Isa::x86_64_v3, simd::x86_64_v3::fill_element_kernels);
-    fill(simd::Isa::x86_64_v4, simd::x86_64_v4::fill_element_kernels);
-#endif
-  }
-};
-const Tables tables;
+#define WG_FILLER(isa) {simd::Isa::isa, simd::isa::fill_element_kernels},
+constexpr simd::Tables<ElementKernels>::Filler fillers[] = {WG_EACH_ISA(WG_FILLER)};
+#undef WG_FILLER
+const simd::Tables<ElementKernels> tables(fillers);
 
 // Arithmetic of integers: plain loops of the baseline instruction set, one instance for each element type. Results are
 // always fresh, so they cannot overlap the operands.
@@ -141,7 +119,7 @@ const char* at(const ArrayRef& a, int64_t i, int inc) { return at(a.get(), i, in
 
 }  // namespace
 
-const ElementKernels& element_kernels() { return tables.of[static_cast<int>(simd::active())]; }
+const ElementKernels& element_kernels() { return tables.active(); }
 
 ArrayRef unary(OpCode op, const ArrayRef& x) {
   const Info& f = info(op);

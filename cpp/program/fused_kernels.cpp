@@ -5,42 +5,21 @@
 #include "simd/dispatch.h"
 
 namespace wengert::simd {
-#define WG_DECLARE(isa)                            \
-  namespace isa {                                  \
-  void fill_tile_kernels(program::TileKernels& k); \
+#define WG_DECLARE(isa)                          \
+  namespace isa {                                \
+  void fill_tile_kernels(program::TileKernels&); \
   }
-WG_DECLARE(scalar)
-#if defined(__aarch64__)
-WG_DECLARE(arm64)
-#else
-WG_DECLARE(x86_64_v2)
-WG_DECLARE(x86_64_v3)
-WG_DECLARE(x86_64_v4)
-#endif
+WG_EACH_ISA(WG_DECLARE)
 #undef WG_DECLARE
 }  // namespace wengert::simd
 
 namespace wengert::program {
 namespace {
 
-struct TileTables {
-  TileKernels of[simd::isa_count];
-  TileTables() {
-    for (TileKernels& k : of) simd::scalar::fill_tile_kernels(k);
-    // Code of an instruction set the processor lacks must not even run to fill its table.
-    auto fill = [&](simd::Isa isa, void (*f)(TileKernels&)) {
-      if (simd::supported(isa)) f(of[static_cast<int>(isa)]);
-    };
-#if defined(__aarch64__)
-    fill(simd::Isa::arm64, simd::arm64::fill_tile_kernels);
-#else
-    fill(simd::Isa::x86_64_v2, simd::x86_64_v2::fill_tile_kernels);
-    fill(simd::Isa::x86_64_v3, simd::x86_64_v3::fill_tile_kernels);
-    fill(simd::Isa::x86_64_v4, simd::x86_64_v4::fill_tile_kernels);
-#endif
-  }
-};
-const TileTables tile_tables;
+#define WG_FILLER(isa) {simd::Isa::isa, simd::isa::fill_tile_kernels},
+constexpr simd::Tables<TileKernels>::Filler fillers[] = {WG_EACH_ISA(WG_FILLER)};
+#undef WG_FILLER
+const simd::Tables<TileKernels> tile_tables(fillers);
 
 template <class T>
 void select(const void* c, const void* a, const void* b, void* y, int64_t n, int ic, int ia, int ib) {
@@ -67,7 +46,7 @@ template <class S, class T> void convert(const void* x, void* y, int64_t n) {
 
 }  // namespace
 
-const TileKernels& tile_kernels() { return tile_tables.of[static_cast<int>(simd::active())]; }
+const TileKernels& tile_kernels() { return tile_tables.active(); }
 
 Fused::F1 plain_unary(OpCode op, DType in) { return ops::element_kernels().test1[op][static_cast<int>(in)]; }
 Fused::F2 plain_binary(OpCode op, DType in) { return ops::element_kernels().test2[op][static_cast<int>(in)]; }

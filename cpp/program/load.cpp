@@ -128,53 +128,28 @@ Graph read_graph(Reader& r, int depth) {
   return g;
 }
 
-Tree read_tree(Reader& r, int depth = 0) {
-  if (depth > kDeepest) bad_file("containers are nested more than 100 deep");
-  Tree t;
-  t.kind = r.choice<Tree::Kind>(Tree::kinds, "the kind of an object");
-  switch (t.kind) {
-    case Tree::none:
-    case Tree::ellipsis:
-    case Tree::any_float:
-    case Tree::any_int:
-    case Tree::kinds:
-      break;
-    case Tree::real:
-      t.real_number = r.number<double>("a number");
-      break;
-    case Tree::text:
-    case Tree::bytes:
-    case Tree::any_scalar:
-      t.chars = r.text("a text");
-      break;
-    case Tree::truth:
-    case Tree::integer:
-    case Tree::value:
-    case Tree::argument:
-      t.number = r.number<int64_t>("a number");
-      break;
-    case Tree::dtype:
-      t.type = read_dtype(r);
-      break;
-    case Tree::scalar:
-      t.type = read_dtype(r);
-      t.number = r.number<int64_t>("a number");
-      t.real_number = r.number<double>("a number");
-      break;
-    case Tree::any_ndarray:
-    case Tree::any_array:
-      t.type = read_dtype(r);
-      t.shape = r.dims("a shape");
-      ops::check_array({t.type, t.shape});
-      break;
-    case Tree::tuple:
-    case Tree::list:
-    case Tree::dict:
-      for (uint32_t n = r.count(1, "parts of a container"); n-- > 0;) t.parts.push_back(read_tree(r, depth + 1));
-      if (t.kind == Tree::dict && t.parts.size() % 2) bad_file("a dict has a key without a value");
+struct ReadTree {
+  Reader& r;
+  int depth = 0;
+  Tree tree() {
+    if (depth > kDeepest) bad_file("containers are nested more than 100 deep");
+    Tree t;
+    t.kind = r.choice<Tree::Kind>(Tree::kinds, "the kind of an object");
+    visit_fields(t, *this);
+    if (t.kind == Tree::any_ndarray || t.kind == Tree::any_array) ops::check_array({t.type, t.shape});
+    if (t.kind == Tree::dict && t.parts.size() % 2) bad_file("a dict has a key without a value");
+    return t;
   }
-  return t;
-}
+  void operator()(double& v) { v = r.number<double>("a number"); }
+  void operator()(int64_t& v) { v = r.number<int64_t>("a number"); }
+  void operator()(DType& v) { v = read_dtype(r); }
+  void operator()(std::string& v) { v = r.text("a text"); }
+  void operator()(Dims& v) { v = r.dims("a shape"); }
+  void operator()(std::vector<Tree>& parts) {
+    for (uint32_t n = r.count(1, "parts of a container"); n-- > 0;) parts.push_back(ReadTree{r, depth + 1}.tree());
+  }
+};
+Tree read_tree(Reader& r) { return ReadTree{r}.tree(); }
 
 SavedEntry read_entry(Reader& r, int64_t most) {
   SavedEntry e;

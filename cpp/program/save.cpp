@@ -118,50 +118,25 @@ void write_graph(Writer& w, const Graph& g) {
   }
 }
 
-void write_tree(Writer& w, const Tree& t, int depth = 0) {
-  if (depth > kDeepest) value_error("wengert.save: containers are nested more than 100 deep");
-  w.number(t.kind);
-  switch (t.kind) {
-    case Tree::none:
-    case Tree::ellipsis:
-    case Tree::any_float:
-    case Tree::any_int:
-    case Tree::kinds:
-      break;
-    case Tree::real:
-      w.number(t.real_number);
-      break;
-    case Tree::text:
-    case Tree::bytes:
-    case Tree::any_scalar:
-      w.text(t.chars);
-      break;
-    case Tree::truth:
-    case Tree::integer:
-    case Tree::value:
-    case Tree::argument:
-      w.number(t.number);
-      break;
-    case Tree::dtype:
-      w.number(t.type);
-      break;
-    case Tree::scalar:
-      w.number(t.type);
-      w.number(t.number);
-      w.number(t.real_number);
-      break;
-    case Tree::any_ndarray:
-    case Tree::any_array:
-      w.number(t.type);
-      w.dims(t.shape);
-      break;
-    case Tree::tuple:
-    case Tree::list:
-    case Tree::dict:
-      w.count(t.parts.size());
-      for (const Tree& p : t.parts) write_tree(w, p, depth + 1);
+struct WriteTree {
+  Writer& w;
+  int depth = 0;
+  void tree(const Tree& t) {
+    if (depth > kDeepest) value_error("wengert.save: containers are nested more than 100 deep");
+    w.number(t.kind);
+    visit_fields(t, *this);
   }
-}
+  void operator()(double v) { w.number(v); }
+  void operator()(int64_t v) { w.number(v); }
+  void operator()(DType v) { w.number(v); }
+  void operator()(const std::string& v) { w.text(v); }
+  void operator()(const Dims& v) { w.dims(v); }
+  void operator()(const std::vector<Tree>& parts) {
+    w.count(parts.size());
+    for (const Tree& p : parts) WriteTree{w, depth + 1}.tree(p);
+  }
+};
+void write_tree(Writer& w, const Tree& t) { WriteTree{w}.tree(t); }
 
 void write_entry(Writer& w, const SavedEntry& e) {
   w.count(e.positional.size());

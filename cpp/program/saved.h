@@ -41,6 +41,49 @@ struct Tree {
   std::vector<Tree> parts;
 };
 
+// The one list of what each kind of tree holds, in the order of files.
+template <class T, class F> void visit_fields(T& t, F&& f) {
+  switch (t.kind) {
+    case Tree::none:
+    case Tree::ellipsis:
+    case Tree::any_float:
+    case Tree::any_int:
+    case Tree::kinds:
+      break;
+    case Tree::real:
+      f(t.real_number);
+      break;
+    case Tree::text:
+    case Tree::bytes:
+    case Tree::any_scalar:
+      f(t.chars);
+      break;
+    case Tree::truth:
+    case Tree::integer:
+    case Tree::value:
+    case Tree::argument:
+      f(t.number);
+      break;
+    case Tree::dtype:
+      f(t.type);
+      break;
+    case Tree::scalar:
+      f(t.type);
+      f(t.number);
+      f(t.real_number);
+      break;
+    case Tree::any_ndarray:
+    case Tree::any_array:
+      f(t.type);
+      f(t.shape);
+      break;
+    case Tree::tuple:
+    case Tree::list:
+    case Tree::dict:
+      f(t.parts);
+  }
+}
+
 struct SavedProgram {
   Graph graph;
   Tree result;

@@ -3,33 +3,20 @@
 namespace wengert::simd {
 namespace {
 
-#define WG_FILL(target, t)   \
-  do {                       \
-    target::fill_gemm(t);    \
-    target::fill_reduce(t);  \
-    target::fill_softmax(t); \
-  } while (0)
-
-struct Tables {
-  KernelTable table[isa_count];
-
-  Tables() {
-    for (KernelTable& t : table) WG_FILL(scalar, t);
-#if defined(__x86_64__)
-    WG_FILL(x86_64_v2, table[int(Isa::x86_64_v2)]);
-    WG_FILL(x86_64_v3, table[int(Isa::x86_64_v3)]);
-    WG_FILL(x86_64_v4, table[int(Isa::x86_64_v4)]);
-#elif defined(__aarch64__)
-    WG_FILL(arm64, table[int(Isa::arm64)]);
-#endif
-  }
-};
+#define WG_FILLER(isa)            \
+  {Isa::isa, [](KernelTable& t) { \
+     isa::fill_gemm(t);           \
+     isa::fill_reduce(t);         \
+     isa::fill_softmax(t);        \
+   }},
+constexpr Tables<KernelTable>::Filler fillers[] = {WG_EACH_ISA(WG_FILLER)};
+#undef WG_FILLER
 
 }  // namespace
 
 const KernelTable& kernels() {
-  static const Tables tables;
-  return tables.table[int(active())];
+  static const Tables<KernelTable> tables(fillers);
+  return tables.active();
 }
 
 }  // namespace wengert::simd

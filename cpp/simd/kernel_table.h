@@ -93,14 +93,7 @@ const KernelTable& kernels();
   void fill_reduce(KernelTable& table);  \
   void fill_softmax(KernelTable& table); \
   }
-WG_DECLARE_FILL(scalar)
-#if defined(__x86_64__)
-WG_DECLARE_FILL(x86_64_v2)
-WG_DECLARE_FILL(x86_64_v3)
-WG_DECLARE_FILL(x86_64_v4)
-#elif defined(__aarch64__)
-WG_DECLARE_FILL(arm64)
-#endif
+WG_EACH_ISA(WG_DECLARE_FILL)
 #undef WG_DECLARE_FILL
 
 }  // namespace wengert::simd
