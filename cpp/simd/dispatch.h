@@ -18,6 +18,9 @@ const char* active_isa();
 // All supported names, worst first, separated by commas.
 const char* supported_isas();
 
+// The second-level cache of one core; 1 MB where the system does not tell.
+long l2_bytes();
+
 // For tests: switches every kernel table to another instruction set. False (and no change) where not supported.
 bool set_isa(const char* name);
 

@@ -24,21 +24,36 @@ template <int N, class F, int... I> WG_INLINE void unrolled(F&& f, std::integer_
 // f(0), f(1), … f(N - 1) with constant arguments: arrays indexed by them live in registers.
 template <int N, class F> WG_INLINE void unrolled(F&& f) { unrolled<N>(f, std::make_integer_sequence<int, N>()); }
 #define WG_BODY __attribute__((always_inline))
+#define WG_OPAQUE(x) asm("" : "+r"(x))
 
-// C[R x V*lanes] = or += A B for one register tile. `last` lanes of the last vector exist where Partial.
+// What a tile fetches into L2 for those after it: `rows` rows of the next panel of B.
+template <class T> struct Ahead {
+  const T* b;
+  int64_t step, rows;
+};
+
+template <int V, class T> WG_INLINE void fetch_row(const T* from) {
+  unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(from + j * lanes<T>, 0, 2); });
+}
+
+// C[R x V*lanes] = or += A B for one register tile. `last` lanes of the last vector exist where Partial. A tile that is
+// one of many (`ahead`) fetches its rows of C, those of the tile below and its share of the next panel of B between its
+// multiply-adds, a line or two at a time: 68 % of the peak become 87 % where these come from a slow L3.
 template <int R, int V, bool Partial, class T>
 WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c, int64_t ldc,
-                    int last, bool accumulate) {
+                    int last, bool accumulate, const Ahead<T>* ahead = nullptr) {
   constexpr int L = lanes<T>;
   using X = Vec<T, L>;
   X acc[R][V];
-  unrolled<R>([&](auto r) WG_BODY {
-    unrolled<V>([&](auto j) WG_BODY {
-      acc[r][j] = X(0);
-      __builtin_prefetch(c + r * ldc + j * L, 1);
-    });
-  });
-  for (int64_t p = 0; p < k; ++p) {
+  unrolled<R>([&](auto r) WG_BODY { unrolled<V>([&](auto j) WG_BODY { acc[r][j] = X(0); }); });
+  // Two pointers and three distances lead to all rows. What the compiler must not know about them keeps it from
+  // computing an address for every element of the unrolled loop and spilling most.
+  const T *top = a, *low = a + 4 * a_row;
+  int64_t second = a_row, third = 2 * a_row, fourth = 3 * a_row;
+  WG_OPAQUE(second);
+  WG_OPAQUE(third);
+  WG_OPAQUE(fourth);
+  const auto step = [&]() WG_BODY {
     X row[V];
     unrolled<V>([&](auto j) WG_BODY {
       if constexpr (Partial && j == V - 1) {
@@ -47,13 +62,42 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
         row[j] = X::load(b + j * L);
       }
     });
+    const int64_t distance[4] = {0, second, third, fourth};
     unrolled<R>([&](auto r) WG_BODY {
-      const X s(a[r * a_row]);
+      const X s((r < 4 ? top : low)[distance[r % 4]]);
       unrolled<V>([&](auto j) WG_BODY { acc[r][j] = fma(s, row[j], acc[r][j]); });
     });
-    a += a_k;
+    top += a_k;
+    WG_OPAQUE(top);
+    if constexpr (R > 4) {
+      low += a_k;
+      WG_OPAQUE(low);
+    }
     b += b_k;
+    WG_OPAQUE(b);
+  };
+  constexpr int unroll = 4;
+  int64_t p = k;
+  if (ahead) {
+    const T* own = c;
+    for (int r = 0; r < R && p >= unroll; ++r, p -= unroll, own += ldc) {
+      unrolled<unroll>([&](auto) WG_BODY { step(); });
+      unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(own + j * L, 0, 3); });
+      __builtin_prefetch(own + V * L - 1, 0, 3);
+      fetch_row<V>(own + R * ldc);
+    }
+    const T* from = ahead->b;
+    for (int64_t left = ahead->rows; left > 0 && p >= unroll; --left, p -= unroll, from += ahead->step) {
+      unrolled<unroll>([&](auto) WG_BODY { step(); });
+      fetch_row<V>(from);
+    }
+  } else {
+    unrolled<R>([&](auto r) WG_BODY {
+      unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(c + r * ldc + j * L, 1); });
+    });
   }
+  for (; p >= unroll; p -= unroll) unrolled<unroll>([&](auto) WG_BODY { step(); });
+  for (; p > 0; --p) step();
   unrolled<R>([&](auto r) WG_BODY {
     unrolled<V>([&](auto j) WG_BODY {
       T* to = c + r * ldc + j * L;
@@ -68,12 +112,12 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
 
 template <class T>
 using TileFunction = void (*)(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c,
-                              int64_t ldc, int last, bool accumulate);
+                              int64_t ldc, int last, bool accumulate, const Ahead<T>* ahead);
 
 template <int R, int V, bool Partial, class T>
 void tile_function(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c, int64_t ldc,
-                   int last, bool accumulate) {
-  tile<R, V, Partial>(k, a, a_row, a_k, b, b_k, c, ldc, last, accumulate);
+                   int last, bool accumulate, const Ahead<T>* ahead) {
+  tile<R, V, Partial>(k, a, a_row, a_k, b, b_k, c, ldc, last, accumulate, R == tile_rows ? ahead : nullptr);
 }
 
 // Tiles of every shape up to the full one: [rows - 1][vectors - 1][partial].
@@ -157,7 +201,7 @@ void direct(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, int6
       for (int64_t r = 0; r < m; r += tile_rows) {
         const int64_t h = m - r < tile_rows ? m - r : tile_rows;
         tiles<T>.f[h - 1][vectors - 1][last != L](k, pa + r * a.row_stride, a.row_stride, a.col_stride, pb + j,
-                                                  b.row_stride, pc + r * ldc + j, ldc, last, accumulate);
+                                                  b.row_stride, pc + r * ldc + j, ldc, last, accumulate, nullptr);
       }
     }
   }
@@ -226,18 +270,25 @@ template <class T> void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t 
 }
 
 template <class T>
-void block(MatView<T> a, int64_t a_tile, int64_t cols, const T* b, T* c, int64_t ldc, bool accumulate,
+void block(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_b, T* panels, int64_t panel_step, T* c, int64_t ldc, bool accumulate,
            const Epilogue<T>* epilogue) {
   constexpr int L = lanes<T>, W = tile_cols<T>, H = tile_rows;
-  const int64_t rows = a.rows, k = a.cols, a_row = a.row_stride, a_k = a.col_stride;
+  const int64_t rows = a.rows, k = a.cols, cols = b.cols, share = (k * H + rows - 1) / rows;
   for (int64_t j = 0; j < cols; j += W) {
     const int64_t w = cols - j < W ? cols - j : W;
     const int vectors = int((w + L - 1) / L), last = int(w - (vectors - 1) * L);
+    T* panel = panels + j / W * panel_step;
+    if (pack_b) pack<T, W>(panel, b.data + j * b.col_stride, b.col_stride, b.row_stride, w, k);
+    // The tiles share the next panel: its rows, or, where its columns are what is contiguous, the beginnings of these.
+    Ahead<T> ahead{panel + panel_step, W, share};
+    if (pack_b) ahead = {b.data + (j + W) * b.col_stride, b.row_stride, share};
+    if (pack_b && b.col_stride != 1) ahead = {b.data + (j + W) * b.col_stride, b.col_stride, (W * H + rows - 1) / rows};
+    if (j + W >= cols) ahead.rows = 0;
     const T* from = a.data;
-    for (int64_t r = 0; r < rows; r += H, from += a_tile) {
+    for (int64_t r = 0; r < rows; r += H, from += a_tile, ahead.b += ahead.rows * ahead.step) {
       const int64_t h = rows - r < H ? rows - r : H;
-      T* to = c + r * ldc + j;
-      tiles<T>.f[h - 1][vectors - 1][last != L](k, from, a_row, a_k, b + j * k, W, to, ldc, last, accumulate);
+      tiles<T>.f[h - 1][vectors - 1][last != L](k, from, a.row_stride, a.col_stride, panel, W, c + r * ldc + j, ldc,
+                                                last, accumulate, &ahead);
     }
     if (epilogue) {
       const Epilogue<T> part{epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
@@ -314,16 +365,19 @@ template <class T> void fill(GemmKernels<T>& g) {
   constexpr int64_t nr = tile_cols<T>;
   g.mr = tile_rows;
   g.nr = nr;
+  // Where L2 is small and L3 fast (1 MB, Zen 5), long panels of B that stream from L3 past a few rows of A are best.
+  // Where L2 is large (2 MB, Sapphire Rapids) L3 is slow: a block of A fills part of L2 and a panel of B serves all of it.
+  const bool large = l2_bytes() >= 3 << 19;
 #if WG_VECTOR_BYTES == 64
-  g.kc = sizeof(T) == 8 ? 768 : 1024;
+  g.kc = large ? 384 : sizeof(T) == 8 ? 768 : 1024;
   g.mc = sizeof(T) == 8 ? 24 : 48;
 #else
   g.kc = 512;
   g.mc = 48;
 #endif
-  g.nc = 1536 / nr * nr;
+  if (large) g.mc = l2_bytes() * 3 / 8 / (g.kc * int64_t(sizeof(T))) / tile_rows * tile_rows;
+  g.nc = (large ? 3072 : 1536) / nr * nr;
   g.pack_a = pack<T, tile_rows>;
-  g.pack_b = pack<T, int(nr)>;
   g.block = block<T>;
   g.direct = direct<T>;
   g.epilogue = apply_epilogue<T>;
