@@ -83,18 +83,20 @@ template <class T>
 void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
             const Epilogue<T>* epilogue) {
   const int64_t m = a.rows, n = b.cols, k = a.cols;
-  const int64_t kc = even_part(k, g.kc, 8), mc = even_part(m, g.mc, g.mr);
+  // Where one block of A is all of it, each panel of B is packed just before its only use, and all take the same place.
+  const bool once = m <= 2 * g.mc;
+  const int64_t kc = even_part(k, g.kc, 8), mc = once ? m : even_part(m, g.mc, g.mr);
   // Rows of A that are contiguous are read as they are: packing them costs more than it saves.
   const bool pack_a = a.col_stride != 1 && !near(a);
   T* packed_a = pack_a ? scratch<T>(0, round_up(mc, g.mr) * kc) : nullptr;
-  // Where one block of A is all of it, each panel of B is used once, and all take the same place.
-  const bool once = mc >= m;
   T* panels = scratch<T>(1, (once ? g.nr : round_up(n < g.nc ? n : g.nc, g.nr)) * kc);
   for (int64_t j = 0; j < n; j += g.nc) {
     const int64_t w = n - j < g.nc ? n - j : g.nc;
     const Epilogue<T> columns = from_column(epilogue, j);
     for (int64_t p = 0; p < k; p += kc) {
       const int64_t d = k - p < kc ? k - p : kc;
+      const MatView<T> bp = part(b, p, d, j, w);
+      if (!once) g.pack_b(panels, bp.data, bp.col_stride, bp.row_stride, w, d);
       for (int64_t i = 0; i < m; i += mc) {
         const int64_t h = m - i < mc ? m - i : mc;
         MatView<T> ap = part(a, i, h, p, d);
@@ -104,8 +106,8 @@ void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
           ap = {packed_a, h, d, 1, g.mr};
           tile = g.mr * d;
         }
-        g.block(ap, tile, part(b, p, d, j, w), i == 0, panels, once ? 0 : g.nr * d, c + i * ldc + j, ldc,
-                accumulate || p > 0, epilogue && p + d == k ? &columns : nullptr);
+        g.block(ap, tile, bp, once, panels, once ? 0 : g.nr * d, c + i * ldc + j, ldc, accumulate || p > 0,
+                epilogue && p + d == k ? &columns : nullptr);
       }
     }
   }
@@ -127,12 +129,12 @@ void direct(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
 
 // A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
 // larger; so the choice, which depends on how the work was cut, does not show in the result.
+static const long ROWS = getenv("ROWS") ? atol(getenv("ROWS")) : 64;
 template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
   const int64_t n = b.cols, k = a.cols;
-  const bool direct_ = getenv("DIRECT") ? atoi(getenv("DIRECT")) : 0;
-  if (direct_ && a.rows > 1 && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
+  if (a.rows > 1 && a.rows <= ROWS && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
     direct(g, a, b, c, ldc, accumulate, epilogue);
   } else {
     packed(g, a, b, c, ldc, accumulate, epilogue);

@@ -92,9 +92,8 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
       fetch_row<V>(from);
     }
   } else {
-    unrolled<R>([&](auto r) WG_BODY {
-      unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(c + r * ldc + j * L, 1); });
-    });
+    unrolled<R>([&](auto r)
+                    WG_BODY { unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(c + r * ldc + j * L, 1); }); });
   }
   for (; p >= unroll; p -= unroll) unrolled<unroll>([&](auto) WG_BODY { step(); });
   for (; p > 0; --p) step();
@@ -270,19 +269,20 @@ template <class T> void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t 
 }
 
 template <class T>
-void block(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_b, T* panels, int64_t panel_step, T* c, int64_t ldc, bool accumulate,
-           const Epilogue<T>* epilogue) {
+void block(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_now, T* panels, int64_t panel_step, T* c, int64_t ldc,
+           bool accumulate, const Epilogue<T>* epilogue) {
   constexpr int L = lanes<T>, W = tile_cols<T>, H = tile_rows;
   const int64_t rows = a.rows, k = a.cols, cols = b.cols, share = (k * H + rows - 1) / rows;
   for (int64_t j = 0; j < cols; j += W) {
     const int64_t w = cols - j < W ? cols - j : W;
     const int vectors = int((w + L - 1) / L), last = int(w - (vectors - 1) * L);
     T* panel = panels + j / W * panel_step;
-    if (pack_b) pack<T, W>(panel, b.data + j * b.col_stride, b.col_stride, b.row_stride, w, k);
+    if (pack_now) pack<T, W>(panel, b.data + j * b.col_stride, b.col_stride, b.row_stride, w, k);
     // The tiles share the next panel: its rows, or, where its columns are what is contiguous, the beginnings of these.
     Ahead<T> ahead{panel + panel_step, W, share};
-    if (pack_b) ahead = {b.data + (j + W) * b.col_stride, b.row_stride, share};
-    if (pack_b && b.col_stride != 1) ahead = {b.data + (j + W) * b.col_stride, b.col_stride, (W * H + rows - 1) / rows};
+    if (pack_now) ahead = {b.data + (j + W) * b.col_stride, b.row_stride, share};
+    if (pack_now && b.col_stride != 1)
+      ahead = {b.data + (j + W) * b.col_stride, b.col_stride, (W * H + rows - 1) / rows};
     if (j + W >= cols) ahead.rows = 0;
     const T* from = a.data;
     for (int64_t r = 0; r < rows; r += H, from += a_tile, ahead.b += ahead.rows * ahead.step) {
@@ -366,7 +366,8 @@ template <class T> void fill(GemmKernels<T>& g) {
   g.mr = tile_rows;
   g.nr = nr;
   // Where L2 is small and L3 fast (1 MB, Zen 5), long panels of B that stream from L3 past a few rows of A are best.
-  // Where L2 is large (2 MB, Sapphire Rapids) L3 is slow: a block of A fills part of L2 and a panel of B serves all of it.
+  // Where L2 is large (2 MB, Sapphire Rapids) L3 is slow: a block of A fills a fifth of L2 and a panel of B serves all
+  // of it.
   const bool large = l2_bytes() >= 3 << 19;
 #if WG_VECTOR_BYTES == 64
   g.kc = large ? 384 : sizeof(T) == 8 ? 768 : 1024;
@@ -375,9 +376,10 @@ template <class T> void fill(GemmKernels<T>& g) {
   g.kc = 512;
   g.mc = 48;
 #endif
-  if (large) g.mc = l2_bytes() * 3 / 8 / (g.kc * int64_t(sizeof(T))) / tile_rows * tile_rows;
+  if (large) g.mc = l2_bytes() / 5 / (g.kc * int64_t(sizeof(T))) / tile_rows * tile_rows;
   g.nc = (large ? 3072 : 1536) / nr * nr;
   g.pack_a = pack<T, tile_rows>;
+  g.pack_b = pack<T, int(nr)>;
   g.block = block<T>;
   g.direct = direct<T>;
   g.epilogue = apply_epilogue<T>;
