@@ -14,6 +14,8 @@ namespace {
 // Up to this many bytes of A and of B, and strides of so many elements, packing costs more than it saves: both operands
 // stay in L2 and no two rows fall on the same cache lines too often.
 constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
+// Packing B costs more than it saves for so few rows of A, and where B is so small.
+constexpr int64_t few_rows = 32, unpacked_bytes = 96 * 1024;
 // So much of C waits for its epilogue in L2.
 constexpr int64_t strip_bytes = 256 * 1024;
 // So few multiply-adds go to the unpacked kernel without further questions.
@@ -134,7 +136,8 @@ template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
   const int64_t n = b.cols, k = a.cols;
-  if (a.rows > 1 && a.rows <= ROWS && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
+  const bool pays = a.rows > few_rows && k * n * int64_t(sizeof(T)) > unpacked_bytes;
+  if (a.rows > 1 && !pays && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
     direct(g, a, b, c, ldc, accumulate, epilogue);
   } else {
     packed(g, a, b, c, ldc, accumulate, epilogue);

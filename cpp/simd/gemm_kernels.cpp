@@ -24,7 +24,7 @@ template <int N, class F, int... I> WG_INLINE void unrolled(F&& f, std::integer_
 // f(0), f(1), … f(N - 1) with constant arguments: arrays indexed by them live in registers.
 template <int N, class F> WG_INLINE void unrolled(F&& f) { unrolled<N>(f, std::make_integer_sequence<int, N>()); }
 #define WG_BODY __attribute__((always_inline))
-#define WG_OPAQUE(x) asm("" : "+r"(x))
+#define WG_OPAQUE(x) asm("" : "+r"(x))  // to the compiler the variable may now have any value
 
 // What a tile fetches into L2 for those after it: `rows` rows of the next panel of B.
 template <class T> struct Ahead {
@@ -36,10 +36,10 @@ template <int V, class T> WG_INLINE void fetch_row(const T* from) {
   unrolled<V>([&](auto j) WG_BODY { __builtin_prefetch(from + j * lanes<T>, 0, 2); });
 }
 
-// C[R x V*lanes] = or += A B for one register tile. `last` lanes of the last vector exist where Partial. A tile that is
-// one of many (`ahead`) fetches its rows of C, those of the tile below and its share of the next panel of B between its
+// C[R x V*lanes] = or += A B for one register tile. `last` lanes of the last vector exist where Partial. A tile of many
+// (Far) fetches its rows of C, those of the tile below and its share of the next panel of B between its
 // multiply-adds, a line or two at a time: 68 % of the peak become 87 % where these come from a slow L3.
-template <int R, int V, bool Partial, class T>
+template <int R, int V, bool Partial, bool Far = false, class T>
 WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c, int64_t ldc,
                     int last, bool accumulate, const Ahead<T>* ahead = nullptr) {
   constexpr int L = lanes<T>;
@@ -76,9 +76,9 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
     b += b_k;
     WG_OPAQUE(b);
   };
-  constexpr int unroll = 4;
+  constexpr int unroll = Far ? 4 : 2;
   int64_t p = k;
-  if (ahead) {
+  if constexpr (Far) {
     const T* own = c;
     for (int r = 0; r < R && p >= unroll; ++r, p -= unroll, own += ldc) {
       unrolled<unroll>([&](auto) WG_BODY { step(); });
@@ -111,24 +111,35 @@ WG_INLINE void tile(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* 
 
 template <class T>
 using TileFunction = void (*)(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c,
-                              int64_t ldc, int last, bool accumulate, const Ahead<T>* ahead);
-
+                              int64_t ldc, int last, bool accumulate);
 template <int R, int V, bool Partial, class T>
 void tile_function(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, int64_t b_k, T* c, int64_t ldc,
-                   int last, bool accumulate, const Ahead<T>* ahead) {
-  tile<R, V, Partial>(k, a, a_row, a_k, b, b_k, c, ldc, last, accumulate, R == tile_rows ? ahead : nullptr);
+                   int last, bool accumulate) {
+  tile<R, V, Partial>(k, a, a_row, a_k, b, b_k, c, ldc, last, accumulate);
 }
 
-// Tiles of every shape up to the full one: [rows - 1][vectors - 1][partial].
+template <class T>
+using FarTileFunction = void (*)(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, T* c, int64_t ldc,
+                                 int last, bool accumulate, const Ahead<T>* ahead);
+template <int V, bool Partial, class T>
+void far_tile_function(int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, T* c, int64_t ldc, int last,
+                       bool accumulate, const Ahead<T>* ahead) {
+  tile<tile_rows, V, Partial, true>(k, a, a_row, a_k, b, tile_cols<T>, c, ldc, last, accumulate, ahead);
+}
+
+// Tiles of every shape up to the full one: [rows - 1][vectors - 1][partial]; those of full height once more for blocks.
 template <class T> struct Tiles {
   TileFunction<T> f[tile_rows][tile_vectors][2];
-  constexpr Tiles() : f() { fill(std::make_integer_sequence<int, tile_rows>()); }
+  FarTileFunction<T> far[tile_vectors][2];
+  constexpr Tiles() : f(), far() { fill(std::make_integer_sequence<int, tile_rows>()); }
   template <int... R> constexpr void fill(std::integer_sequence<int, R...>) {
     (fill_row<R>(std::make_integer_sequence<int, tile_vectors>()), ...);
   }
   template <int R, int... V> constexpr void fill_row(std::integer_sequence<int, V...>) {
     ((f[R][V][0] = tile_function<R + 1, V + 1, false, T>), ...);
     ((f[R][V][1] = tile_function<R + 1, V + 1, true, T>), ...);
+    ((far[V][0] = far_tile_function<V + 1, false, T>), ...);
+    ((far[V][1] = far_tile_function<V + 1, true, T>), ...);
   }
 };
 template <class T> constexpr Tiles<T> tiles;
@@ -200,7 +211,7 @@ void direct(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, int6
       for (int64_t r = 0; r < m; r += tile_rows) {
         const int64_t h = m - r < tile_rows ? m - r : tile_rows;
         tiles<T>.f[h - 1][vectors - 1][last != L](k, pa + r * a.row_stride, a.row_stride, a.col_stride, pb + j,
-                                                  b.row_stride, pc + r * ldc + j, ldc, last, accumulate, nullptr);
+                                                  b.row_stride, pc + r * ldc + j, ldc, last, accumulate);
       }
     }
   }
@@ -287,8 +298,14 @@ void block(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_now, T* panels,
     const T* from = a.data;
     for (int64_t r = 0; r < rows; r += H, from += a_tile, ahead.b += ahead.rows * ahead.step) {
       const int64_t h = rows - r < H ? rows - r : H;
-      tiles<T>.f[h - 1][vectors - 1][last != L](k, from, a.row_stride, a.col_stride, panel, W, c + r * ldc + j, ldc,
-                                                last, accumulate, &ahead);
+      T* to = c + r * ldc + j;
+      if (h == H) {
+        tiles<T>.far[vectors - 1][last != L](k, from, a.row_stride, a.col_stride, panel, to, ldc, last, accumulate,
+                                             &ahead);
+      } else {
+        tiles<T>.f[h - 1][vectors - 1][last != L](k, from, a.row_stride, a.col_stride, panel, W, to, ldc, last,
+                                                  accumulate);
+      }
     }
     if (epilogue) {
       const Epilogue<T> part{epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
