@@ -14,8 +14,8 @@ namespace {
 // Up to this many bytes of A and of B, and strides of so many elements, packing costs more than it saves: both operands
 // stay in L2 and no two rows fall on the same cache lines too often.
 constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
-// Packing B costs more than it saves for so few rows of A, and where B is so small.
-constexpr int64_t few_rows = 32, unpacked_bytes = 96 * 1024;
+// Packing B costs more than it saves for so few rows of A.
+constexpr int64_t few_rows = 32;
 // So much of C waits for its epilogue in L2.
 constexpr int64_t strip_bytes = 256 * 1024;
 // So few multiply-adds go to the unpacked kernel without further questions.
@@ -85,9 +85,10 @@ template <class T>
 void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
             const Epilogue<T>* epilogue) {
   const int64_t m = a.rows, n = b.cols, k = a.cols;
+  const int64_t kc = even_part(k, g.kc, 8);
   // Where one block of A is all of it, each panel of B is packed just before its only use, and all take the same place.
-  const bool once = m <= 2 * g.mc;
-  const int64_t kc = even_part(k, g.kc, 8), mc = once ? m : even_part(m, g.mc, g.mr);
+  const bool once = m * kc * int64_t(sizeof(T)) <= g.whole_a;
+  const int64_t mc = once ? m : even_part(m, g.mc, g.mr);
   // Rows of A that are contiguous are read as they are: packing them costs more than it saves.
   const bool pack_a = a.col_stride != 1 && !near(a);
   T* packed_a = pack_a ? scratch<T>(0, round_up(mc, g.mr) * kc) : nullptr;
@@ -131,12 +132,11 @@ void direct(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
 
 // A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
 // larger; so the choice, which depends on how the work was cut, does not show in the result.
-static const long ROWS = getenv("ROWS") ? atol(getenv("ROWS")) : 64;
 template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
   const int64_t n = b.cols, k = a.cols;
-  const bool pays = a.rows > few_rows && k * n * int64_t(sizeof(T)) > unpacked_bytes;
+  const bool pays = a.rows > few_rows && k * n * int64_t(sizeof(T)) > g.unpacked_b;
   if (a.rows > 1 && !pays && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
     direct(g, a, b, c, ldc, accumulate, epilogue);
   } else {

@@ -382,19 +382,25 @@ template <class T> void fill(GemmKernels<T>& g) {
   constexpr int64_t nr = tile_cols<T>;
   g.mr = tile_rows;
   g.nr = nr;
-  // Where L2 is small and L3 fast (1 MB, Zen 5), long panels of B that stream from L3 past a few rows of A are best.
-  // Where L2 is large (2 MB, Sapphire Rapids) L3 is slow: a block of A fills a fifth of L2 and a panel of B serves all
-  // of it.
-  const bool large = l2_bytes() >= 3 << 19;
 #if WG_VECTOR_BYTES == 64
-  g.kc = large ? 384 : sizeof(T) == 8 ? 768 : 1024;
+  g.kc = sizeof(T) == 8 ? 768 : 1024;
   g.mc = sizeof(T) == 8 ? 24 : 48;
 #else
   g.kc = 512;
   g.mc = 48;
 #endif
-  if (large) g.mc = l2_bytes() / 5 / (g.kc * int64_t(sizeof(T))) / tile_rows * tile_rows;
-  g.nc = (large ? 3072 : 1536) / nr * nr;
+  g.nc = 1536 / nr * nr;
+  g.whole_a = g.unpacked_b = 1300 * 1024;
+  // The above is for a small L2 and a fast L3 (1 MB, Zen 5): panels of B stream from L3 past a few rows of A. Where L2
+  // is large, L3 is slow (2 MB, Sapphire Rapids): a panel of B serves a block of A in a fifth of L2, which neighbours
+  // and the panels share; 256 rows or more took 5 % longer.
+  if (l2_bytes() >= 3 << 19) {
+    if (WG_VECTOR_BYTES == 64) g.kc = 384;
+    g.mc = l2_bytes() / 5 / (g.kc * int64_t(sizeof(T))) / tile_rows * tile_rows;
+    g.nc = 3072 / nr * nr;
+    g.whole_a = l2_bytes() * 2 / 5;
+    g.unpacked_b = 96 * 1024;
+  }
   g.pack_a = pack<T, tile_rows>;
   g.pack_b = pack<T, int(nr)>;
   g.block = block<T>;
