@@ -130,14 +130,18 @@ void direct(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
   }
 }
 
+// Whether the product of so many rows and B reads B as it lies.
+template <class T> bool reads_unpacked(const GemmKernels<T>& g, int64_t rows, MatView<T> b) {
+  const bool pays = rows > few_rows && b.rows * b.cols * int64_t(sizeof(T)) > g.unpacked_b;
+  return rows > 1 && !pays && b.rows <= g.kc && (b.col_stride == 1 || b.cols == 1) && near(b);
+}
+
 // A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
 // larger; so the choice, which depends on how the work was cut, does not show in the result.
 template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
-  const int64_t n = b.cols, k = a.cols;
-  const bool pays = a.rows > few_rows && k * n * int64_t(sizeof(T)) > g.unpacked_b;
-  if (a.rows > 1 && !pays && k <= g.kc && near(a) && (b.col_stride == 1 || n == 1) && near(b)) {
+  if (near(a) && reads_unpacked(g, a.rows, b)) {
     direct(g, a, b, c, ldc, accumulate, epilogue);
   } else {
     packed(g, a, b, c, ldc, accumulate, epilogue);
@@ -172,8 +176,7 @@ void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c,
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   const int threads = worth_sharing<T>(m * n * k) ? num_threads() : 1;
   if (threads == 1) return product(g, a, b, c, ldc, accumulate, epilogue);
-  const bool packs = k > g.kc || b.col_stride != 1 || !near(b);
-  const auto [height, width] = cut_for(g, m, n, packs, threads);
+  const auto [height, width] = cut_for(g, m, n, !reads_unpacked(g, m / threads, b), threads);
   const int64_t down = (m + height - 1) / height, across = (n + width - 1) / width;
   parallel_for(down * across, m * n * k * int64_t(sizeof(T)) < brief * parallel_work,
                [&, height = height, width = width](int64_t task) {
