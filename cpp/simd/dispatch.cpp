@@ -4,6 +4,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#if __has_include(<unistd.h>)
+#include <unistd.h>
+#endif
+
 namespace wengert::simd {
 namespace {
 
@@ -71,6 +75,15 @@ const char* name_of(Isa isa) { return names[int(isa)]; }
 const char* active_isa() { return names[int(active())]; }
 const char* supported_isas() { return choice().list; }
 const char* dispatch_error() { return choice().failed ? choice().error : nullptr; }
+
+long l2_bytes() {
+  constexpr long usual = 1 << 20, least = 128 << 10, most = 4 << 20;
+#ifdef _SC_LEVEL2_CACHE_SIZE
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes >= least) return bytes < most ? bytes : most;
+#endif
+  return usual;
+}
 
 bool set_isa(const char* name) {
   for (int i = 0; i < isa_count; ++i) {

@@ -47,6 +47,9 @@ template <class Table> class Tables {
 #define WG_EACH_ISA(X) X(scalar)
 #endif
 
+// The second-level cache of one core; 1 MB where the system does not tell.
+long l2_bytes();
+
 // For tests: switches every kernel table to another instruction set. False (and no change) where not supported.
 bool set_isa(const char* name);
 

@@ -14,6 +14,8 @@ namespace {
 // Up to this many bytes of A and of B, and strides of so many elements, packing costs more than it saves: both operands
 // stay in L2 and no two rows fall on the same cache lines too often.
 constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
+// Packing B costs more than it saves for so few rows of A.
+constexpr int64_t few_rows = 32;
 // So much of C waits for its epilogue in L2.
 constexpr int64_t strip_bytes = 256 * 1024;
 // So few multiply-adds go to the unpacked kernel without further questions.
@@ -66,25 +68,40 @@ template <class T> Epilogue<T> from_column(const Epilogue<T>* epilogue, int64_t 
   return {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
 }
 
+template <class T> bool near(MatView<T> a) {
+  const auto within = [](int64_t stride) { return stride <= direct_stride && stride >= -direct_stride; };
+  return a.rows * a.cols * int64_t(sizeof(T)) <= direct_bytes && within(a.row_stride) && within(a.col_stride);
+}
+
+// `count` cut into equal parts of at most `most`, which are multiples of `multiple`.
+int64_t even_part(int64_t count, int64_t most, int64_t multiple) {
+  if (count <= most) return count;
+  const int64_t parts = (count + most - 1) / most;
+  return round_up((count + parts - 1) / parts, multiple);
+}
+
 // Goto's scheme in one thread: B in blocks for L3, A in blocks for L2, panels of B for L1, tiles of C for registers.
 template <class T>
 void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
             const Epilogue<T>* epilogue) {
   const int64_t m = a.rows, n = b.cols, k = a.cols;
-  const int64_t kc = k <= g.kc ? k : round_up((k + (k + g.kc - 1) / g.kc - 1) / ((k + g.kc - 1) / g.kc), 8);
+  const int64_t kc = even_part(k, g.kc, 8);
+  // Where one block of A is all of it, each panel of B is packed just before its only use, and all take the same place.
+  const bool once = m * kc * int64_t(sizeof(T)) <= g.whole_a;
+  const int64_t mc = once ? m : even_part(m, g.mc, g.mr);
   // Rows of A that are contiguous are read as they are: packing them costs more than it saves.
-  const bool pack_a = a.col_stride != 1;
-  T* packed_a = pack_a ? scratch<T>(0, round_up(m < g.mc ? m : g.mc, g.mr) * kc) : nullptr;
-  T* packed_b = scratch<T>(1, round_up(n < g.nc ? n : g.nc, g.nr) * kc);
+  const bool pack_a = a.col_stride != 1 && !near(a);
+  T* packed_a = pack_a ? scratch<T>(0, round_up(mc, g.mr) * kc) : nullptr;
+  T* panels = scratch<T>(1, (once ? g.nr : round_up(n < g.nc ? n : g.nc, g.nr)) * kc);
   for (int64_t j = 0; j < n; j += g.nc) {
     const int64_t w = n - j < g.nc ? n - j : g.nc;
     const Epilogue<T> columns = from_column(epilogue, j);
     for (int64_t p = 0; p < k; p += kc) {
       const int64_t d = k - p < kc ? k - p : kc;
       const MatView<T> bp = part(b, p, d, j, w);
-      g.pack_b(packed_b, bp.data, bp.col_stride, bp.row_stride, w, d);
-      for (int64_t i = 0; i < m; i += g.mc) {
-        const int64_t h = m - i < g.mc ? m - i : g.mc;
+      if (!once) g.pack_b(panels, bp.data, bp.col_stride, bp.row_stride, w, d);
+      for (int64_t i = 0; i < m; i += mc) {
+        const int64_t h = m - i < mc ? m - i : mc;
         MatView<T> ap = part(a, i, h, p, d);
         int64_t tile = ap.row_stride * g.mr;
         if (pack_a) {
@@ -92,16 +109,11 @@ void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
           ap = {packed_a, h, d, 1, g.mr};
           tile = g.mr * d;
         }
-        g.block(ap, tile, w, packed_b, c + i * ldc + j, ldc, accumulate || p > 0,
+        g.block(ap, tile, bp, once, panels, once ? 0 : g.nr * d, c + i * ldc + j, ldc, accumulate || p > 0,
                 epilogue && p + d == k ? &columns : nullptr);
       }
     }
   }
-}
-
-template <class T> bool near(MatView<T> a) {
-  const auto within = [](int64_t stride) { return stride <= direct_stride && stride >= -direct_stride; };
-  return a.rows * a.cols * int64_t(sizeof(T)) <= direct_bytes && within(a.row_stride) && within(a.col_stride);
 }
 
 // Unpacked; the epilogue follows each strip of rows while it is in L2.
@@ -118,21 +130,10 @@ void direct(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
   }
 }
 
-// The columns of B are not adjacent: panels of it are packed one at a time and used while they are in L1.
-template <class T>
-void direct_by_panels(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
-                      const Epilogue<T>* epilogue) {
-  const int64_t n = b.cols, k = a.cols;
-  T* panel = scratch<T>(1, g.nr * k);
-  for (int64_t j = 0; j < n; j += g.nr) {
-    const int64_t w = n - j < g.nr ? n - j : g.nr;
-    g.pack_b(panel, b.data + j * b.col_stride, b.col_stride, b.row_stride, w, k);
-    g.direct(a, {panel, k, w, g.nr, 1}, c + j, ldc, accumulate, 1, 0, 0, 0);
-    if (epilogue) {
-      const Epilogue<T> columns = from_column(epilogue, j);
-      g.epilogue(c + j, ldc, a.rows, w, &columns);
-    }
-  }
+// Whether the product of so many rows and B reads B as it lies.
+template <class T> bool reads_unpacked(const GemmKernels<T>& g, int64_t rows, MatView<T> b) {
+  const bool pays = rows > few_rows && b.rows * b.cols * int64_t(sizeof(T)) > g.unpacked_b;
+  return rows > 1 && !pays && b.rows <= g.kc && (b.col_stride == 1 || b.cols == 1) && near(b);
 }
 
 // A product in one thread. All paths add the k products of an element in the same order, in blocks of kc where k is
@@ -140,13 +141,10 @@ void direct_by_panels(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c,
 template <class T>
 void product(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate,
              const Epilogue<T>* epilogue) {
-  const int64_t n = b.cols, k = a.cols;
-  if (a.rows == 1 || k > g.kc || !near(a) || k * n * int64_t(sizeof(T)) > direct_bytes) {
-    packed(g, a, b, c, ldc, accumulate, epilogue);
-  } else if ((b.col_stride == 1 || n == 1) && near(b)) {
+  if (near(a) && reads_unpacked(g, a.rows, b)) {
     direct(g, a, b, c, ldc, accumulate, epilogue);
   } else {
-    direct_by_panels(g, a, b, c, ldc, accumulate, epilogue);
+    packed(g, a, b, c, ldc, accumulate, epilogue);
   }
 }
 
@@ -178,8 +176,7 @@ void product_parallel(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c,
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   const int threads = worth_sharing<T>(m * n * k) ? num_threads() : 1;
   if (threads == 1) return product(g, a, b, c, ldc, accumulate, epilogue);
-  const bool packs = k > g.kc || b.col_stride != 1 || !near(b);
-  const auto [height, width] = cut_for(g, m, n, packs, threads);
+  const auto [height, width] = cut_for(g, m, n, !reads_unpacked(g, m / threads, b), threads);
   const int64_t down = (m + height - 1) / height, across = (n + width - 1) / width;
   parallel_for(down * across, m * n * k * int64_t(sizeof(T)) < brief * parallel_work,
                [&, height = height, width = width](int64_t task) {

@@ -13,15 +13,19 @@ namespace wengert::simd {
 template <class T> struct GemmKernels {
   // Register tile mr x nr; an mc x kc block of A is packed for L2, a kc x nc block of B for L3.
   int64_t mr, nr, mc, kc, nc;
+  int64_t whole_a;     // so many bytes of A are one block
+  int64_t unpacked_b;  // so many bytes of B are read as they lie
 
   // Panels of `width` (mr or nr) lines, k-major: dst[panel][p][line]. `line_stride` leads from line to line, `k_stride`
   // along k; lines past `count` are never read (but may be written).
   void (*pack_a)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
   void (*pack_b)(T* dst, const T* src, int64_t line_stride, int64_t k_stride, int64_t count, int64_t k);
-  // C (a.rows x cols) = or += A times packed B. A is packed (its strides are those inside a panel) or as it lies;
-  // `a_tile` leads from one mr rows to the next. The epilogue comes last; null for none.
-  void (*block)(MatView<T> a, int64_t a_tile, int64_t cols, const T* b, T* c, int64_t ldc, bool accumulate,
-                const Epilogue<T>* epilogue);
+  // C = or += A B, B in packed panels of nr columns that are `panel_step` apart. Where `pack_now` each is packed just
+  // before its use (panel_step may be 0 then); else they are already, and of b only the shape is read. A is packed (its
+  // strides are those inside a panel) or as it lies; `a_tile` leads from one mr rows to the next. The epilogue comes
+  // last; null for none.
+  void (*block)(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_now, T* panels, int64_t panel_step, T* c,
+                int64_t ldc, bool accumulate, const Epilogue<T>* epilogue);
   // A run of products without packing; B's columns must be adjacent (b.col_stride 1).
   void (*direct)(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, int64_t batch, int64_t a_batch_stride,
                  int64_t b_batch_stride, int64_t c_batch_stride);
