@@ -48,8 +48,24 @@ template <class T, int N> WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   return with_sign(y / (y + fma(t, T(-2), T(2))), x);
 }
 
+#if defined(__AVX512F__)
+// 1 / (1 + exp(-x)); what is lost of the sum to half an ulp, where exp(-x) is less than 1 to a quarter of one.
+template <class T, int N> WG_INLINE Vec<T, N> sigmoid_tabled(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  constexpr T edge = sizeof(T) == 8 ? T(-700) : T(-80);  // below exp(-x) is about to overflow, and exp(x) the result
+  V y = inverse(fast_two_sum(close_exp(-x), V(T(1))));
+  if (__builtin_expect(any_below(x, edge), 0)) y = select(x < edge, exp(x), y);
+  return y;
+}
+#endif
+
 template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return sigmoid_tabled(x);
+  }
+#endif
   const auto p = exp_parts_exact(clamp(-abs(x), V(exp_min<T>), V(T(0))));
   const auto e = fast_two_sum(V(T(1)), p.q);
   const V s = pow2(select(p.n < T(-100), V(T(-100)), p.n)), d = fma(s, p.q, s + T(1));

@@ -10,16 +10,71 @@ namespace wengert::simd::WG_TARGET {
 #if defined(__AVX512F__)
 template <class T, int N> inline constexpr bool has_tables = N == 1 || sizeof(T) * N == 64;
 
-// Table::c[i] for the low four bits of each lane of i.
-template <class Table, class T, int N> WG_INLINE Vec<T, N> lookup(IntVec<T, N> i) {
+// table[i] for the low four bits of each lane of i.
+template <class T, int N> WG_INLINE Vec<T, N> lookup(const T (&table)[16], IntVec<T, N> i) {
   using V = Vec<T, N>;
   if constexpr (N == 1) {
-    return V::from_raw(Table::c[i.v & 15]);
+    return V::from_raw(table[i.v & 15]);
   } else if constexpr (sizeof(T) == 8) {
     return V::from_raw(
-        Raw<T, N>(_mm512_permutex2var_pd(_mm512_load_pd(Table::c), __m512i(i.v), _mm512_load_pd(Table::c + 8))));
+        Raw<T, N>(_mm512_permutex2var_pd(_mm512_load_pd(table), __m512i(i.v), _mm512_load_pd(table + 8))));
   } else {
-    return V::from_raw(Raw<T, N>(_mm512_permutexvar_ps(__m512i(i.v), _mm512_load_ps(Table::c))));
+    return V::from_raw(Raw<T, N>(_mm512_permutexvar_ps(__m512i(i.v), _mm512_load_ps(table))));
+  }
+}
+
+// x between -most and most; `most` where x is NaN.
+template <class T, int N> WG_INLINE Vec<T, N> limited(Vec<T, N> x, T most) {
+  using V = Vec<T, N>;
+  constexpr int smaller_magnitude = 2;  // with the sign of the first
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_range_sd(_mm_set_sd(x.v), _mm_set_sd(most), smaller_magnitude)));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_range_ss(_mm_set_ss(x.v), _mm_set_ss(most), smaller_magnitude)));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_range_pd(__m512d(x.v), _mm512_set1_pd(most), smaller_magnitude)));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_range_ps(__m512(x.v), _mm512_set1_ps(most), smaller_magnitude)));
+  }
+}
+
+// 1 / x to 14 bits, for a normal x with a normal inverse.
+template <class T, int N> WG_INLINE Vec<T, N> rough_inverse(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (N == 1 && sizeof(T) == 8) {
+    return V::from_raw(_mm_cvtsd_f64(_mm_rcp14_sd(_mm_set_sd(x.v), _mm_set_sd(x.v))));
+  } else if constexpr (N == 1) {
+    return V::from_raw(_mm_cvtss_f32(_mm_rcp14_ss(_mm_set_ss(x.v), _mm_set_ss(x.v))));
+  } else if constexpr (sizeof(T) == 8) {
+    return V::from_raw(Raw<T, N>(_mm512_rcp14_pd(__m512d(x.v))));
+  } else {
+    return V::from_raw(Raw<T, N>(_mm512_rcp14_ps(__m512(x.v))));
+  }
+}
+// 1 / x and n / x to half an ulp and a little, where the divider (16 cycles for eight doubles) would be what a function
+// waits for. Newton's steps double the bits; the last works on the result itself.
+template <class T, int N> WG_INLINE Vec<T, N> inverse(Pair<Vec<T, N>> x) {
+  using V = Vec<T, N>;
+  V r = rough_inverse(x.hi);
+  if constexpr (sizeof(T) == 8) r = fma(fma(-x.hi, r, V(T(1))), r, r);
+  return fma(fma(-x.lo, r, fma(-x.hi, r, V(T(1)))), r, r);
+}
+template <class T, int N> WG_INLINE Vec<T, N> quotient(Vec<T, N> n, Vec<T, N> x) {
+  using V = Vec<T, N>;
+  V r = rough_inverse(x);
+  if constexpr (sizeof(T) == 8) r = fma(fma(-x, r, V(T(1))), r, r);
+  const V q = n * r;
+  return fma(fma(-x, q, n), r, q);
+}
+
+// Whether any lane is below the limit.
+template <class T, int N> WG_INLINE bool any_below(Vec<T, N> x, T limit) {
+  if constexpr (N == 1) {
+    return x.v < limit;
+  } else if constexpr (sizeof(T) == 8) {
+    return _mm512_cmp_pd_mask(__m512d(x.v), _mm512_set1_pd(limit), _CMP_LT_OQ) != 0;
+  } else {
+    return _mm512_cmp_ps_mask(__m512(x.v), _mm512_set1_ps(limit), _CMP_LT_OQ) != 0;
   }
 }
 
