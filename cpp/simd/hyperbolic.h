@@ -76,6 +76,20 @@ template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   return scale(fma(lost, select(x < 0, T(1) - s * y, y), y), select(x < 0, p.n, V(T(0))));
 }
 
+// sigmoid(x) sigmoid(-x), its derivative, from one exponential.
+template <class T, int N> WG_INLINE Vec<T, N> sigmoid_slope(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V e = exp(-abs(x)), d = e + V(T(1));
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    const V y = inverse(Pair<V>{d, V(T(0))});
+    return e * y * y;
+  }
+#endif
+  const V y = V(T(1)) / d;
+  return e * y * y;
+}
+
 template <class T, int N> WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
   using V = Vec<T, N>;
   return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));

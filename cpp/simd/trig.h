@@ -118,7 +118,7 @@ template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_in_double
   } else {
     using D = Vec<double, N>;
     const D d = convert<double>(x), turns = d * 0.31830988618379067154;
-    const D k = Odd ? 2 * rint(turns - 0.5) + 1 : 2 * rint(turns);
+    const D k = 2 * rint(turns - 0.5 * Odd) + double(Odd);  // + 0 makes 0 of -0, and leaves r = -0 alone
     Reduced<D> out{k, fma(k, D(-(half_pi_2 + half_pi_3)), fma(k, D(-half_pi_1), d)), D(0)};
     replace_huge(d, out, Odd);
     return {convert<float>((out.k + double(Odd)) * 0.5) + Format<float>::shifter, convert<float>(out.r)};
