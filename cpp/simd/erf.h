@@ -24,9 +24,9 @@ template <int N> WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double,
   using V = Vec<double, N>;
   const V a = x.hi;
   const auto p = erfc_scaled(a), d = two_sum(V(1), a + a);
-  const V q = p.hi / d.hi;
+  const V q = ratio(p.hi, d.hi);
   const auto back = two_prod(q, d.hi);
-  const V q_lo = (((p.hi - back.hi) - back.lo) + (p.lo - q * (d.lo + 2 * x.lo))) / d.hi;
+  const V q_lo = rough_quotient(((p.hi - back.hi) - back.lo) + (p.lo - q * (d.lo + 2 * x.lo)), d.hi);
   const V n = rint(square.hi * -Ln2<double>::inverse);
   const V t = fma(n, -Ln2<double>::hi, -square.hi), r = fma(n, -Ln2<double>::lo, t);
   const V rr = r * r, ep = poly<ExpPoly<double>>(r), low = fma(n, -Ln2<double>::lo, t - r) - square.lo;

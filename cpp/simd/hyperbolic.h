@@ -92,6 +92,11 @@ template <class T, int N> WG_INLINE Vec<T, N> sigmoid_slope(Vec<T, N> x) {
 
 template <class T, int N> WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return larger(V(T(0)), x) + log1p_tabled(close_exp(-abs(x)), V(T(0)), V(T(0)));
+  }
+#endif
   return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));
 }
 
@@ -141,9 +146,9 @@ template <class T, int N> WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
   using V = Vec<T, N>;
   const V a = abs(x), n = a + a;  // atanh(a) = log1p(2 a / (1 - a)) / 2
   const auto d = two_sum(V(T(1)), -a);
-  const V q = n / d.hi;
+  const V q = ratio(n, d.hi);
   const auto p = two_prod(q, d.hi);
-  const V rest = (((n - p.hi) - p.lo) - q * d.lo) / d.hi;
+  const V rest = rough_quotient(((n - p.hi) - p.lo) - q * d.lo, d.hi);
   const V y = log1p_pair(q, rest) * T(0.5);
   const V edge = select(a > T(1), V(Format<T>::nan), select(a == T(1), V(Format<T>::inf), a));
   const V r = select(a < T(1), y, edge);

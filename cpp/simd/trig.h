@@ -3,7 +3,7 @@
 #pragma once
 
 #include "simd/coefficients.h"
-#include "simd/double_double.h"
+#include "simd/lookup.h"
 
 namespace wengert::simd::WG_TARGET {
 
