@@ -37,6 +37,7 @@ WG_BINARY(pow, Power)
 WG_BINARY(hypot, Hypot)
 #undef WG_BINARY
 
+inline Value sigmoid_slope(const Value& x) { return sigmoid(x) * sigmoid(-x); }
 inline Value select(const Value& c, const Value& a, const Value& b) { return apply_where(c, a, b); }
 // Two constants of the element type of `like`.
 Value select(const Value& c, double a, double b, const Value& like);

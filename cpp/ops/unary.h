@@ -246,7 +246,7 @@ struct Sigmoid : UnaryBase {
   static constexpr uint8_t saves = kArg0;  // y * (1 - y) would lose the upper tail: sigmoid(40) is 1
   static constexpr int max_ulp = 2;
   template <class V> WG_OP V value(V x) { return sigmoid(x); }
-  template <class X> WG_OP X slope(X x, X) { return sigmoid(x) * sigmoid(-x); }
+  template <class X> WG_OP X slope(X x, X) { return sigmoid_slope(x); }
 };
 
 struct LogSigmoid : UnaryBase {

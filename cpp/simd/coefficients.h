@@ -36,6 +36,17 @@ template <> struct ShortExpPoly<float> {
   static constexpr float c[2] = {5.00009777e-1f, 1.66668622e-1f};
 };
 
+template <class T> struct ShortExpm1Poly;
+// (exp(r) - 1 - r) / r^2 on [-0.021663, 0.021663], error 8.0e-17
+template <> struct ShortExpm1Poly<double> {
+  static constexpr double c[6] = {5.0000000000000008e-1, 1.6666666666666668e-1, 4.1666666663594244e-2,
+                                  8.3333333329919535e-3, 1.388906347556763e-3,  1.9841463826261545e-4};
+};
+// (exp(r) - 1 - r) / r^2 on [-0.021663, 0.021663], error 2.1e-8
+template <> struct ShortExpm1Poly<float> {
+  static constexpr float c[3] = {5.0e-1f, 1.666696e-1f, 4.16671555e-2f};
+};
+
 template <class T> struct ExpPowers;
 // 2^(j/16)
 template <> struct ExpPowers<double> {
@@ -44,6 +55,52 @@ template <> struct ExpPowers<double> {
       0x1.306fe0a31b715p+0, 0x1.3dea64c123422p+0, 0x1.4bfdad5362a27p+0, 0x1.5ab07dd485429p+0,
       0x1.6a09e667f3bcdp+0, 0x1.7a11473eb0187p+0, 0x1.8ace5422aa0dbp+0, 0x1.9c49182a3f090p+0,
       0x1.ae89f995ad3adp+0, 0x1.c199bdd85529cp+0, 0x1.d5818dcfba487p+0, 0x1.ea4afa2a490dap+0};
+};
+template <> struct ExpPowers<float> {
+  alignas(64) static constexpr float c[16] = {
+      0x1.0000000000000p+0f, 0x1.0b55860000000p+0f, 0x1.172b840000000p+0f, 0x1.2387a60000000p+0f,
+      0x1.306fe00000000p+0f, 0x1.3dea640000000p+0f, 0x1.4bfdae0000000p+0f, 0x1.5ab07e0000000p+0f,
+      0x1.6a09e60000000p+0f, 0x1.7a11480000000p+0f, 0x1.8ace540000000p+0f, 0x1.9c49180000000p+0f,
+      0x1.ae89fa0000000p+0f, 0x1.c199be0000000p+0f, 0x1.d5818e0000000p+0f, 0x1.ea4afa0000000p+0f};
+};
+
+template <class T> struct ExpPowersLow;
+// What the rounding of 2^(j/16) left, relative to it
+template <> struct ExpPowersLow<double> {
+  alignas(64) static constexpr double c[16] = {0x0.0p+0,
+                                               0x1.79aa65d837b6dp-54,
+                                               -0x1.01b15eaa59348p-55,
+                                               0x1.68efde3a8a894p-54,
+                                               0x1.34d754db0abb6p-55,
+                                               0x1.59f48a72a4c6dp-55,
+                                               0x1.690cebb7aafb0p-56,
+                                               0x1.063e1e21c5409p-54,
+                                               -0x1.3b3efbf5e2228p-54,
+                                               -0x1.b32dcb94da51dp-56,
+                                               0x1.db72fc1f0eab4p-55,
+                                               0x1.1affc2b91ce27p-56,
+                                               0x1.c1a7792cb3387p-55,
+                                               0x1.36eae30af0cb3p-56,
+                                               0x1.4a385a63d07a7p-56,
+                                               -0x1.ff7128fd391f0p-55};
+};
+template <> struct ExpPowersLow<float> {
+  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
+                                              0x1.8d96d40000000p-25f,
+                                              -0x1.9c0c220000000p-27f,
+                                              0x1.9649040000000p-25f,
+                                              0x1.1250020000000p-25f,
+                                              0x1.370be40000000p-25f,
+                                              -0x1.0a35500000000p-25f,
+                                              -0x1.00d8ac0000000p-27f,
+                                              0x1.26055c0000000p-26f,
+                                              -0x1.05cb440000000p-25f,
+                                              0x1.67a1ca0000000p-28f,
+                                              0x1.a3b5e40000000p-28f,
+                                              -0x1.f9c3040000000p-27f,
+                                              -0x1.6961b40000000p-28f,
+                                              -0x1.a5217c0000000p-28f,
+                                              0x1.61428e0000000p-28f};
 };
 
 template <class T> struct SinhPoly;
@@ -102,19 +159,19 @@ template <> struct LogInverse<double> {
   alignas(64) static constexpr double c[16] = {
       0x1.0000000000000p+0, 0x1.d41d41e2c9689p-1, 0x1.bacf9159f685fp-1, 0x1.a41a41ac0be54p-1,
       0x1.8f9c1905c9b7dp-1, 0x1.7d05f417e6ffep-1, 0x1.6c16c16c1c699p-1, 0x1.5c9882c371cd4p-1,
-      0x1.4e5e0a7302b62p+0, 0x1.4141414c84d62p+0, 0x1.3521cfbe7a687p+0, 0x1.29e412a634379p+0,
-      0x1.1f7047e1982dbp+0, 0x1.15b1e5ff1b115p+0, 0x1.0c97150327f52p+0, 0x1.0000000000000p+0};
+      0x1.4e5e0a7302b62p+0, 0x1.4141414146e97p+0, 0x1.3521cfb2cb58ap+0, 0x1.29e4129e59349p+0,
+      0x1.1f7047dc5742fp+0, 0x1.15b1e5f77735dp+0, 0x1.0c9714fbdd322p+0, 0x1.0000000000000p+0};
 };
 template <> struct LogInverse<float> {
   alignas(64) static constexpr float c[16] = {
       0x1.0000000000000p+0f, 0x1.d422d40000000p-1f, 0x1.bacf9c0000000p-1f, 0x1.a41f900000000p-1f,
-      0x1.8fa0b80000000p-1f, 0x1.7d09940000000p-1f, 0x1.6c18800000000p-1f, 0x1.5c9bd80000000p-1f,
-      0x1.4e5e1e0000000p+0f, 0x1.4144c80000000p+0f, 0x1.3524060000000p+0f, 0x1.29e4180000000p+0f,
-      0x1.1f73100000000p+0f, 0x1.15b5360000000p+0f, 0x1.0c993a0000000p+0f, 0x1.0000000000000p+0f};
+      0x1.8fa0c80000000p-1f, 0x1.7d09940000000p-1f, 0x1.6c18e00000000p-1f, 0x1.5c9c180000000p-1f,
+      0x1.4e5e3e0000000p+0f, 0x1.4144980000000p+0f, 0x1.3521d60000000p+0f, 0x1.29e4180000000p+0f,
+      0x1.1f70a80000000p+0f, 0x1.15b2b80000000p+0f, 0x1.0c97d60000000p+0f, 0x1.0000000000000p+0f};
 };
 
 template <class T> struct LogCentre;
-// log(c), by choice of c exact to some bits more than the type has
+// log(c), by choice of c exact to some bits more than the type has; more by that of 2 where m < 1
 template <> struct LogCentre<double> {
   alignas(64) static constexpr double c[16] = {0x0.0p+0,
                                                0x1.6f0d282df461dp-4,
@@ -124,43 +181,183 @@ template <> struct LogCentre<double> {
                                                0x1.2e8e2badd5036p-2,
                                                0x1.5d1bdbf570b3cp-2,
                                                0x1.89a3384df5dacp-2,
-                                               -0x1.1178e822b6958p-2,
-                                               -0x1.d1037f6e24bccp-3,
-                                               -0x1.823c16a305300p-3,
-                                               -0x1.365fcb37ffff6p-3,
-                                               -0x1.da727686fcf53p-4,
-                                               -0x1.4d311644d72a2p-4,
-                                               -0x1.894aa22a3de88p-5,
-                                               0x0.0p+0};
+                                               0x1.b44f77bc90a86p-2,
+                                               0x1.dd46a04c0a41fp-2,
+                                               0x1.02552a5a3c452p-1,
+                                               0x1.154c3d2f240c4p-1,
+                                               0x1.2795e1281fa27p-1,
+                                               0x1.393e0d351ed66p-1,
+                                               0x1.4a4f85dae6442p-1,
+                                               0x1.62e42fefa39efp-1};
 };
 template <> struct LogCentre<float> {
   alignas(64) static constexpr float c[16] = {0x0.0p+0f,
                                               0x1.6edc6a0000000p-4f,
                                               0x1.2954fe0000000p-3f,
                                               0x1.950bcc0000000p-3f,
-                                              0x1.fb79d80000000p-3f,
+                                              0x1.fb79860000000p-3f,
                                               0x1.2e846e0000000p-2f,
-                                              0x1.5d16f40000000p-2f,
-                                              0x1.89996e0000000p-2f,
-                                              -0x1.1179240000000p-2f,
-                                              -0x1.d119fa0000000p-3f,
-                                              -0x1.824abe0000000p-3f,
-                                              -0x1.365ff00000000p-3f,
-                                              -0x1.da9a1a0000000p-4f,
-                                              -0x1.4d61f20000000p-4f,
-                                              -0x1.898c0a0000000p-5f,
+                                              0x1.5d15e60000000p-2f,
+                                              0x1.8998b20000000p-2f,
+                                              0x1.b44eda0000000p-2f,
+                                              0x1.dd3bfc0000000p-2f,
+                                              0x1.0255200000000p-1f,
+                                              0x1.154c340000000p-1f,
+                                              0x1.2795360000000p-1f,
+                                              0x1.393c8a0000000p-1f,
+                                              0x1.4a4e160000000p-1f,
+                                              0x1.62e4300000000p-1f};
+};
+
+template <class T> struct LogTwoInverse;
+// 1 / c, c near the middle of an interval of m
+template <> struct LogTwoInverse<double> {
+  alignas(64) static constexpr double c[16] = {
+      0x1.0000000000000p+0, 0x1.d41d41d42e3a5p-1, 0x1.bacf914c43461p-1, 0x1.a41a41a41fe9dp-1,
+      0x1.8f9c18fa84b8fp-1, 0x1.7d05f417d05f4p-1, 0x1.6c16c16c7f685p-1, 0x1.5c9882b9589e8p-1,
+      0x1.4e5e0a731ac0cp+0, 0x1.41414141550ddp+0, 0x1.3521cfb2bd344p+0, 0x1.29e4129e4c7a3p+0,
+      0x1.1f7047dcb4997p+0, 0x1.15b1e5f769117p+0, 0x1.0c9714fbd34bdp+0, 0x1.0000000000000p+0};
+};
+template <> struct LogTwoInverse<float> {
+  alignas(64) static constexpr float c[16] = {
+      0x1.0000000000000p+0f, 0x1.d41d4e0000000p-1f, 0x1.bad0240000000p-1f, 0x1.a41ad40000000p-1f,
+      0x1.8f9cc20000000p-1f, 0x1.7d06160000000p-1f, 0x1.6c17dc0000000p-1f, 0x1.5c988e0000000p-1f,
+      0x1.4e5ed60000000p+0f, 0x1.4141ca0000000p+0f, 0x1.3521dc0000000p+0f, 0x1.29e4180000000p+0f,
+      0x1.1f71580000000p+0f, 0x1.15b3000000000p+0f, 0x1.0c9f860000000p+0f, 0x1.0000000000000p+0f};
+};
+
+template <class T> struct LogTwoCentre;
+// log(c), by choice of c exact to some bits more than the type has; more by that of 2 where m < 1
+template <> struct LogTwoCentre<double> {
+  alignas(64) static constexpr double c[16] = {0x0.0p+0,
+                                               0x1.08c588cd3c80cp-3,
+                                               0x1.acf5e2da4691ep-3,
+                                               0x1.24407ab0cc8f0p-2,
+                                               0x1.6e221cd6ff4f9p-2,
+                                               0x1.b47ebf73882a1p-2,
+                                               0x1.f7a8568b07cacp-2,
+                                               0x1.1bf311e90918ep-1,
+                                               0x1.3abb3fa9a45ccp-1,
+                                               0x1.584822695c4d2p-1,
+                                               0x1.74b1fd64d2f0ep-1,
+                                               0x1.900e615fe41f1p-1,
+                                               0x1.aa708f565f5d1p-1,
+                                               0x1.c3e9ca2dddd52p-1,
+                                               0x1.dc899ab3efc83p-1,
+                                               0x1.0000000000000p+0};
+};
+template <> struct LogTwoCentre<float> {
+  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
+                                              0x1.08c53c0000000p-3f,
+                                              0x1.acf2100000000p-3f,
+                                              0x1.243e780000000p-2f,
+                                              0x1.6e1fac0000000p-2f,
+                                              0x1.b47e3c0000000p-2f,
+                                              0x1.f7a3dc0000000p-2f,
+                                              0x1.1bf2fa0000000p-1f,
+                                              0x1.3ab97e0000000p-1f,
+                                              0x1.5846e80000000p-1f,
+                                              0x1.74b1e00000000p-1f,
+                                              0x1.900e540000000p-1f,
+                                              0x1.aa6dd40000000p-1f,
+                                              0x1.c3e6dc0000000p-1f,
+                                              0x1.dc72640000000p-1f,
+                                              0x1.0000000000000p+0f};
+};
+
+template <class T> struct LogTenInverse;
+// 1 / c, c near the middle of an interval of m
+template <> struct LogTenInverse<double> {
+  alignas(64) static constexpr double c[16] = {
+      0x1.0000000000000p+0, 0x1.d41d41d46c740p-1, 0x1.bacf914c26fd5p-1, 0x1.a41a41a776192p-1,
+      0x1.8f9c18fa2fdeap-1, 0x1.7d05f4182ae1cp-1, 0x1.6c16c16c1c699p-1, 0x1.5c9882b977bb6p-1,
+      0x1.4e5e0a73014c1p+0, 0x1.41414141cd431p+0, 0x1.3521cfb328af3p+0, 0x1.29e4129e79bb7p+0,
+      0x1.1f7047dc179f3p+0, 0x1.15b1e5f7811c1p+0, 0x1.0c9714fbcf0dbp+0, 0x1.0000000000000p+0};
+};
+template <> struct LogTenInverse<float> {
+  alignas(64) static constexpr float c[16] = {
+      0x1.0000000000000p+0f, 0x1.d423cc0000000p-1f, 0x1.bad0520000000p-1f, 0x1.a41ae00000000p-1f,
+      0x1.8f9cda0000000p-1f, 0x1.7d062c0000000p-1f, 0x1.6c17760000000p-1f, 0x1.5c9c3a0000000p-1f,
+      0x1.4e5f260000000p+0f, 0x1.4141580000000p+0f, 0x1.3522680000000p+0f, 0x1.29e47e0000000p+0f,
+      0x1.1f71300000000p+0f, 0x1.15b23a0000000p+0f, 0x1.0c972c0000000p+0f, 0x1.0000000000000p+0f};
+};
+
+template <class T> struct LogTenCentre;
+// log(c), by choice of c exact to some bits more than the type has
+template <> struct LogTenCentre<double> {
+  alignas(64) static constexpr double c[16] = {0x0.0p+0,
+                                               0x1.3ed11998045b8p-5,
+                                               0x1.02428c1eda8e2p-4,
+                                               0x1.5fe8047a766c3p-4,
+                                               0x1.b8de4d38c8cf0p-4,
+                                               0x1.06cbd67998f3cp-3,
+                                               0x1.2f3b691c4c2e6p-3,
+                                               0x1.55e8c517fca4dp-3,
+                                               -0x1.db11ed76c5085p-4,
+                                               -0x1.93e7de12cb293p-4,
+                                               -0x1.4f7aad9e47c45p-4,
+                                               -0x1.0d966cc7a1dcep-4,
+                                               -0x1.9c197abf46e20p-5,
+                                               -0x1.21681b5ee209ap-5,
+                                               -0x1.559bd24091b22p-6,
+                                               0x0.0p+0};
+};
+template <> struct LogTenCentre<float> {
+  alignas(64) static constexpr float c[16] = {0x0.0p+0f,
+                                              0x1.3e9f660000000p-5f,
+                                              0x1.023f860000000p-4f,
+                                              0x1.5fe5660000000p-4f,
+                                              0x1.b8daf20000000p-4f,
+                                              0x1.06cb540000000p-3f,
+                                              0x1.2f39b00000000p-3f,
+                                              0x1.55df4a0000000p-3f,
+                                              -0x1.db17d20000000p-4f,
+                                              -0x1.93e85c0000000p-4f,
+                                              -0x1.4f7e1a0000000p-4f,
+                                              -0x1.0d98ee0000000p-4f,
+                                              -0x1.9c24b40000000p-5f,
+                                              -0x1.216c500000000p-5f,
+                                              -0x1.559e340000000p-6f,
                                               0x0.0p+0f};
 };
 
-template <class T> struct ShortLogPoly;
-// (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.000918274], error 1.0e-15
-template <> struct ShortLogPoly<double> {
-  static constexpr double c[4] = {6.6666666666666566e-1, 4.0000000003524993e-1, 2.8571409380359126e-1,
-                                  2.2255649699701295e-1};
+template <class T> struct LogShortPoly;
+// (log(1 + f) - f) / f^2 on [-0.0322581, 0.0625625], error 8.4e-18
+template <> struct LogShortPoly<double> {
+  static constexpr double c[10] = {-4.9999999999999999e-1, 3.3333333333333353e-1,  -2.50000000000202e-1,
+                                   2.0000000000004858e-1,  -1.6666666586540182e-1, 1.4285713400590466e-1,
+                                   -1.2500101222105608e-1, 1.1113126142504514e-1,  -9.9675207417323988e-2,
+                                   7.9568020984184704e-2};
 };
-// (2 atanh(s) - 2 s) / s^3 in s^2 on [0, 0.000918274], error 3.0e-8
-template <> struct ShortLogPoly<float> {
-  static constexpr float c[2] = {6.66666637e-1f, 4.00262528e-1f};
+// (log(1 + f) - f) / f^2 on [-0.0322581, 0.0625625], error 1.0e-7
+template <> struct LogShortPoly<float> {
+  static constexpr float c[4] = {-4.99999973e-1f, 3.33341904e-1f, -2.50145306e-1f, 1.90515175e-1f};
+};
+
+template <class T> struct LogTwoShortPoly;
+// (log(1 + f) - f) / f^2, over ln 2 on [-0.0322581, 0.0625625], error 1.2e-17
+template <> struct LogTwoShortPoly<double> {
+  static constexpr double c[10] = {-7.2134752044448169e-1, 4.8089834696298808e-1,  -3.6067376022253227e-1,
+                                   2.8853900817786276e-1,  -2.4044917232551308e-1, 2.0609927878592874e-1,
+                                   -1.8033834043741831e-1, 1.6032851974564758e-1,  -1.4380092744055214e-1,
+                                   1.1479238928723225e-1};
+};
+// (log(1 + f) - f) / f^2, over ln 2 on [-0.0322581, 0.0625625], error 1.5e-7
+template <> struct LogTwoShortPoly<float> {
+  static constexpr float c[4] = {-7.21347482e-1f, 4.80910712e-1f, -3.60883392e-1f, 2.74855298e-1f};
+};
+
+template <class T> struct LogTenShortPoly;
+// (log(1 + f) - f) / f^2, over ln 10 on [-0.0322581, 0.0625625], error 3.6e-18
+template <> struct LogTenShortPoly<double> {
+  static constexpr double c[10] = {-2.1714724095162591e-1, 1.4476482730108403e-1,  -1.0857362047590068e-1,
+                                   8.6858896380671462e-2,  -7.2382413302557071e-2, 6.2042064999277781e-2,
+                                   -5.42872498399256e-2,   4.8263693603844816e-2,  -4.3288392563905885e-2,
+                                   3.4555952449393565e-2};
+};
+// (log(1 + f) - f) / f^2, over ln 10 on [-0.0322581, 0.0625625], error 4.4e-8
+template <> struct LogTenShortPoly<float> {
+  static constexpr float c[4] = {-2.17147229e-1f, 1.44768549e-1f, -1.08636726e-1f, 8.27396892e-2f};
 };
 
 template <class T> struct LogTailPoly;
@@ -258,6 +455,117 @@ template <> struct ErfPoly<double> {
                                    -2.6866170644850219e-2, 5.2239776209349931e-3,  -8.5483266013139706e-4,
                                    1.2055308296795711e-4,  -1.4924721137472727e-5, 1.6439551639371642e-6,
                                    -1.6022858870806116e-7, 1.1800511424551558e-8};
+};
+
+// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and
+// (erf(c + t) - erf(c)) / t less that as polynomials in t.
+template <class T> struct ErfTables;
+// error 8.5e-19
+template <> struct ErfTables<double> {
+  static constexpr double inverse_width = 2.609375;
+  alignas(64) static constexpr double c[16][16] = {
+      {0x0.0p+0, 0x1.886e5f0b8c526p-2, 0x1.886e5f0afee68p-1, 0x1.2652c74820100p+0, 0x1.886e5f0ae571dp+0,
+       0x1.ea89f6cd7efc5p+0, 0x1.2652c7480c437p+1, 0x1.5760932971136p+1, 0x1.886e5f0abb04ap+1, 0x1.b97c2aec12653p+1,
+       0x1.ea89f6cd69c5cp+1, 0x1.0dcbe15760933p+2, 0x1.2652c7480c437p+2, 0x1.3ed9ad38b7f3cp+2, 0x1.5760932963a40p+2,
+       0x1.6fe7791a0f545p+2},
+      {0x0.0p+0, 0x1.a60e389899698p-2, 0x1.7177276a69334p-1, 0x1.cac4f0d60f762p-1, 0x1.f08e01793fc44p-1,
+       0x1.fc8dc2b7a4cd1p-1, 0x1.ff69b6e505113p-1, 0x1.ffec8e42db053p-1, 0x1.fffe18ab4c3d1p-1, 0x1.ffffdbff882c6p-1,
+       0x1.fffffdff4e087p-1, 0x1.ffffffea8f224p-1, 0x1.ffffffff53a76p-1, 0x1.fffffffffbf0ep-1, 0x1.ffffffffffedbp-1,
+       0x1.ffffffffffffcp-1},
+      {0x1.0000000000000p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0,
+       0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0, 0x0.0p+0},
+      {0x1.06eba8214db69p-3, 0x1.f2d11ab6af02bp-1, 0x1.410ff116c682cp-1, 0x1.341b087feae3fp-2, 0x1.b8d4b5c50e807p-4,
+       0x1.d631872ff5245p-6, 0x1.75dd1a9fb5e50p-8, 0x1.bb366d20de24fp-11, 0x1.87b0c4f6bac2ep-14, 0x1.020d247cda1edp-17,
+       0x1.faf20ec91319bp-22, 0x1.73358844ab86ep-26, 0x1.9543983b403d1p-31, 0x1.49d4616ecff46p-36,
+       0x1.903964caf1ccdp-42, 0x1.6a08a97866d22p-48},
+      {0x1.07a6d56462598p-61, -0x1.7e539ff9a7e5cp-2, -0x1.ec2ad5372c877p-2, -0x1.623aac4372879p-2,
+       -0x1.51e1e2b2c5defp-3, -0x1.c27c194815579p-5, -0x1.add4d06e09d88p-7, -0x1.293e8fb3fb0d7p-9,
+       -0x1.2c37c67cba0edp-12, -0x1.bd05cd7cdeeb2p-16, -0x1.e5b242491413dp-20, -0x1.8736e263f64dbp-24,
+       -0x1.d1eeabf461349p-29, -0x1.9ace453bb46ccp-34, -0x1.0c69f0d15bb59p-39, -0x1.0424e202be239p-45},
+      {-0x1.812746b0379e9p-2, -0x1.d5ba82abcf618p-3, 0x1.2b8fb9298f437p-5, 0x1.519b35801df45p-3, 0x1.0fd4417610a51p-3,
+       0x1.f11a9e34402dcp-5, 0x1.2a4bd5df0c301p-6, 0x1.eeaa12bc07c12p-9, 0x1.227d320817540p-11, 0x1.ea2377e63ec98p-15,
+       0x1.2ba9f0dd44064p-18, 0x1.0b21b5acc995dp-22, 0x1.5cadc3ea61ce6p-27, 0x1.4e3c992ea12d6p-32,
+       0x1.d7b312d0567edp-38, 0x1.eaeff246d49c0p-44},
+      {0x1.0bc61478094c4p-46, 0x1.58e46e3a8252cp-3, 0x1.2b693a7cc3289p-3, 0x1.50a344363e4e7p-6, -0x1.7ee1e91f7bde9p-5,
+       -0x1.461b0ee3f2a5cp-5, -0x1.0f50140b382e6p-6, -0x1.1a35d055b042cp-8, -0x1.8b43a681158ebp-11,
+       -0x1.818c9953fa6fbp-14, -0x1.0adda02c72b29p-17, -0x1.093a36ac129b0p-21, -0x1.7d765c43005e3p-26,
+       -0x1.8f2d8c4e4f3c8p-31, -0x1.312a5bae1809bp-36, -0x1.55ee1328f0a40p-42},
+      {0x1.ce2f21a03341fp-4, 0x1.60320535a6b11p-5, -0x1.c90ce44bbc0e0p-5, -0x1.e288b8bcee9b7p-5, -0x1.6dafa04f88759p-7,
+       0x1.9345b78c94eb3p-7, 0x1.401b9c453bab2p-7, 0x1.c94114da024b8p-9, 0x1.8d95a4cf1011fp-11, 0x1.ca660b8459070p-14,
+       0x1.6c23543e06c1cp-17, 0x1.9729fb43f7771p-21, 0x1.44b3fd2691532p-25, 0x1.74ad0e11ebfc2p-30,
+       0x1.35c52f4f4c6bep-35, 0x1.76b4faa13f662p-41},
+      {0x1.10137173e8c61p-35, -0x1.9ce04bb4510ebp-5, -0x1.95336c67a2a42p-6, 0x1.18138f1e6db1cp-6, 0x1.29a1fbde55a41p-6,
+       0x1.69115915dbd47p-9, -0x1.929b9c7619e4ap-9, -0x1.025eb257d98c0p-9, -0x1.2ce8ff3b6759ap-11,
+       -0x1.a83541e546b43p-14, -0x1.8a008af805c8dp-17, -0x1.f56a5174b018bp-21, -0x1.bee303891568fp-25,
+       -0x1.1ad5ebe8af055p-29, -0x1.00a7dab23d739p-34, -0x1.50347ce1dd915p-40},
+      {-0x1.b82ce3d19790ap-6, -0x1.352f346ef7bb8p-8, 0x1.3260d21ce5ecdp-6, 0x1.138dd0bc9e4fep-7, -0x1.5b4b411518225p-8,
+       -0x1.22df5c05901bap-8, -0x1.42e6a8816298cp-12, 0x1.64a5dc2609854p-11, 0x1.51d88ffe3dc21p-12,
+       0x1.34e582ff68286p-14, 0x1.58b6d9ae1febbp-17, 0x1.fafc27b5188ddp-21, 0x1.fddfae113563ap-25,
+       0x1.663baab707747p-29, 0x1.648f173581593p-34, 0x1.fb95dc70ab503p-40},
+      {0x1.65b849e0db609p-27, 0x1.70b4766f2e61dp-7, 0x1.c1f216ca9cff2p-10, -0x1.8e77bb872d144p-8,
+       -0x1.e813a93224127p-10, 0x1.929e019fd3beap-10, 0x1.b5e709ce3baf2p-11, -0x1.1baa8a19af9e7p-15,
+       -0x1.03f9017a1251fp-13, -0x1.5ee77cf219d04p-15, -0x1.ebac0b27f1cedp-18, -0x1.aadc8f2b6fcecp-21,
+       -0x1.ea713d8a70e48p-25, -0x1.81942671ab042p-29, -0x1.a745422231846p-34, -0x1.48b971b9f8784p-39},
+      {0x1.565a063a4d5e6p-8, -0x1.5725e7682333fp-15, -0x1.017416313def8p-8, -0x1.56c59f38cce60p-14,
+       0x1.b461b9f85d314p-10, 0x1.b659a9c2dc2fcp-13, -0x1.80bb13274259dp-12, -0x1.d63bc0ed24e9bp-14,
+       0x1.6de31b0a51e58p-16, 0x1.29a90fade99cap-16, 0x1.1caad0cec626ap-18, 0x1.2d4ce2617cec1p-21,
+       0x1.9211323cef81fp-25, 0x1.6538ef6334fc5p-29, 0x1.b35202459b6a8p-34, 0x1.7291939f4ee51p-39},
+      {0x1.87f4d7e77dfccp-21, -0x1.05c0d2681010ep-9, 0x1.375bd5b81fd78p-12, 0x1.2044fe6dd0d2dp-10,
+       -0x1.7800aca2c6ac5p-13, -0x1.72500acbf90c9p-12, 0x1.53731d961e35ep-16, 0x1.1586e24658d40p-14,
+       0x1.22d40e5153c17p-17, -0x1.424c8abc3eb3cp-18, -0x1.05944f742ec97p-19, -0x1.6445ba02e107ep-22,
+       -0x1.1a8a98d4e2732p-25, -0x1.1f37c2aab9c3bp-29, -0x1.8771cbdb32cc3p-34, -0x1.6ef3fcac7d030p-39},
+      {-0x1.c1eb1eb1ef7dbp-11, 0x1.31d2ab8667a32p-13, 0x1.3b4fb0af36e7dp-11, -0x1.c5f229aff97d4p-13,
+       -0x1.d26ea72a4a2a7p-13, 0x1.748aae6dc4c51p-14, 0x1.b0ae853ba96d2p-15, -0x1.d33bed37996a4p-17,
+       -0x1.19db9869cb952p-17, 0x1.d0c495e0022eep-24, 0x1.646273073e669p-21, 0x1.5cf5eb66f571cp-23,
+       0x1.54fddc6703523p-26, 0x1.939afeff4778ap-30, 0x1.36d437311da38p-34, 0x1.4333dc83354e5p-39},
+      {0x1.35c10ffda36adp-17, 0x1.2efc8f597a4edp-12, -0x1.f33b049e40854p-14, -0x1.0474dbc50642dp-13,
+       0x1.598b277e05495p-14, 0x1.a9f090df344efp-16, -0x1.7991ca1539d43p-16, -0x1.05ac06ad1bda7p-18,
+       0x1.8b07f4313ef5ep-19, 0x1.6b2f058b7ffd7p-21, -0x1.0d758479ad3bap-23, -0x1.13c8da9a5ba37p-24,
+       -0x1.65f2a63d22baap-27, -0x1.ff4f98bdf1381p-31, -0x1.c7f6e62625d06p-35, -0x1.0c331e038f3a0p-39},
+      {0x1.c4a5caac34f25p-14, -0x1.377eb1f88383dp-15, -0x1.249b5425994cfp-14, 0x1.b1be2e127a335p-15,
+       0x1.8853633766930p-17, -0x1.4ac63dd35e848p-16, 0x1.72cec4e7e222bp-21, 0x1.d7cc888562793p-19,
+       -0x1.b3b447ad3054cp-23, -0x1.8b22c514b6c7ep-22, -0x1.482167b71c78dp-26, 0x1.3c95c135a4d5dp-26,
+       0x1.345d19206e282p-28, 0x1.107d1870c9d7cp-31, 0x1.1a761001ca87cp-35, 0x1.765af17891383p-40}};
+};
+
+// error 3.5e-10
+template <> struct ErfTables<float> {
+  static constexpr float inverse_width = 3.875;
+  alignas(64) static constexpr float c[9][16] = {
+      {0x0.0p+0f, 0x1.08519e0000000p-2f, 0x1.0843d40000000p-1f, 0x1.8c69a20000000p-1f, 0x1.0842540000000p+0f,
+       0x1.4a53e80000000p+0f, 0x1.8c657a0000000p+0f, 0x1.ce740e0000000p+0f, 0x1.0842100000000p+1f,
+       0x1.294a520000000p+1f, 0x1.4a52940000000p+1f, 0x1.6b5ad60000000p+1f, 0x1.8c63180000000p+1f,
+       0x1.ad6b5a0000000p+1f, 0x1.ce739c0000000p+1f, 0x1.ef7bde0000000p+1f},
+      {0x0.0p+0f, 0x1.23c21a0000000p-2f, 0x1.11b33a0000000p-1f, 0x1.73f2800000000p-1f, 0x1.b619d00000000p-1f,
+       0x1.dd2b6a0000000p-1f, 0x1.f163620000000p-1f, 0x1.fa8f0c0000000p-1f, 0x1.fe34b80000000p-1f,
+       0x1.ff7a260000000p-1f, 0x1.ffdd920000000p-1f, 0x1.fff8320000000p-1f, 0x1.fffe700000000p-1f,
+       0x1.ffffba0000000p-1f, 0x1.fffff60000000p-1f, 0x1.fffffe0000000p-1f},
+      {0x1.0000000000000p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f,
+       0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f, 0x0.0p+0f},
+      {0x1.06eba80000000p-3f, 0x1.0e3eea0000000p+0f, 0x1.ba9dd60000000p-1f, 0x1.3d3d120000000p-1f,
+       0x1.8e18280000000p-2f, 0x1.b5361a0000000p-3f, 0x1.a448fe0000000p-4f, 0x1.61af180000000p-5f,
+       0x1.0480e20000000p-6f, 0x1.4fe1820000000p-8f, 0x1.7b10220000000p-10f, 0x1.7672c80000000p-12f,
+       0x1.43c3420000000p-14f, 0x1.ea0e7a0000000p-17f, 0x1.44a18a0000000p-19f, 0x1.7875a80000000p-22f},
+      {-0x1.1e653c0000000p-25f, -0x1.17070a0000000p-2f, -0x1.c8e80a0000000p-2f, -0x1.eb3d5e0000000p-2f,
+       -0x1.9af00e0000000p-2f, -0x1.1a13840000000p-2f, -0x1.4563c00000000p-3f, -0x1.3f752c0000000p-4f,
+       -0x1.0ce8240000000p-5f, -0x1.860e220000000p-7f, -0x1.e91d100000000p-9f, -0x1.09bccc0000000p-10f,
+       -0x1.f54f4e0000000p-13f, -0x1.9b03c80000000p-15f, -0x1.2536f00000000p-17f, -0x1.6c50900000000p-20f},
+      {-0x1.81267c0000000p-2f, -0x1.384f360000000p-2f, -0x1.13b8160000000p-3f, 0x1.50832a0000000p-5f,
+       0x1.2c31760000000p-3f, 0x1.538ff80000000p-3f, 0x1.09d9240000000p-3f, 0x1.45c7ec0000000p-4f,
+       0x1.46b1c00000000p-5f, 0x1.11fd140000000p-6f, 0x1.8525c60000000p-8f, 0x1.d7ac7c0000000p-10f,
+       0x1.ea73e40000000p-12f, 0x1.b723080000000p-14f, 0x1.5380ec0000000p-16f, 0x1.c6390a0000000p-19f},
+      {-0x1.a223380000000p-14f, 0x1.0aa15e0000000p-3f, 0x1.77c17c0000000p-3f, 0x1.26ec2c0000000p-3f,
+       0x1.dc13460000000p-5f, -0x1.f061680000000p-7f, -0x1.856e480000000p-5f, -0x1.7788680000000p-5f,
+       -0x1.ef310a0000000p-6f, -0x1.fa58540000000p-7f, -0x1.a49ddc0000000p-8f, -0x1.2275e40000000p-9f,
+       -0x1.51f5040000000p-11f, -0x1.4e19700000000p-13f, -0x1.1a44180000000p-15f, -0x1.9951120000000p-18f},
+      {0x1.d44bd20000000p-4f, 0x1.3e20b40000000p-4f, 0x1.5e89ba0000000p-9f, -0x1.ce78480000000p-5f,
+       -0x1.14fc9a0000000p-4f, -0x1.570a140000000p-5f, -0x1.3bbfe20000000p-7f, 0x1.2aef140000000p-7f,
+       0x1.a7b75a0000000p-7f, 0x1.31e0a40000000p-7f, 0x1.3e825c0000000p-8f, 0x1.04eb620000000p-9f,
+       0x1.5ce89c0000000p-11f, 0x1.8459760000000p-13f, 0x1.6c18fe0000000p-15f, 0x1.21d21c0000000p-17f},
+      {-0x1.5200240000000p-7f, -0x1.5168780000000p-5f, -0x1.925be40000000p-5f, -0x1.83e2600000000p-6f,
+       0x1.fc83700000000p-8f, 0x1.676e580000000p-6f, 0x1.1f5a0e0000000p-6f, 0x1.b565c60000000p-8f,
+       -0x1.bb3ca20000000p-11f, -0x1.9511560000000p-9f, -0x1.4175ea0000000p-9f, -0x1.50309c0000000p-10f,
+       -0x1.0b9d7e0000000p-11f, -0x1.55b7240000000p-13f, -0x1.6726660000000p-15f, -0x1.3b70c80000000p-17f}};
 };
 
 template <class T> struct ErfcPoly;

@@ -44,16 +44,78 @@ def table(name: str, what: str, entries: dict[str, list]) -> None:
     print()
 
 
-def with_round_logarithm(c: mp.mpf, kind: str) -> mp.mpf:
-    """A number next to 1 / c whose logarithm is all but a number of the type: within 2^-6 of its last place."""
-    step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -23)
-    for i in range(8000):
-        inverse = mp.mpf(rounded(1 / c + i * step, kind))
-        log = mp.log(inverse)
-        place = mp.mpf(2) ** (mp.floor(mp.log(abs(log), 2)) - (52 if kind == "double" else 23)) if log else mp.mpf(1)
-        if abs(log - mp.mpf(rounded(log, kind))) <= place / 64:
-            return inverse
-    raise ValueError(f"no inverse of {c} with such a logarithm")
+def with_round_value(f: Callable, start: mp.mpf, step: mp.mpf, kind: str) -> mp.mpf:
+    """A number of the type next to `start` at which f is all but a number of the type: within 2^-6 of its last place."""
+    for i in range(20000):
+        x = mp.mpf(rounded(start + i * step, kind))
+        y = f(x)
+        place = mp.mpf(2) ** (mp.floor(mp.log(abs(y), 2)) - (52 if kind == "double" else 23)) if y else mp.mpf(1)
+        if abs(y - mp.mpf(rounded(y, kind))) <= place / 64:
+            return x
+    raise ValueError(f"no number next to {start} with such a value")
+
+
+def logarithm_tables(suffix: str, base: mp.mpf | None) -> None:
+    """1 / c and log(c) for c near the middle of the sixteen intervals of m in [0.75, 1.5) with one top four bits.
+
+    c is 1 in the two intervals beside 1. Where m < 1, its exponent as floor(log2(x)) is one too small, and the table
+    has the logarithm of 2 more, as the type rounds it: beside 1 the two cancel exactly. Not for base 10, where that
+    would be too rough for floats.
+    """
+    unit = mp.log(base) if base else mp.mpf(1)
+    centres = [mp.mpf(1)] + [1 + (j + mp.mpf(0.5)) / 16 for j in range(1, 8)]
+    centres += [(1 + (j + mp.mpf(0.5)) / 16) / 2 for j in range(8, 15)] + [mp.mpf(1)]
+    inverses: dict[str, list] = {}
+    logarithms: dict[str, list] = {}
+    for kind in ("double", "float"):
+        step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -22)
+        two = mp.mpf(rounded(mp.log(2) / unit, kind)) if suffix != "Ten" else mp.mpf(0)
+        inverses[kind], logarithms[kind] = [], []
+        for j, c in enumerate(centres):
+
+            def value(inverse: mp.mpf, more: mp.mpf = two if j >= 8 else mp.mpf(0)) -> mp.mpf:
+                return more - mp.log(inverse) / unit
+
+            inverses[kind].append(c if c == 1 else with_round_value(value, 1 / c, step, kind))
+            logarithms[kind].append(value(inverses[kind][-1]))
+    table(f"Log{suffix}Inverse", "1 / c, c near the middle of an interval of m", inverses)
+    what = "log(c), by choice of c exact to some bits more than the type has" + ("" if suffix == "Ten" else "; more by that of 2 where m < 1")
+    table(f"Log{suffix}Centre", what, logarithms)
+
+
+def log1p_rest(z: mp.mpf) -> mp.mpf:
+    """(log(1 + z) - z) / z^2."""
+    return (mp.log1p(z) - z) / z**2
+
+
+def error_function(inverse_width: float, terms: int, kind: str) -> None:
+    """erf around sixteen centres j / inverse_width: the centres, erf there, 1 if c is 0, and (erf(c + t) - erf(c)) / t less that."""
+    half = mp.mpf(0.5) / inverse_width * mp.mpf("1.001")
+    step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -20)
+    centres = [mp.mpf(rounded(mp.mpf(j) / inverse_width, kind)) for j in range(16)]
+    for j in range(1, 8):  # beyond, erf hardly moves with c
+        centres[j] = with_round_value(mp.erf, centres[j], step, kind)
+    rows, largest = [], mp.mpf(0)
+    for c in centres:
+
+        def slope(t: mp.mpf, c: mp.mpf = c) -> mp.mpf:
+            if c == 0:
+                return mp.erf(t) / t
+            return (mp.erf(c + t) - mp.erf(c)) / t
+
+        coefficients, error = mp.chebyfit(removable(slope), [-half if c else mp.mpf(0), half], terms, error=True)
+        rows.append(list(reversed(coefficients)))
+        if c == 0:
+            rows[0][0] -= 1
+        largest = max(largest, error * (1 if c == 0 else half))
+    first = [mp.mpf(c == 0) for c in centres]
+    columns = [centres, [mp.erf(c) for c in centres], first, *map(list, zip(*rows, strict=True))]
+    print(f"// error {mp.nstr(largest, 2)}\ntemplate <> struct ErfTables<{kind}> {{")
+    print(f"  static constexpr {kind} inverse_width = {inverse_width};")
+    tail = "f" if kind == "float" else ""
+    print(f"  alignas(64) static constexpr {kind} c[{terms + 3}][16] = {{")
+    print(",\n".join("{" + ", ".join(f"{rounded(e, kind).hex()}{tail}" for e in column) + "}" for column in columns))
+    print("};\n};\n")
 
 
 def parts(name: str, what: str, entries: list, in_pairs: str = "") -> None:
@@ -105,8 +167,19 @@ def main() -> None:
         h16,
         both(5, 2),
     )
+    series(
+        "ShortExpm1Poly",
+        "(exp(r) - 1 - r) / r^2",
+        removable(lambda r: (mp.expm1(r) - r) / r**2),
+        -h16,
+        h16,
+        both(6, 3),
+    )
     powers = [mp.power(2, mp.mpf(j) / 16) for j in range(16)]
-    table("ExpPowers", "2^(j/16)", {"double": powers})
+    kinds = ("double", "float")
+    table("ExpPowers", "2^(j/16)", {kind: powers for kind in kinds})
+    lows = {kind: [power / mp.mpf(rounded(power, kind)) - 1 for power in powers] for kind in kinds}
+    table("ExpPowersLow", "What the rounding of 2^(j/16) left, relative to it", lows)
     series("SinhPoly", "(sinh(r) - r) / r^3 in r^2", odd_rest(mp.sinh), 0, h**2, both(6, 3))
     series(
         "CoshPoly",
@@ -126,22 +199,18 @@ def main() -> None:
         s**2,
         both(7, 3),
     )
-    # m in [0.75, 1.5) by the first four bits after its point; 1 in the two intervals beside 1, so that f = m - 1.
-    centres = [mp.mpf(1)] + [1 + (j + mp.mpf(0.5)) / 16 for j in range(1, 8)]
-    centres += [(1 + (j + mp.mpf(0.5)) / 16) / 2 for j in range(8, 15)] + [mp.mpf(1)]
-    found = {kind: [with_round_logarithm(c, kind) for c in centres] for kind in ("double", "float")}
-    table("LogInverse", "1 / c, c near the middle of an interval of m", found)
-    logarithms = {kind: [-mp.log(i) for i in inverses] for kind, inverses in found.items()}
-    table("LogCentre", "log(c), by choice of c exact to some bits more than the type has", logarithms)
-    top = (mp.mpf(1) / 16 / (2 + mp.mpf(1) / 16)) ** 2
-    series(
-        "ShortLogPoly",
-        "(2 atanh(s) - 2 s) / s^3 in s^2",
-        removable(lambda z: 2 * (mp.atanh(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3),
-        0,
-        top,
-        both(4, 2),
-    )
+    logarithm_tables("", None)
+    logarithm_tables("Two", mp.mpf(2))
+    logarithm_tables("Ten", mp.mpf(10))
+    near = (mp.mpf(-1) / 31, mp.mpf("1.001") / 16)
+    for name, unit in [("", mp.mpf(1)), ("Two", mp.log(2)), ("Ten", mp.log(10))]:
+        series(
+            f"Log{name}ShortPoly",
+            f"(log(1 + f) - f) / f^2{', over ln ' + {'Two': '2', 'Ten': '10'}[name] if name else ''}",
+            removable(lambda f, unit=unit: log1p_rest(f) / unit),
+            *near,
+            both(10, 4),
+        )
     series(
         "LogTailPoly",
         "(2 atanh(s) - 2 s - 2/3 s^3) / s^5 in s^2",
@@ -183,6 +252,10 @@ def main() -> None:
         0.5,
         {"double": 11},
     )
+    print("// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t.")
+    print("template <class T> struct ErfTables;")
+    error_function(2.609375, 13, "double")
+    error_function(3.875, 6, "float")
     a = mp.mpf(4)
 
     def scaled_erfc(y: mp.mpf) -> mp.mpf:

@@ -30,14 +30,6 @@ template <class T, int N> WG_INLINE Pair<Vec<T, N>> two_prod(Vec<T, N> a, Vec<T,
     return {p, ((ah * bh - p) + ah * bl + al * bh) + al * bl};
   }
 }
-// The square root of a pair, as a pair.
-template <class V> WG_INLINE Pair<V> sqrt_pair(Pair<V> a) {
-  const V y = sqrt(a.hi);
-  const Pair<V> p = two_prod(y, y);
-  const V rest = ((a.hi - p.hi) - p.lo) + a.lo;
-  return {y, select(rest == 0, rest, rest / (y + y))};
-}
-
 // c[0] + c[1] x + …: even and odd powers side by side, which halves the chain of dependent operations.
 template <class Coefficients, class T, int N> WG_INLINE Vec<T, N> poly(Vec<T, N> x) {
   constexpr int n = int(sizeof(Coefficients::c) / sizeof(T));

@@ -39,37 +39,60 @@ template <class T> inline constexpr T exp_max = sizeof(T) == 8 ? T(710) : T(89);
 template <class T> inline constexpr T exp_min = sizeof(T) == 8 ? T(-746) : T(-104);
 
 #if defined(__AVX512F__)
-// With sixteen powers of two at hand: x = n ln2 / 16 + r, |r| <= ln2 / 32, so exp(x) = 2^floor(n/16) power (1 + q).
+// With sixteen powers of two at hand: x = n ln2 + r, n a multiple of 1/16, |r| <= ln2 / 32; exp(x) = 2^floor(n) power
+// (1 + q). Where x is too large for that, n says so alone: r is kept small, and scaling by 2^n does what is right.
 template <class V> struct ShortExp {
-  V sixteenths, power, q;  // n / 16, 2^(n/16 - floor(n/16)), exp(r) - 1
+  V counter, n, r, rest;  // n in the low bits of counter, in sixteenths; exp(r) - 1 = r + rest r^2
 };
-template <int N> WG_INLINE ShortExp<Vec<double, N>> short_exp(Vec<double, N> x) {
-  using V = Vec<double, N>;
-  constexpr double shifter = Format<double>::shifter, hi = Ln2<double>::hi / 16, lo = Ln2<double>::lo / 16;
-  const V counter = fma(x, 16 * Ln2<double>::inverse, shifter), n = counter - shifter;
-  const V r = fma(n, -lo, fma(n, -hi, x));
-  return {n * 0.0625, lookup<ExpPowers<double>, double, N>(to_bits(counter)),
-          fma(r * r, poly<ShortExpPoly<double>>(r), r)};
+template <class T> inline constexpr T sixteenth_shifter = Format<T>::shifter / 16;
+template <class Poly, class V> WG_INLINE ShortExp<V> short_exp_of(V counter, V n, V r) {
+  r = limited(r, typename V::Scalar(0.03125));
+  return {counter, n, r, poly<Poly>(r)};
+}
+template <class Poly, class T, int N> WG_INLINE ShortExp<Vec<T, N>> short_exp(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V counter = fma(x, Ln2<T>::inverse, sixteenth_shifter<T>), n = counter - sixteenth_shifter<T>;
+  return short_exp_of<Poly>(counter, n, fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)));
+}
+template <class T, int N> WG_INLINE Vec<T, N> finish_exp(ShortExp<Vec<T, N>> e) {
+  const auto power = lookup(ExpPowers<T>::c, to_bits(e.counter));
+  return scale_floor(fma(power, fma(e.r * e.r, e.rest, e.r), power), e.n);
+}
+// With what the powers' rounding left, for functions that go on with exp(x) = hi + hi lo: 0.6 ulp.
+template <class T, int N> WG_INLINE Pair<Vec<T, N>> close_power(ShortExp<Vec<T, N>> e) {
+  const auto i = to_bits(e.counter);
+  return {scale_floor(lookup(ExpPowers<T>::c, i), e.n), e.r + fma(e.r * e.r, e.rest, lookup(ExpPowersLow<T>::c, i))};
+}
+template <class T, int N> WG_INLINE Vec<T, N> close_exp(Vec<T, N> x) {
+  const auto p = close_power(short_exp<ShortExpPoly<T>>(x));
+  return fma(p.hi, p.lo, p.hi);
+}
+// exp(x) - 1: next to 0 the power is exactly 1.
+template <class T, int N> WG_INLINE Vec<T, N> close_expm1(Vec<T, N> x) {
+  const auto p = close_power(short_exp<ShortExpm1Poly<T>>(x));
+  return fma(p.hi, p.lo, p.hi - T(1));
 }
 #endif
 
 template <class T, int N> WG_INLINE Vec<T, N> exp(Vec<T, N> x) {
   using V = Vec<T, N>;
-  x = clamp(x, V(exp_min<T>), V(exp_max<T>));
 #if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 8 && has_tables<T, N>) {
-    const auto e = short_exp(x);
-    return scale_floor(fma(e.power, e.q, e.power), e.sixteenths);
-  } else
-#endif
-  {
-    const auto p = exp_parts(x);
-    return scale(p.q + T(1), p.n);
+  if constexpr (has_tables<T, N>) {
+    return finish_exp(short_exp<ShortExpPoly<T>>(x));
   }
+#endif
+  const auto p = exp_parts(clamp(x, V(exp_min<T>), V(exp_max<T>)));
+  return scale(p.q + T(1), p.n);
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    const V counter = x + sixteenth_shifter<T>, n = counter - sixteenth_shifter<T>;
+    return finish_exp(short_exp_of<ShortExpPoly<T>>(counter, n, (x - n) * T(0.693147180559945309417)));
+  }
+#endif
   x = clamp(x, V(sizeof(T) == 8 ? T(-1076) : T(-151)), V(sizeof(T) == 8 ? T(1025) : T(129)));
   const V n = rint(x), f = x - n;
   return scale(exp_q(f * T(0.693147180559945309417)) + T(1), n);
@@ -78,6 +101,14 @@ template <class T, int N> WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
 // 2^n (1 + q) - 1 with 2^n - 1 kept apart; half of it, so that nothing overflows early.
 template <class T, int N> WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    constexpr T edge = sizeof(T) == 8 ? T(700) : T(80);  // above 2^n is about to overflow, and 1 nothing beside exp(x)
+    V y = copysign(close_expm1(x), x);
+    if (__builtin_expect(any_below(-x, -edge), 0)) y = select(x > edge, exp(x), y);
+    return y;
+  }
+#endif
   const auto p = exp_parts_exact(clamp(x, V(T(-60)), V(exp_max<T>)));
   const V s = pow2(p.n - T(1)), y = fma(s, p.q, s - T(0.5));
   return select(abs(x) < Format<T>::tiny * T(4), x, y + y);
@@ -127,15 +158,42 @@ template <class T, int N> WG_INLINE Vec<T, N> log_special(Vec<T, N> x, Vec<T, N>
 }
 
 #if defined(__AVX512F__)
-// log(x) by x = 2^k c (1 + f), |f| <= 1/16, 1/c and log(c) from tables, c = 1 beside 1. k ln2 is rounded together with
-// log(c), so that one constant does for ln2.
+// log(x) by x = 2^k m, m = c (1 + f), |f| <= 1/16, 1/c and log(c) from tables, c = 1 beside 1. floor(log2(x)), which is
+// k - 1 where m < 1, does for k: the table knows. k ln2 is rounded together with log(c), so that one constant does.
 template <class T, int N> WG_INLINE Vec<T, N> log_tabled(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V m = mantissa(x);
+  const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
+  const V f = fma(m, lookup(LogInverse<T>::c, i), V(T(-1)));
+  const V far = fma(exponent(x), V(T(0.693147180559945309417)), lookup(LogCentre<T>::c, i));
+  return log_fixed(x, far + fma(f * f, poly<LogShortPoly<T>>(f), f));
+}
+// log(1 + h + l) + more_twos ln2, l small beside 1 + h; h >= -1.
+template <class T, int N> WG_INLINE Vec<T, N> log1p_tabled(Vec<T, N> h, Vec<T, N> l, Vec<T, N> more_twos) {
+  using V = Vec<T, N>;
+  const V u = h + T(1), lost = (h - (u - T(1))) + l, m = mantissa(u);
+  const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
+  const V inverse = lookup(LogInverse<T>::c, i), down = from_bits<T, N>((to_bits(m) - to_bits(u)) + to_bits(V(T(1))));
+  const V f = fma(lost * larger(down, V(T(0))), inverse, fma(m, inverse, V(T(-1))));
+  const V far = fma(exponent(u) + more_twos, V(T(0.693147180559945309417)), lookup(LogCentre<T>::c, i));
+  return log_fixed(u, far + fma(f * f, poly<LogShortPoly<T>>(f), f));
+}
+// The logarithms to base 2, exact for powers of two, and 10, whose log10(2) is needed in two parts: with k itself.
+template <class T, int N> WG_INLINE Vec<T, N> log2_tabled(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V m = mantissa(x);
+  const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
+  const V f = fma(m, lookup(LogTwoInverse<T>::c, i), V(T(-1))), far = exponent(x) + lookup(LogTwoCentre<T>::c, i);
+  return log_fixed(x, far + fma(f, V(T(1.44269504088896340736)), f * f * poly<LogTwoShortPoly<T>>(f)));
+}
+template <class T, int N> WG_INLINE Vec<T, N> log10_tabled(Vec<T, N> x, T of_two, T of_two_lo, T of_e_lo) {
   using V = Vec<T, N>;
   const V m = mantissa(x), k = exponent(x) - exponent(m);
   const auto i = to_bits(m) >> (Format<T>::mantissa_bits - 4);
-  const V f = fma(m, lookup<LogInverse<T>, T, N>(i), T(-1)), s = f / (f + T(2)), z = s * s;
-  const V far = fma(k, V(T(0.693147180559945309417)), lookup<LogCentre<T>, T, N>(i));
-  return log_fixed(x, far + fma(-s, fma(-z, poly<ShortLogPoly<T>>(z), f), f));
+  const V f = fma(m, lookup(LogTenInverse<T>::c, i), V(T(-1)));
+  const V far = fma(k, V(of_two), lookup(LogTenCentre<T>::c, i));
+  const V low = fma(f, V(of_e_lo), fma(k, V(of_two_lo), f * f * poly<LogTenShortPoly<T>>(f)));
+  return log_fixed(x, far + fma(f, V(T(0.434294481903251827651)), low));
 }
 #endif
 
@@ -159,6 +217,11 @@ template <class T, int N> WG_INLINE Vec<T, N> log(Vec<T, N> x) {
 template <class T, int N>
 WG_INLINE Vec<T, N> log1p_pair(Vec<T, N> h, Vec<T, N> l, Vec<T, N> more_twos = Vec<T, N>(T(0))) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return log1p_tabled(h, l, more_twos);
+  }
+#endif
   const auto u = two_sum(V(T(1)), h);
   const auto p = log_parts(u.hi);
   const auto whole = p.k == 0;
@@ -171,6 +234,11 @@ WG_INLINE Vec<T, N> log1p_pair(Vec<T, N> h, Vec<T, N> l, Vec<T, N> more_twos = V
 
 template <class T, int N> WG_INLINE Vec<T, N> log1p(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return copysign(log1p_tabled(x, V(T(0)), V(T(0))), x);
+  }
+#endif
   const V y = log_special(x + T(1), log1p_pair(x, V(T(0))));
   return select(abs(x) < Format<T>::tiny * T(4), x, y);
 }
@@ -187,6 +255,11 @@ template <class T, int N> WG_INLINE Vec<T, N> log_to_base(Vec<T, N> x, T inverse
   return log_special(x, sum.hi + (sum.lo + low));
 }
 template <class T, int N> WG_INLINE Vec<T, N> log2(Vec<T, N> x) {
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return log2_tabled(x);
+  }
+#endif
   if constexpr (sizeof(T) == 8) {
     return log_to_base(x, 0x1.71547652b82fep+0, 0x1.777d0ffda0d24p-56, 1.0, 0.0);
   } else {
@@ -194,6 +267,15 @@ template <class T, int N> WG_INLINE Vec<T, N> log2(Vec<T, N> x) {
   }
 }
 template <class T, int N> WG_INLINE Vec<T, N> log10(Vec<T, N> x) {
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    if constexpr (sizeof(T) == 8) {
+      return log10_tabled(x, 0x1.34413509f79ffp-2, -0x1.9dc1da994fd21p-59, 0x1.95355baaafad3p-57);
+    } else {
+      return log10_tabled(x, 0x1.344136p-2f, -0x1.ec10c0p-27f, -0x1.5b235ep-27f);
+    }
+  }
+#endif
   if constexpr (sizeof(T) == 8) {
     return log_to_base(x, 0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57, 0x1.34413509f8000p-2, -0x1.80433b83b532ap-44);
   } else {

@@ -48,8 +48,24 @@ template <class T, int N> WG_INLINE Vec<T, N> tanh(Vec<T, N> x) {
   return with_sign(y / (y + fma(t, T(-2), T(2))), x);
 }
 
+#if defined(__AVX512F__)
+// 1 / (1 + exp(-x)); what is lost of the sum to half an ulp, where exp(-x) is less than 1 to a quarter of one.
+template <class T, int N> WG_INLINE Vec<T, N> sigmoid_tabled(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  constexpr T edge = sizeof(T) == 8 ? T(-700) : T(-80);  // below exp(-x) is about to overflow, and exp(x) the result
+  V y = inverse(fast_two_sum(close_exp(-x), V(T(1))));
+  if (__builtin_expect(any_below(x, edge), 0)) y = select(x < edge, exp(x), y);
+  return y;
+}
+#endif
+
 template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return sigmoid_tabled(x);
+  }
+#endif
   const auto p = exp_parts_exact(clamp(-abs(x), V(exp_min<T>), V(T(0))));
   const auto e = fast_two_sum(V(T(1)), p.q);
   const V s = pow2(select(p.n < T(-100), V(T(-100)), p.n)), d = fma(s, p.q, s + T(1));
@@ -60,8 +76,27 @@ template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   return scale(fma(lost, select(x < 0, T(1) - s * y, y), y), select(x < 0, p.n, V(T(0))));
 }
 
+// sigmoid(x) sigmoid(-x), its derivative, from one exponential.
+template <class T, int N> WG_INLINE Vec<T, N> sigmoid_slope(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  const V e = exp(-abs(x)), d = e + V(T(1));
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    const V y = inverse(Pair<V>{d, V(T(0))});
+    return e * y * y;
+  }
+#endif
+  const V y = V(T(1)) / d;
+  return e * y * y;
+}
+
 template <class T, int N> WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
   using V = Vec<T, N>;
+#if defined(__AVX512F__)
+  if constexpr (has_tables<T, N>) {
+    return larger(V(T(0)), x) + log1p_tabled(close_exp(-abs(x)), V(T(0)), V(T(0)));
+  }
+#endif
   return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));
 }
 
@@ -111,9 +146,9 @@ template <class T, int N> WG_INLINE Vec<T, N> atanh(Vec<T, N> x) {
   using V = Vec<T, N>;
   const V a = abs(x), n = a + a;  // atanh(a) = log1p(2 a / (1 - a)) / 2
   const auto d = two_sum(V(T(1)), -a);
-  const V q = n / d.hi;
+  const V q = ratio(n, d.hi);
   const auto p = two_prod(q, d.hi);
-  const V rest = (((n - p.hi) - p.lo) - q * d.lo) / d.hi;
+  const V rest = rough_quotient(((n - p.hi) - p.lo) - q * d.lo, d.hi);
   const V y = log1p_pair(q, rest) * T(0.5);
   const V edge = select(a > T(1), V(Format<T>::nan), select(a == T(1), V(Format<T>::inf), a));
   const V r = select(a < T(1), y, edge);

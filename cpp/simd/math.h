@@ -1,5 +1,5 @@
-// Elementary and special functions over lanes, written once for all widths and instruction sets, free of branches (the
-// reduction of huge angles apart). Every header states types, range and largest error; docs/ulp.md what is measured.
+// Elementary and special functions over lanes, written once for all widths and instruction sets, free of branches (huge
+// arguments apart). Every header states types, range and largest error; docs/ulp.md what is measured.
 //
 //   exp exp2 expm1 log log2 log10 log1p                           exp_log.h
 //   sinh cosh tanh asinh acosh atanh                              hyperbolic.h

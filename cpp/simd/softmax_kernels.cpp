@@ -72,18 +72,62 @@ template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
   return __builtin_fabs(r) < inf<T> ? r : T(0);
 }
 
+// A row of K vectors, the last perhaps a part, stays in registers: what a masked store wrote could not be read back
+// before it reached the cache.
+template <class T, int K> void softmax_short(const T* x, int64_t rows, int64_t cols, T* y) {
+  constexpr int L = lanes<T>;
+  using X = Vec<T, L>;
+  const int last = int(cols - (K - 1) * L);
+  for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
+    X v[K];
+#pragma GCC unroll 4
+    for (int k = 0; k < K - 1; ++k) v[k] = X::load(x + k * L);
+    v[K - 1] = X::load(x + (K - 1) * L, last, -inf<T>);
+    X m(-inf<T>);  // a NaN is passed over, as in shift_of
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) m = larger(v[k], m);
+    const T top = largest_lane(m);
+    const X shift(__builtin_fabs(top) < inf<T> ? top : T(0));
+    X s(T(0));
+#pragma GCC unroll 4
+    for (int k = 0; k < K; ++k) s += v[k] = exp(v[k] - shift);
+    const X scale(T(1) / sum_lanes(s));
+#pragma GCC unroll 4
+    for (int k = 0; k < K - 1; ++k) (v[k] * scale).store(y + k * L);
+    (v[K - 1] * scale).store(y + (K - 1) * L, last);
+  }
+}
+
 template <class T> void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   using X = Vec<T, lanes<T>>;
+  switch ((cols + lanes<T> - 1) / lanes<T>) {
+    case 1:
+      return softmax_short<T, 1>(x, rows, cols, y);
+    case 2:
+      return softmax_short<T, 2>(x, rows, cols, y);
+    case 3:
+      return softmax_short<T, 3>(x, rows, cols, y);
+    case 4:
+      return softmax_short<T, 4>(x, rows, cols, y);
+    default:
+      break;
+  }
+  constexpr int L = lanes<T>;
+  const int64_t whole = cols / L * L;
+  const int last = int(cols - whole);  // these stay in a register, too
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
     const X shift(shift_of(x, cols));
     RunningSum<T> s;
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
-      const X e = exp(load(x + j, -inf<T>) - shift);
+    for (int64_t j = 0; j < whole; j += L) {
+      const X e = exp(X::load(x + j) - shift);
       s.add(e);
-      store(e, y + j);
-    });
+      e.store(y + j);
+    }
+    const X tail = last ? exp(X::load(x + whole, last, -inf<T>) - shift) : X(T(0));
+    s.add(tail);
     const X scale(T(1) / s.result());
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY { store(load(y + j, T(0)) * scale, y + j); });
+    for (int64_t j = 0; j < whole; j += L) (X::load(y + j) * scale).store(y + j);
+    if (last) (tail * scale).store(y + whole, last);
   }
 }
 

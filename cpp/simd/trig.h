@@ -3,7 +3,7 @@
 #pragma once
 
 #include "simd/coefficients.h"
-#include "simd/double_double.h"
+#include "simd/lookup.h"
 
 namespace wengert::simd::WG_TARGET {
 
@@ -105,22 +105,23 @@ template <int N> WG_INLINE Reduced<Vec<double, N>> reduce_angle(Vec<double, N> x
   return out;
 }
 
-// float: with an even (Odd 0) or odd k, |r| <= pi/2; then sin alone, or cos alone, is the sine of r up to its sign. The
-// subtraction in double leaves r exact to half an ulp.
+// float: with an even (Odd 0) or odd k, |r| <= pi/2; then sin alone, or cos alone, is the sine of r up to its sign,
+// which is the last bit of counter: the shifter and k / 2 rounded up. The subtraction in double leaves r exact to half
+// an ulp.
 template <class V> struct ShortReduced {
-  V k, r;
+  V counter, r;
 };
 template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_in_double(Vec<float, N> x) {
   if constexpr (N > lanes<double> && N > 1) {
     const auto a = reduce_in_double<Odd>(half<0>(x)), b = reduce_in_double<Odd>(half<1>(x));
-    return {join(a.k, b.k), join(a.r, b.r)};
+    return {join(a.counter, b.counter), join(a.r, b.r)};
   } else {
     using D = Vec<double, N>;
     const D d = convert<double>(x), turns = d * 0.31830988618379067154;
-    const D k = Odd ? 2 * rint(turns - 0.5) + 1 : 2 * rint(turns);
+    const D k = 2 * rint(turns - 0.5 * Odd) + double(Odd);  // + 0 makes 0 of -0, and leaves r = -0 alone
     Reduced<D> out{k, fma(k, D(-(half_pi_2 + half_pi_3)), fma(k, D(-half_pi_1), d)), D(0)};
     replace_huge(d, out, Odd);
-    return {convert<float>(out.k), convert<float>(out.r)};
+    return {convert<float>((out.k + double(Odd)) * 0.5) + Format<float>::shifter, convert<float>(out.r)};
   }
 }
 // Out of line: few vectors have such a lane. Its neighbours stay as they are: no lane's result depends on another.
@@ -128,12 +129,14 @@ template <int Odd, int N>
 __attribute__((noinline)) void reduce_outlier(const Vec<float, N>& x, typename Vec<float, N>::Mask far,
                                               ShortReduced<Vec<float, N>>& out) {
   const auto a = reduce_in_double<Odd>(x);
-  out = {select(far, a.k, out.k), select(far, a.r, out.r)};
+  out = {select(far, a.counter, out.counter), select(far, a.r, out.r)};
 }
 // Where products are exact in fma, pi/2 in three floats does for all but large x: the first difference is exact, the
 // two roundings after it are of r.
 inline constexpr float half_pi_f1 = 0x1.921fb6p+0f, half_pi_f2 = -0x1.777a5cp-25f, half_pi_f3 = -0x1.ee59dap-50f;
 inline constexpr float float_angle_limit = 0x1p16f;
+// The same, each part rounded down: subtracting 0 times them leaves -0 as it is.
+inline constexpr float half_pi_d1 = 0x1.921fb4p+0f, half_pi_d2 = 0x1.4442d0p-24f, half_pi_d3 = 0x1.846988p-48f;
 
 // pi/2 in two parts of either type.
 template <class T> struct HalfPi {
@@ -144,23 +147,24 @@ template <int Odd, int N> WG_INLINE ShortReduced<Vec<float, N>> reduce_to_sine(V
   if constexpr (!has_fma) {
     return reduce_in_double<Odd>(x);
   } else {
-    const V n = rint(fma(x, 0.318309886f, Odd ? -0.5f : 0.0f)), k = Odd ? fma(n, 2.0f, 1.0f) : n + n;
-    ShortReduced<V> out{k, fma(k, -half_pi_f3, fma(k, -half_pi_f2, fma(k, V(-half_pi_f1), x)))};
+    constexpr float shifter = Format<float>::shifter;
+    const V counter = Odd ? fma(x, 0.318309886f, 0.5f) + V(shifter) : fma(x, 0.318309886f, shifter);
+    const V n = counter - shifter, k = Odd ? fma(n, 2.0f, -1.0f) : n + n;
+    ShortReduced<V> out{counter, fma(k, -half_pi_d3, fma(k, -half_pi_d2, fma(k, V(-half_pi_d1), x)))};
     const auto far = abs(x) > float_angle_limit;
     if (__builtin_expect(any(far), 0)) reduce_outlier<Odd>(x, far, out);
     return out;
   }
 }
 
-// The sine of r, |r| <= pi/2, with the sign of sin(k pi/2 + r), k even.
-template <int N> WG_INLINE Vec<float, N> sine_of_even(Vec<float, N> k, Vec<float, N> r) {
+// The sine of r, |r| <= pi/2, with the other sign where counter is odd.
+template <int N> WG_INLINE Vec<float, N> sine_of(ShortReduced<Vec<float, N>> a) {
   using V = Vec<float, N>;
-  using I = IntVec<float, N>;
+  const V r = a.r;
   const auto z = two_prod(r, r);
   const V p = fma(z.hi, poly<WideSinPoly<float>>(z.hi), V(-0.16666667163372039794921875f));
-  const V y = fma(r, fma(z.hi, p, z.lo * p), r);
-  const I q = to_bits(k + Format<float>::shifter);
-  return from_bits<float, N>(to_bits(y) ^ ((q & I(2)) << 30));
+  const V y = fma(r, fma(z.hi, p, fma(z.lo, p, 0.0f)), r);  // + 0: so that the sine of -0 is -0
+  return from_bits<float, N>(to_bits(y) ^ (to_bits(a.counter) << 31));
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> sin_kernel(Vec<T, N> r, Vec<T, N> lo) {
@@ -184,8 +188,7 @@ template <class T, int N> WG_INLINE Vec<T, N> sin_of(Vec<T, N> k, Vec<T, N> r, V
 
 template <class T, int N> WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
-    const auto a = reduce_to_sine<0>(x);
-    return select(abs(x) < 0x1p-13f, x, sine_of_even(a.k, a.r));
+    return sine_of(reduce_to_sine<0>(x));
   } else {
     const auto a = reduce_angle(x);
     return select(abs(x) < 0x1p-28, x, sin_of(a.k, a.r, a.lo));
@@ -193,8 +196,7 @@ template <class T, int N> WG_INLINE Vec<T, N> sin(Vec<T, N> x) {
 }
 template <class T, int N> WG_INLINE Vec<T, N> cos(Vec<T, N> x) {
   if constexpr (sizeof(T) == 4) {
-    const auto a = reduce_to_sine<1>(x);
-    return sine_of_even(a.k + 1, a.r);
+    return sine_of(reduce_to_sine<1>(x));
   } else {
     const auto a = reduce_angle(x);
     return sin_of(a.k + 1, a.r, a.lo);
