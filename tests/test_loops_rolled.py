@@ -254,6 +254,23 @@ def test_checkpoints_save_memory():
         assert held[100] < state / 5
 
 
+def test_log_checkpoints_need_memory_for_a_few_carries_per_level():
+    """Four times the steps are one level more: about 20 carries, while the square root doubles."""
+
+    def carries(n, how):
+        def f(w):
+            h, _ = wg.scan(lambda h, _: (wnp.sin(h) * w, None), wnp.ones(1000) * w, None, length=n, checkpoint=how)
+            return wnp.sum(h)
+
+        g = wg.compile(wg.grad(f))
+        g(0.9)
+        return g.stats()["arena_bytes"] / 8000
+
+    log = [carries(n, "log") for n in (64, 256, 1024, 4096)]
+    assert all(5 < more < 25 for more in np.diff(log))
+    assert log[-1] < 110 < 200 < carries(4096, "sqrt") < 220 < carries(1024, None)
+
+
 # ---- donated arguments -----------------------------------------------------------------------------------------------
 
 

@@ -328,8 +328,8 @@ def fori_loop(lower: int, upper: int, body: Function, init: Any) -> Any:
 def while_loop(condition: Function, body: Function, init: Any) -> Any:
     """``while condition(value): value = body(value)``. Derivatives are those of the steps that were taken.
 
-    In reverse mode the steps are recorded one by one, since their number is not known beforehand; a compiled function
-    is then recorded anew for another number of steps.
+    As one operation (see :func:`scan`) its reverse mode keeps what it needs of the first steps, and of later ones
+    carries from which it runs them again (docs/compile.md): memory grows with the logarithm of their number.
 
     >>> import wengert as wg
     >>> wg.while_loop(lambda v: v < 100.0, lambda v: v * 3.0, 1.0)

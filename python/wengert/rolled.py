@@ -7,7 +7,8 @@ replaying the graph under another level of differentiation, so derivatives of ev
 * forward mode: a loop over pairs (carry, tangent);
 * reverse mode: the loop keeps what its cotangents need (or, with ``recompute``, only the carries), and a loop in the
   other direction carries cotangents, and sums those of the constants (Griewank and Walther, Evaluating Derivatives,
-  2nd ed. 2008, chapter 12).
+  2nd ed. 2008, chapter 12). A while_loop becomes loops of limited length, which say how many steps they took; the
+  loops in the other direction take as many.
 """
 
 from __future__ import annotations
