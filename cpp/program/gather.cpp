@@ -277,7 +277,12 @@ Graph joins_shared(Graph g) {
 
 }  // namespace
 
-Graph with_gathered_products(const Graph& g) { return joins_shared(rows_gathered(sums_gathered(g))); }
+Graph with_gathered_products(Graph g) {
+  const auto terms = std::count_if(g.nodes.begin(), g.nodes.end(),
+                                   [](const Node& n) { return is_product(n) || n.is(code_of<ops::Sum>); });
+  if (static_cast<size_t>(terms) >= kFewestProducts) g = rows_gathered(sums_gathered(std::move(g)));
+  return joins_shared(std::move(g));
+}
 
 // Consecutive parts of one array, joined again along their first axis, are a larger part of it.
 uint32_t rejoined(Graph& g, const Node& node, std::span<const uint32_t> in) {

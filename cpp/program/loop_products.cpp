@@ -290,9 +290,10 @@ Graph with_moved_products(const Graph& g) {
     at[i] = r.add(n.op, operands, n.params, n.dtype, n.shape);
     r.nodes[at[i]].value = n.value;
   }
-  for (uint32_t i : g.inputs) r.inputs.push_back(at[i]);
-  for (uint32_t i : g.outputs) r.outputs.push_back(at[i]);
-  for (const Check& c : g.checks) r.checks.push_back({at[c.node], c.asked, c.answer, c.location});
+  r.inputs = g.inputs;
+  r.outputs = g.outputs;
+  r.checks = g.checks;
+  renumber(r, at);
   return r;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "ops/evaluate.h"
 #include "ops/kernel_table.h"
@@ -24,14 +25,16 @@ class Expansion {
 
   void run() {
     size_t arrays = 0;
-    std::vector<std::vector<uint32_t>> checks(g_.nodes.size());
-    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks[g_.checks[k].node].push_back(k);
+    std::multimap<uint32_t, uint32_t> checks;  // by node
+    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks.emplace(g_.checks[k].node, k);
+    auto next = checks.begin();
+    reserve(g_.nodes.size());
     for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       arrays += g_.nodes[i].op >= 0;
       if (g_.nodes[i].size() > static_cast<int64_t>(kMostValues)) throw GiveUp{};  // before memory is asked for
       expand(i);
-      for (uint32_t k : checks[i]) test(k);
+      for (; next != checks.end() && next->first == i; ++next) test(next->second);
       if (out_.values.size() > kMostValues) throw GiveUp{};
     }
     size_t made = 0;
@@ -68,8 +71,16 @@ class Expansion {
       if (s.op == op && s.source == source && s.a == a && s.b == b && s.c == c) return table_[slot];
     }
   }
+  void reserve(size_t n) {
+    out_.values.reserve(n);
+    hashes_.reserve(n);
+    no_minus_zero_.reserve(n);
+    size_t slots = 256;
+    while (slots < 2 * n) slots *= 2;
+    table_.assign(slots, kNone);
+  }
   void grow() {
-    table_.assign(std::max<size_t>(256, 2 * table_.size()), kNone);
+    table_.assign(2 * table_.size(), kNone);
     for (uint32_t i = 0; i < out_.values.size(); ++i) {
       size_t slot = hashes_[i] & (table_.size() - 1);
       while (table_[slot] != kNone) slot = (slot + 1) & (table_.size() - 1);
