@@ -4,7 +4,7 @@
 namespace wengert::program {
 
 Graph without_dead_code(Graph g) {
-  std::vector<char> live(g.nodes.size(), 0);
+  List<char> live(g.nodes.size(), 0);
   for (uint32_t i : g.inputs) live[i] = 1;  // the inputs stay: they are the call's arguments
   for (uint32_t i : g.outputs) live[i] = 1;
   for (const Check& c : g.checks) live[c.node] = 1;

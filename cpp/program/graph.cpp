@@ -51,7 +51,7 @@ Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std
   return g;
 }
 
-void renumber(Graph& g, const std::vector<uint32_t>& at) {
+void renumber(Graph& g, std::span<const uint32_t> at) {
   for (uint32_t& i : g.inputs) i = at[i];
   for (uint32_t& i : g.outputs) i = at[i];
   for (Check& c : g.checks) c.node = at[c.node];
@@ -77,7 +77,8 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
   Graph r;
   r.nodes.reserve(g.nodes.size());
   r.args.reserve(g.args.size());
-  std::vector<uint32_t> at(g.nodes.size()), operands;
+  List<uint32_t> at(g.nodes.size());
+  std::vector<uint32_t> operands;
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
     const Node& n = g.nodes[i];
     if (n.op == kConstant) {

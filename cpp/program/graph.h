@@ -13,6 +13,7 @@ namespace wengert::program {
 using core::ArrayRef;
 using core::Dims;
 using core::DType;
+using core::List;
 using ops::code_of;
 using ops::OpCode;
 using ops::ParamsRef;
@@ -33,8 +34,8 @@ struct Check {
 };
 
 struct Graph {
-  std::vector<Node> nodes;
-  std::vector<uint32_t> args;
+  List<Node> nodes;
+  List<uint32_t> args;
   std::vector<uint32_t> inputs;   // node of each input
   std::vector<uint32_t> outputs;  // node of each output
   std::vector<Check> checks;
@@ -60,10 +61,10 @@ class Compaction {
 
  private:
   Graph& g_;
-  std::vector<uint32_t> at_, args_;
+  List<uint32_t> at_, args_;
   uint32_t kept_ = 0;
 };
-void renumber(Graph& g, const std::vector<uint32_t>& at);  // inputs, outputs and checks
+void renumber(Graph& g, std::span<const uint32_t> at);  // inputs, outputs and checks
 
 ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
 

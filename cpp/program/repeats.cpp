@@ -55,8 +55,8 @@ Graph without_repeats(Graph g) {
   std::vector<uint32_t> operands;
   size_t capacity = 64;
   while (capacity < 2 * size_t{n}) capacity *= 2;
-  std::vector<uint32_t> table(capacity, kNone);
-  std::vector<uint64_t> hashes;  // of what was kept
+  List<uint32_t> table(capacity, kNone);
+  List<uint64_t> hashes;  // of what was kept
   hashes.reserve(n);
   for (uint32_t i = 0; i < n; ++i) {
     const Node& node = g.nodes[i];
