@@ -56,6 +56,10 @@ Value evaluate_below(OpCode op, Operands args, int n, const ParamsRef& params, c
   bool flat = true;
   for (int i = 0; i < n; ++i) flat &= args[i]->trace.get() == level ? !args[i]->box : !args[i]->trace;
   if (flat) return evaluate(op, args, n, params);
+  if (n <= 2) {
+    const Value lower[2] = {below(*args[0], level), n == 2 ? below(*args[1], level) : Value()};
+    return apply(op, lower, n, params);
+  }
   std::vector<Value> lower(static_cast<size_t>(n));
   for (int i = 0; i < n; ++i) lower[static_cast<size_t>(i)] = below(*args[i], level);
   return apply(op, lower.data(), n, params);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ad/value.h"
+#include "core/pool_allocator.h"
 #include "ops/info.h"
 
 namespace wengert::ad {
@@ -224,8 +225,8 @@ struct Recorder : Trace {
   // `flat`, as Params::array of operations to come, stands for positions that are computed from `from` on every replay.
   void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 
-  std::vector<Step> steps;
-  std::vector<uint32_t> args;
+  core::List<Step> steps;
+  core::List<uint32_t> args;
   std::vector<Question> questions;
   std::unordered_map<const core::Array*, uint32_t> constants;
   std::unordered_map<const core::Array*, uint32_t> positions_of;

@@ -42,8 +42,9 @@ struct Multiply : BinaryBase {
 };
 
 // Multiplication of a cotangent (or tangent) by a slope: an exactly zero factor gives exactly zero, whatever the other
-// is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0. The result
-// is never -0 (+ 0 turns one that underflows), so adding it to a zero changes nothing and programs may leave that out.
+// is. So a branch that `where` did not take adds nothing, and sqrt(x**2) or a norm has the derivative 0 at 0. The
+// result is never -0 (+ 0 turns one that underflows), so adding it to a zero changes nothing and programs may leave
+// that out.
 struct Scale : BinaryBase {
   static constexpr std::string_view name = "scale",
                                     doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";

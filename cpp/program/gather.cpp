@@ -375,8 +375,18 @@ Graph joins_shared(Graph g) {
 
 }  // namespace
 
-Graph with_gathered_products(const Graph& g) {
-  return joins_shared(orders_shared(without_repeats(rows_gathered(sums_gathered(parts_joined(g))))));
+Graph with_gathered_products(Graph g) {
+  // Long programs of numbers have nothing to gather: they are only read once.
+  const auto terms = std::count_if(g.nodes.begin(), g.nodes.end(),
+                                   [](const Node& n) { return is_product(n) || n.is(code_of<ops::Sum>); });
+  const bool joins = std::any_of(g.nodes.begin(), g.nodes.end(), [](const Node& n) {
+    return n.is(code_of<ops::Stack>) || n.is(code_of<ops::SliceAdd>);
+  });
+  const bool gathers = static_cast<size_t>(terms) >= kFewestProducts;
+  if (joins) g = parts_joined(std::move(g));
+  if (gathers) g = rows_gathered(sums_gathered(std::move(g)));
+  if (joins || gathers) g = orders_shared(without_repeats(std::move(g)));
+  return joins_shared(std::move(g));
 }
 
 // Consecutive parts of one array, joined again along their first axis, are a larger part of it.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "program/loop.h"
@@ -50,11 +51,34 @@ Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std
   return g;
 }
 
+void renumber(Graph& g, std::span<const uint32_t> at) {
+  for (uint32_t& i : g.inputs) i = at[i];
+  for (uint32_t& i : g.outputs) i = at[i];
+  for (Check& c : g.checks) c.node = at[c.node];
+}
+
+Compaction::Compaction(Graph& g) : g_(g), at_(g.nodes.size(), kNone) { args_.reserve(g.args.size()); }
+
+uint32_t Compaction::keep(uint32_t i) {
+  const auto first = static_cast<uint32_t>(args_.size());
+  for (uint32_t a : g_.operands(i)) args_.push_back(at_[a]);
+  if (kept_ != i) g_.nodes[kept_] = std::move(g_.nodes[i]);
+  g_.nodes[kept_].first = first;
+  return at_[i] = kept_++;
+}
+
+void Compaction::finish() {
+  g_.nodes.erase(g_.nodes.begin() + kept_, g_.nodes.end());
+  g_.args = std::move(args_);
+  renumber(g_, at_);
+}
+
 Graph rewritten(const Graph& g, std::span<const Rule> rules) {
   Graph r;
   r.nodes.reserve(g.nodes.size());
   r.args.reserve(g.args.size());
-  std::vector<uint32_t> at(g.nodes.size()), operands;
+  List<uint32_t> at(g.nodes.size());
+  std::vector<uint32_t> operands;
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
     const Node& n = g.nodes[i];
     if (n.op == kConstant) {
@@ -69,9 +93,10 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
         if (made == kNone) made = rule(r, n, operands);
     at[i] = made == kNone ? r.add(n.op, operands, n.params, n.dtype, n.shape) : made;
   }
-  for (uint32_t i : g.inputs) r.inputs.push_back(at[i]);
-  for (uint32_t i : g.outputs) r.outputs.push_back(at[i]);
-  for (const Check& c : g.checks) r.checks.push_back({at[c.node], c.asked, c.answer, c.location});
+  r.inputs = g.inputs;
+  r.outputs = g.outputs;
+  r.checks = g.checks;
+  renumber(r, at);
   return r;
 }
 
@@ -81,36 +106,36 @@ size_t operations(const Graph& g) {
   return n;
 }
 
-Graph optimised(const Graph& g, std::vector<PassReport>* report) {
+Graph optimised(Graph g, std::vector<PassReport>* report) {
   size_t before = operations(g);
-  auto note = [&](const char* pass, const Graph& r) {
-    const size_t after = operations(r);
+  auto note = [&](const char* pass) {
+    const size_t after = operations(g);
     if (report) report->push_back({pass, before, after});
     before = after;
   };
-  Graph r = with_trimmed_loops(without_dead_code(g));
-  note("dead code", r);
+  g = with_trimmed_loops(without_dead_code(std::move(g)));
+  note("dead code");
   static constexpr Rule algebra[] = {fold_constants, simplify};
   for (int round = 0; round < 2; ++round) {
-    const size_t at_start = operations(r);
-    r = rewritten(r, algebra);
-    r = without_dead_code(r);
-    note("constants and algebra", r);
-    r = without_repeats(r);
-    note("common subexpressions", r);
-    if (operations(r) == at_start) break;
+    const size_t at_start = before;
+    g = without_dead_code(rewritten(g, algebra));
+    note("constants and algebra");
+    g = without_repeats(std::move(g));
+    note("common subexpressions");
+    if (before == at_start) break;
   }
-  r = without_repeats(with_trimmed_loops(with_moved_products(with_trimmed_loops(r))));
-  const size_t products = r.nodes.size();
-  Graph gathered = with_gathered_products(r);
-  if (gathered.nodes.size() != products) {
-    note("gathered products", gathered);
+  const bool loops = std::any_of(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op == kLoop; });
+  if (loops) g = without_repeats(with_trimmed_loops(with_moved_products(with_trimmed_loops(std::move(g)))));
+  const size_t products = g.nodes.size();
+  g = with_gathered_products(std::move(g));
+  if (g.nodes.size() != products) {
+    note("gathered products");
     static constexpr Rule again[] = {rejoined, simplify};
-    for (int round = 0; round < 2; ++round) gathered = rewritten(gathered, again);
-    r = without_repeats(gathered);
-    note("common subexpressions", r);
+    for (int round = 0; round < 2; ++round) g = rewritten(g, again);
+    g = without_repeats(std::move(g));
+    note("common subexpressions");
   }
-  return without_dead_code(r);
+  return without_dead_code(std::move(g));
 }
 
 double flops(const Graph& g) {

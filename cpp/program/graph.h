@@ -13,6 +13,7 @@ namespace wengert::program {
 using core::ArrayRef;
 using core::Dims;
 using core::DType;
+using core::List;
 using ops::code_of;
 using ops::OpCode;
 using ops::ParamsRef;
@@ -33,8 +34,8 @@ struct Check {
 };
 
 struct Graph {
-  std::vector<Node> nodes;
-  std::vector<uint32_t> args;
+  List<Node> nodes;
+  List<uint32_t> args;
   std::vector<uint32_t> inputs;   // node of each input
   std::vector<uint32_t> outputs;  // node of each output
   std::vector<Check> checks;
@@ -46,6 +47,24 @@ struct Graph {
 };
 
 inline bool is_product(const Node& n) { return n.is(code_of<ops::Matmul>) || n.is(code_of<ops::StrongMatmul>); }
+
+// Nodes taken out of a graph, or made one, in place: a copy of 100,000 nodes costs more than most passes do with them.
+class Compaction {
+ public:
+  explicit Compaction(Graph& g);
+  // For each node in order: it stays, and gets its new number; or `found`, which stayed, takes its place.
+  uint32_t keep(uint32_t i);
+  void replace(uint32_t i, uint32_t found) { at_[i] = found; }
+  uint32_t now(uint32_t i) const { return at_[i]; }  // of an old node
+  const uint32_t* operands(uint32_t kept) const { return args_.data() + g_.nodes[kept].first; }
+  void finish();  // inputs, outputs and checks follow
+
+ private:
+  Graph& g_;
+  List<uint32_t> at_, args_;
+  uint32_t kept_ = 0;
+};
+void renumber(Graph& g, std::span<const uint32_t> at);  // inputs, outputs and checks
 
 ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
 
@@ -65,15 +84,15 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules);
 uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> operands);
 uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operands);
 uint32_t rejoined(Graph& to, const Node& node, std::span<const uint32_t> operands);
-Graph with_gathered_products(const Graph& g);  // products over time steps made into larger ones
-Graph without_repeats(const Graph& g);         // common subexpressions are computed once
-Graph without_dead_code(const Graph& g);       // nothing but what outputs and checks need
+Graph with_gathered_products(Graph g);  // products over time steps made into larger ones
+Graph without_repeats(Graph g);         // common subexpressions are computed once
+Graph without_dead_code(Graph g);       // nothing but what outputs and checks need
 
 struct PassReport {
   const char* pass;
   size_t before, after;  // operations
 };
-Graph optimised(const Graph& g, std::vector<PassReport>* report);
+Graph optimised(Graph g, std::vector<PassReport>* report);
 size_t operations(const Graph& g);
 
 std::string listing(const Graph& g);  // readable, one operation a line

@@ -124,7 +124,7 @@ std::vector<char> carries_in_place(const Graph& body, uint32_t carries);
 
 // Passes: results that nobody reads, or that are there twice, are not computed; operands that are known become part of
 // the body.
-Graph with_trimmed_loops(const Graph& g);
+Graph with_trimmed_loops(Graph g);
 Graph with_moved_products(const Graph& g);
 Graph tidied(const Graph& g);  // dead code, constants, algebra and repeats: what the body of a loop can bear
 

@@ -406,9 +406,8 @@ std::vector<char> live_nodes(const Graph& g) {
 
 }  // namespace
 
-Graph with_trimmed_loops(const Graph& whole) {
-  if (std::none_of(whole.nodes.begin(), whole.nodes.end(), [](const Node& n) { return n.op == kLoop; })) return whole;
-  Graph g = whole;
+Graph with_trimmed_loops(Graph g) {
+  if (std::none_of(g.nodes.begin(), g.nodes.end(), [](const Node& n) { return n.op == kLoop; })) return g;
   // From the end: what a loop does not read any more need not be computed by those before it.
   for (uint32_t i = static_cast<uint32_t>(g.nodes.size()); i-- > 0;) {
     if (g.nodes[i].op != kLoop) continue;
@@ -437,7 +436,7 @@ Graph with_trimmed_loops(const Graph& whole) {
       g.nodes[r].params = p;
     }
   }
-  return without_dead_code(g);
+  return without_dead_code(std::move(g));
 }
 
 }  // namespace wengert::program

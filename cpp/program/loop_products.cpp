@@ -233,7 +233,8 @@ std::vector<uint32_t> Moved::emit(Graph& to, const std::vector<uint32_t>& operan
     const uint32_t rows = operands[l_.carries + h.row], factor = outside(b, h.factor, operands);
     const int64_t inner = to.nodes[factor].shape[0];
     const uint32_t flat = b.reshape(rows, Dims{to.nodes[rows].size() / std::max<int64_t>(inner, 1), inner});
-    given.push_back(b.reshape(b.product(b_.nodes[h.node].op, flat, factor), core::concat(Dims{l_.length}, b_.nodes[h.node].shape)));
+    given.push_back(
+        b.reshape(b.product(b_.nodes[h.node].op, flat, factor), core::concat(Dims{l_.length}, b_.nodes[h.node].shape)));
   }
   for (size_t k = l_.carries + l_.rows; k < b_.inputs.size(); ++k) given.push_back(operands[k]);
   Graph body = new_body();
@@ -290,9 +291,10 @@ Graph with_moved_products(const Graph& g) {
     at[i] = r.add(n.op, operands, n.params, n.dtype, n.shape);
     r.nodes[at[i]].value = n.value;
   }
-  for (uint32_t i : g.inputs) r.inputs.push_back(at[i]);
-  for (uint32_t i : g.outputs) r.outputs.push_back(at[i]);
-  for (const Check& c : g.checks) r.checks.push_back({at[c.node], c.asked, c.answer, c.location});
+  r.inputs = g.inputs;
+  r.outputs = g.outputs;
+  r.checks = g.checks;
+  renumber(r, at);
   return r;
 }
 

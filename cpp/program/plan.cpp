@@ -22,7 +22,7 @@ Plan Planner::run() {
   mark_outputs();
   mark_checks();
   count_readers();
-  const std::vector<Turn> order = turns();
+  const List<Turn> order = turns();
   std::vector<uint32_t> members;
   for (size_t from = 0; from < order.size();) {
     size_t to = from + 1;
@@ -175,13 +175,14 @@ void Planner::count_readers() {
     for (uint32_t a : graph().operands(i)) ++first_reader_[a + 1];
   for (uint32_t i = 0; i < n; ++i) first_reader_[i + 1] += first_reader_[i];
   readers_.resize(first_reader_[n]);
-  std::vector<uint32_t> next(first_reader_.begin(), first_reader_.end() - 1);
+  List<uint32_t> next(first_reader_.begin(), first_reader_.end() - 1);
   for (uint32_t i = 0; i < n; ++i)
     for (uint32_t a : graph().operands(i)) readers_[next[a]++] = i;
 }
 
-std::vector<Planner::Turn> Planner::turns() {
-  std::vector<Turn> order;
+List<Planner::Turn> Planner::turns() {
+  List<Turn> order;
+  order.reserve(graph().nodes.size());
   std::unordered_map<uint64_t, uint32_t> first_of;  // (stage, size) -> first member of the group
   for (uint32_t i = 0; i < graph().nodes.size(); ++i) {
     if (node(i).leaf()) continue;

@@ -151,7 +151,7 @@ struct Filled {
 
 struct Plan {
   Graph graph;
-  std::vector<Place> places;  // of nodes
+  List<Place> places;  // of nodes
   std::vector<Storage> storages;
   std::vector<ArrayRef> constants;  // by Storage::index, contiguous
   std::vector<Step> steps;
@@ -185,8 +185,8 @@ bool may_share(const Plan& plan, size_t input, size_t output);
 // The schedule: the stage of every node; steps of one stage do not depend on each other, elementwise operations of one
 // stage and size run together.
 struct Schedule {
-  std::vector<uint32_t> stage;
-  std::vector<char> fusable;
+  List<uint32_t> stage;
+  List<char> fusable;
 };
 Schedule scheduled(const Graph& g);
 bool is_view(const Graph& g, uint32_t i);         // no step of its own where the operand's layout allows

@@ -43,7 +43,7 @@ class Planner {
   void mark_outputs();
   void mark_checks();
   void count_readers();
-  std::vector<Turn> turns();
+  List<Turn> turns();
   void emit_outputs();
   void emit_checks(uint32_t i);
   std::span<const uint32_t> readers(uint32_t i) const {
@@ -88,16 +88,16 @@ class Planner {
 
   Plan plan_;
   Schedule schedule_;
-  std::vector<uint32_t> output_of_;  // of a node: the output it is written to directly
+  List<uint32_t> output_of_;  // of a node: the output it is written to directly
   std::unordered_map<uint32_t, std::vector<uint32_t>> checks_of_;
-  std::vector<char> checked_;
-  std::vector<uint32_t> born_, dies_;             // steps, of storages
-  std::vector<uint32_t> first_reader_, readers_;  // operations that read a node
-  std::vector<uint32_t> output_count_;            // of a node: how many outputs it is
-  std::vector<char> begun_;                       // joins that have memory and some of their parts
-  std::unordered_map<uint32_t, Place> homes_;     // parts of those: where they are wanted
-  std::unordered_map<uint32_t, Place> dense_;     // row-major copies of nodes that are not
-  std::vector<uint32_t> group_of_, index_in_group_;
+  List<char> checked_;
+  List<uint32_t> born_, dies_;                 // steps, of storages
+  List<uint32_t> first_reader_, readers_;      // operations that read a node
+  List<uint32_t> output_count_;                // of a node: how many outputs it is
+  List<char> begun_;                           // joins that have memory and some of their parts
+  std::unordered_map<uint32_t, Place> homes_;  // parts of those: where they are wanted
+  std::unordered_map<uint32_t, Place> dense_;  // row-major copies of nodes that are not
+  List<uint32_t> group_of_, index_in_group_;
   uint32_t groups_ = 0;
 };
 

@@ -9,7 +9,7 @@ Program::Program(Graph recorded) : recorded_(operations(recorded)) {
   if (scalar_) {
     graph_ = std::move(recorded);
   } else {
-    graph_ = optimised(recorded, &passes_);
+    graph_ = optimised(std::move(recorded), &passes_);
     scalar_ = scalar_code(graph_);
   }
   if (scalar_) {

@@ -49,52 +49,45 @@ bool commutes(int op) { return op == code_of<ops::Add> || op == code_of<ops::Mul
 
 }  // namespace
 
-Graph without_repeats(const Graph& g) {
-  Graph r;
-  r.nodes.reserve(g.nodes.size());
-  r.args.reserve(g.args.size());
-  std::vector<uint32_t> at(g.nodes.size());
+Graph without_repeats(Graph g) {
+  const auto n = static_cast<uint32_t>(g.nodes.size());
+  Compaction kept(g);
   std::vector<uint32_t> operands;
   size_t capacity = 64;
-  while (capacity < 2 * g.nodes.size()) capacity *= 2;
-  std::vector<uint32_t> table(capacity, kNone);
-  std::vector<uint64_t> hashes;
-  hashes.reserve(g.nodes.size());
-  auto add = [&](const Node& n, uint64_t h) {
-    const uint32_t i = r.add(n.op, operands, n.params, n.dtype, n.shape);
-    r.nodes[i].value = n.value;
-    hashes.push_back(h);
-    return i;
-  };
-  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
-    const Node& n = g.nodes[i];
-    operands.clear();
-    for (uint32_t a : g.operands(i)) operands.push_back(at[a]);
-    if (commutes(n.op) && operands[0] > operands[1]) std::swap(operands[0], operands[1]);
-    if (n.op == kInput) {
-      at[i] = add(n, 0);
+  while (capacity < 2 * size_t{n}) capacity *= 2;
+  List<uint32_t> table(capacity, kNone);
+  List<uint64_t> hashes;  // of what was kept
+  hashes.reserve(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Node& node = g.nodes[i];
+    if (node.op == kInput) {
+      kept.keep(i);
+      hashes.push_back(0);
       continue;
     }
-    const uint64_t h = hash_of(n, operands);
+    if (commutes(node.op) && kept.now(g.operand(i, 0)) > kept.now(g.operand(i, 1)))
+      std::swap(g.args[node.first], g.args[node.first + 1]);
+    operands.clear();
+    for (uint32_t a : g.operands(i)) operands.push_back(kept.now(a));
+    const uint64_t h = hash_of(node, operands);
     for (size_t slot = h & (capacity - 1);; slot = (slot + 1) & (capacity - 1)) {
-      if (table[slot] == kNone) {
-        table[slot] = at[i] = add(n, h);
+      const uint32_t k = table[slot];
+      if (k == kNone) {
+        table[slot] = kept.keep(i);
+        hashes.push_back(h);
         break;
       }
-      const uint32_t k = table[slot];
-      const Node& other = r.nodes[k];
-      if (hashes[k] == h && other.op == n.op && other.dtype == n.dtype && other.shape == n.shape &&
-          other.count == operands.size() && std::equal(operands.begin(), operands.end(), r.operands(k).begin()) &&
-          same_params(other.params, n.params) && (n.op != kConstant || same_array(other.value, n.value))) {
-        at[i] = k;
+      const Node& other = g.nodes[k];
+      if (hashes[k] == h && other.op == node.op && other.dtype == node.dtype && other.shape == node.shape &&
+          other.count == operands.size() && std::equal(operands.begin(), operands.end(), kept.operands(k)) &&
+          same_params(other.params, node.params) && (node.op != kConstant || same_array(other.value, node.value))) {
+        kept.replace(i, k);
         break;
       }
     }
   }
-  for (uint32_t i : g.inputs) r.inputs.push_back(at[i]);
-  for (uint32_t i : g.outputs) r.outputs.push_back(at[i]);
-  for (const Check& c : g.checks) r.checks.push_back({at[c.node], c.asked, c.answer, c.location});
-  return r;
+  kept.finish();
+  return g;
 }
 
 }  // namespace wengert::program

@@ -55,7 +55,12 @@ int arity(uint8_t op) {
 class Coder {
  public:
   Coder(const Graph& g, Expanded e)
-      : g_(g), e_(std::move(e)), n_(static_cast<uint32_t>(e_.values.size())), uses_(n_, 0), kept_(n_, 0), gone_(n_, 0) {}
+      : g_(g),
+        e_(std::move(e)),
+        n_(static_cast<uint32_t>(e_.values.size())),
+        uses_(n_, 0),
+        kept_(n_, 0),
+        gone_(n_, 0) {}
 
   ScalarCode code() {
     count_uses();
@@ -146,6 +151,7 @@ class Coder {
   }
 
   void emit() {
+    out_.code.reserve(out_.operations + e_.tests.size() + 1);
     for (uint32_t i = 0; i < n_; ++i) {
       emit_tests(i);
       if (runs(i)) emit(i);
@@ -189,10 +195,11 @@ class Coder {
   const Graph& g_;
   Expanded e_;
   uint32_t n_;
-  std::vector<uint32_t> uses_;
-  std::vector<char> kept_, gone_;  // outputs and tests read it; it moved into its reader
-  std::vector<uint32_t> last_;     // readers
-  std::vector<uint32_t> at_, free_, expected_;
+  List<uint32_t> uses_;
+  List<char> kept_, gone_;  // outputs and tests read it; it moved into its reader
+  List<uint32_t> last_;     // readers
+  List<uint32_t> at_;
+  std::vector<uint32_t> free_, expected_;
   size_t tested_ = 0;
   ScalarCode out_;
 };

@@ -1,9 +1,10 @@
-// From a graph to single numbers: every element becomes a value of its own (moving elements costs nothing then), what is
-// known is computed now, equal values are computed once.
+// From a graph to single numbers: every element becomes a value of its own (moving elements costs nothing then), what
+// is known is computed now, equal values are computed once.
 #include "program/scalar_expansion.h"
 
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "ops/evaluate.h"
 #include "ops/kernel_table.h"
@@ -24,14 +25,16 @@ class Expansion {
 
   void run() {
     size_t arrays = 0;
-    std::vector<std::vector<uint32_t>> checks(g_.nodes.size());
-    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks[g_.checks[k].node].push_back(k);
+    std::multimap<uint32_t, uint32_t> checks;  // by node
+    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks.emplace(g_.checks[k].node, k);
+    auto next = checks.begin();
+    reserve(g_.nodes.size());
     for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       arrays += g_.nodes[i].op >= 0;
       if (g_.nodes[i].size() > static_cast<int64_t>(kMostValues)) throw GiveUp{};  // before memory is asked for
       expand(i);
-      for (uint32_t k : checks[i]) test(k);
+      for (; next != checks.end() && next->first == i; ++next) test(next->second);
       if (out_.values.size() > kMostValues) throw GiveUp{};
     }
     size_t made = 0;
@@ -53,28 +56,45 @@ class Expansion {
 
   // ---- values ----
   uint32_t value(uint8_t op, uint32_t a, uint32_t b = kNone, uint32_t c = kNone, Source source = from_code) {
-    uint64_t h = op + 131 * static_cast<uint64_t>(source);
-    for (uint32_t x : {a, b, c}) h = (h ^ x) * 0x9e3779b97f4a7c15ull, h ^= h >> 32;
     if (2 * (out_.values.size() + 1) > table_.size()) grow();
-    for (size_t slot = h & (table_.size() - 1);; slot = (slot + 1) & (table_.size() - 1)) {
-      if (table_[slot] == kNone) {
-        out_.values.push_back({op, source, a, b, c});
-        no_minus_zero_.push_back(proved_without_minus_zero(out_.values.back()));
-        hashes_.push_back(h);
-        table_[slot] = static_cast<uint32_t>(out_.values.size() - 1);
-        return table_[slot];
-      }
-      const Scalar& s = out_.values[table_[slot]];
-      if (s.op == op && s.source == source && s.a == a && s.b == b && s.c == c) return table_[slot];
+    const Scalar s{op, source, a, b, c};
+    uint32_t& slot = slot_of(s);
+    if (slot != kNone) return slot;
+    slot = static_cast<uint32_t>(out_.values.size());
+    no_minus_zero_.push_back(proved_without_minus_zero(s));
+    out_.values.push_back(s);
+    return static_cast<uint32_t>(out_.values.size() - 1);
+  }
+  // Where the value is in the table, or belongs. An operation looks near the place of its latest operand first, which
+  // is in the cache: mostly that is the value before.
+  uint32_t& slot_of(const Scalar& s) {
+    constexpr size_t kNear = 8;
+    const size_t mask = table_.size() - 1;
+    auto fits = [&](uint32_t& slot) {
+      if (slot == kNone) return true;
+      const Scalar& v = out_.values[slot];
+      return v.op == s.op && v.source == s.source && v.a == s.a && v.b == s.b && v.c == s.c;
+    };
+    if (s.source == from_code) {
+      const size_t near = 2 * size_t{s.b == kNone ? s.a : std::max(s.a, s.b)};
+      for (size_t k = 0; k < kNear; ++k)
+        if (uint32_t& slot = table_[(near + k) & mask]; fits(slot)) return slot;
     }
+    uint64_t h = s.op + 131 * static_cast<uint64_t>(s.source);
+    for (uint32_t x : {s.a, s.b, s.c}) h = (h ^ x) * 0x9e3779b97f4a7c15ull, h ^= h >> 32;
+    while (!fits(table_[h & mask])) ++h;
+    return table_[h & mask];
+  }
+  void reserve(size_t n) {
+    out_.values.reserve(n);
+    no_minus_zero_.reserve(n);
+    size_t slots = 256;
+    while (slots < 2 * n) slots *= 2;
+    table_.assign(slots, kNone);
   }
   void grow() {
-    table_.assign(std::max<size_t>(256, 2 * table_.size()), kNone);
-    for (uint32_t i = 0; i < out_.values.size(); ++i) {
-      size_t slot = hashes_[i] & (table_.size() - 1);
-      while (table_[slot] != kNone) slot = (slot + 1) & (table_.size() - 1);
-      table_[slot] = i;
-    }
+    table_.assign(2 * table_.size(), kNone);
+    for (uint32_t i = 0; i < out_.values.size(); ++i) slot_of(out_.values[i]) = i;
   }
   uint32_t constant(double v) {
     uint64_t bits;
@@ -105,7 +125,9 @@ class Expansion {
     }
     return value(op, a, b, c);
   }
-  bool is_operation(uint32_t i, uint8_t op) const { return out_.values[i].source == from_code && out_.values[i].op == op; }
+  bool is_operation(uint32_t i, uint8_t op) const {
+    return out_.values[i].source == from_code && out_.values[i].op == op;
+  }
   // y of 0 - y, kNone for other values: what -y is where -0 must not appear.
   uint32_t taken_from_zero(uint32_t i) const {
     return is_operation(i, op_subtract) && is(out_.values[i].a, 0) ? out_.values[i].b : kNone;
@@ -137,13 +159,10 @@ class Expansion {
         return out_.called1[s.c] == code_of<ops::Exp> || out_.called1[s.c] == code_of<ops::Cosh> ||
                out_.called1[s.c] == code_of<ops::Sigmoid>;
       default:
-        return s.op == op_scale || s.op == op_square || s.op == op_absolute ||
-               (s.op >= op_equal && s.op <= op_isinf);
+        return s.op == op_scale || s.op == op_square || s.op == op_absolute || (s.op >= op_equal && s.op <= op_isinf);
     }
   }
-  uint32_t negative(uint32_t a) {
-    return is_operation(a, op_negative) ? out_.values[a].a : operation(op_negative, a);
-  }
+  uint32_t negative(uint32_t a) { return is_operation(a, op_negative) ? out_.values[a].a : operation(op_negative, a); }
   uint32_t subtract(uint32_t a, uint32_t b) {
     if (is(b, 0) || (is(b, -0.0) && without_minus_zero(a))) return a;
     if (is(a, -0.0)) return negative(b);
@@ -232,13 +251,13 @@ class Expansion {
   void test(uint32_t check);
 
   const Graph& g_;
-  std::vector<ArrayRef> elements_;  // made when they are needed for nodes of one element
-  std::vector<uint32_t> single_;
+  List<ArrayRef> elements_;  // made when they are needed for nodes of one element
+  List<uint32_t> single_;
   std::unordered_map<uint32_t, uint32_t> input_of_;
-  std::vector<uint64_t> hashes_;
-  std::vector<uint32_t> table_, calls1_, calls2_;
-  std::vector<char> no_minus_zero_;  // of values: proved not to be -0
-  ScalarCode one_;                   // a single instruction, to compute what is known
+  List<uint32_t> table_;
+  std::vector<uint32_t> calls1_, calls2_;
+  List<char> no_minus_zero_;  // of values: proved not to be -0
+  ScalarCode one_;            // a single instruction, to compute what is known
   Expanded out_;
 };
 
@@ -496,7 +515,7 @@ void Expansion::test(uint32_t k) {
   if (!c.answer->contiguous) throw GiveUp{};
   for (int64_t e = 0; e < x->size; ++e)
     out_.tests.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(out_.values.size()),
-                        core::item(*c.answer, e), c.asked == ad::Asked::truth});
+                          core::item(*c.answer, e), c.asked == ad::Asked::truth});
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ struct Expanded {
     double expected;
     bool truth;
   };
-  std::vector<Scalar> values;
+  List<Scalar> values;
   std::vector<std::vector<uint32_t>> outputs;  // values of the elements
   std::vector<Test> tests;
   std::vector<void (*)(const void*, void*, int64_t)> calls1;

@@ -36,8 +36,8 @@ bool has_kernel(const Graph& g, uint32_t i) {
 
 Schedule scheduled(const Graph& g) {
   const auto n = static_cast<uint32_t>(g.nodes.size());
-  Schedule s{std::vector<uint32_t>(n, 0), std::vector<char>(n, 0)};
-  std::vector<int64_t> size(n);
+  Schedule s{List<uint32_t>(n, 0), List<char>(n, 0)};
+  List<int64_t> size(n);
   for (uint32_t i = 0; i < n; ++i) {
     s.fusable[i] = has_kernel(g, i);
     size[i] = g.nodes[i].size();
@@ -54,8 +54,8 @@ Schedule scheduled(const Graph& g) {
     s.stage[i] = is_view(g, i) ? at : std::max(at, 1u);
   }
   // Elementwise operations move down to their readers: what is only needed later is not kept, it is computed there.
-  std::vector<uint32_t> latest(n, kNone);
-  std::vector<char> fixed(n, 0);
+  List<uint32_t> latest(n, kNone);
+  List<char> fixed(n, 0);
   for (uint32_t i : g.outputs) fixed[i] = 1;
   for (const Check& c : g.checks) fixed[c.node] = 1;
   for (uint32_t i = n; i-- > 0;) {

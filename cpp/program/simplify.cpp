@@ -1,5 +1,5 @@
-// Algebra: identities that hold to the last bit, among them those of the ones and zeros that reverse sweeps produce, and
-// chains of operations that only move elements. x + 0 is x unless x is -0, so it takes a proof that x is not.
+// Algebra: identities that hold to the last bit, among them those of the ones and zeros that reverse sweeps produce,
+// and chains of operations that only move elements. x + 0 is x unless x is -0, so it takes a proof that x is not.
 #include <cmath>
 
 #include "program/graph.h"
@@ -123,9 +123,7 @@ uint32_t taken_from_zero(const Graph& g, uint32_t i) {
              : kNone;
 }
 // y of -y, or kNone.
-uint32_t negated(const Graph& g, uint32_t i) {
-  return g.nodes[i].is(code_of<ops::Negative>) ? g.operand(i, 0) : kNone;
-}
+uint32_t negated(const Graph& g, uint32_t i) { return g.nodes[i].is(code_of<ops::Negative>) ? g.operand(i, 0) : kNone; }
 
 // Signs move outwards, where they meet sums or each other.
 uint32_t product(Graph& g, const Node& node, uint32_t a, uint32_t b) {
