@@ -6,6 +6,7 @@ namespace {
 #define WG_FILL(target, t)   \
   do {                       \
     target::fill_gemm(t);    \
+    target::fill_random(t);  \
     target::fill_reduce(t);  \
     target::fill_softmax(t); \
   } while (0)

@@ -54,7 +54,7 @@ const MathFunction table[] = {
     WG_UNARY(sinh),   WG_UNARY(cosh),      WG_UNARY(tanh),        WG_UNARY(asinh),    WG_UNARY(acosh),
     WG_UNARY(atanh),  WG_UNARY(sigmoid),   WG_UNARY(log_sigmoid), WG_UNARY(softplus), WG_UNARY(sin),
     WG_UNARY(cos),    WG_UNARY(tan),       WG_UNARY(sinpi),       WG_UNARY(cospi),    WG_UNARY(asin),
-    WG_UNARY(acos),   WG_UNARY(atan),      WG_UNARY(erf),         WG_UNARY(erfc),     WG_UNARY(gelu),
+    WG_UNARY(acos),   WG_UNARY(atan),      WG_UNARY(erf),         WG_UNARY(erfc),     WG_UNARY(gelu), WG_UNARY(erfinv),
     WG_UNARY(lgamma), WG_UNARY(digamma),   WG_UNARY(trigamma),    WG_BINARY(atan2),   WG_BINARY(pow),
     WG_BINARY(hypot), WG_BINARY(logaddexp)};
 
