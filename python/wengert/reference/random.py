@@ -16,13 +16,12 @@ Array([0.42672757, 0.01501007])
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import numpy as rnp
-from .array import Array, apply
+from .array import Array, apply, raw
 from .levels import concrete
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -50,7 +49,7 @@ def threefry(key: Any, counter: Any) -> tuple[Any, Any]:
 
 def blocks(key: Any, shape: Any, first: int = 0) -> tuple[Any, Any]:
     """The words of blocks ``first``, ``first + 1``, … in row-major order."""
-    words = np.asarray(concrete(key.value if isinstance(key, Array) else key))
+    words = np.asarray(concrete(raw(key)))
     if words.dtype != np.int32 or words.shape != (2,):
         raise TypeError(
             f"wengert.reference.random: a key is an int32 array of shape (2,), got {words.dtype} of shape {words.shape}"
@@ -129,13 +128,13 @@ def truncated_normal(key: Any, lower: Any, upper: Any, shape: Any = None, dtype:
     half = t.type(math.sqrt(0.5))
     ends = (apply("erf", apply("multiply", bound, half)) for bound in (low, high))
     x = apply("multiply", apply("erfinv", uniform(key, shape, t, *ends)), t.type(math.sqrt(2)))
-    within: Callable[..., Any] = lambda x, low, high: apply("minimum", apply("maximum", x, low), high)  # noqa: E731
-    return within(x, *(Array(np.asarray(concrete(bound.value))) for bound in (low, high)))
+    lowest, highest = (Array(np.asarray(concrete(bound.get()))) for bound in (low, high))
+    return apply("minimum", apply("maximum", x, lowest), highest)
 
 
 def exponential(key: Any, shape: Any = (), dtype: Any = float) -> Array:
     """``-log(1 - u)``."""
-    return apply("negative", apply("log1p", apply("negative", uniform(key, shape, dtype))))
+    return apply("negative", apply("log", apply("subtract", 1.0, uniform(key, shape, dtype))))
 
 
 def gumbel(key: Any, shape: Any = (), dtype: Any = float) -> Array:
