@@ -7,6 +7,7 @@ import pytest
 import wengert as wg
 import wengert.numpy as wnp
 import wengert.reference as wr
+from test_optim_compiled import assert_trees_equal
 from test_random import CALLS, close, function
 from wengert import random as R
 
@@ -22,7 +23,6 @@ def test_a_replay_draws_for_its_own_key(name):
     for key in KEYS:
         close(compiled(key), function(R, name)(key, *CALLS[name]))
         close(compiled(np.asarray(key)), function(R, name)(key, *CALLS[name]))
-    assert set(compiled.why()) <= {"first call", *compiled.why()[1:]}
     assert compiled.stats()["recordings"] <= 2  # Arrays and ndarrays
     assert compiled.stats()["misses"] == 0
 
@@ -175,11 +175,9 @@ def test_derivatives_by_bounds_mean_and_scale():
     ],
 )
 def test_transforms_compiled(transform):
-    from test_optim_compiled import assert_trees_equal
-
     f = transform(reparameterised(wg))
     compiled = wg.compile(f)
-    for point in (POINT, tuple(x * 1.1 for x in POINT)):
+    for point in (POINT, tuple(np.asarray(x * 1.1) for x in POINT)):
         assert_trees_equal(compiled(*point), f(*point), 1e-12)
     assert compiled.why() == ["first call"]
 
