@@ -36,7 +36,7 @@ ArrayType RandomBits::result(OperandTypes in, const Params& p) {
   check_words("first block", in.dtype(1), in.shape(1));
   const Dims& shape = p.dims[0];
   if (p.number <= static_cast<int64_t>(DType::b1) || p.number >= core::kDTypes)
-    refuse(name, "dtype must be int32, int64, float32 or float64");
+    type_error("wengert.random_bits: dtype must be int32, int64, float32 or float64");
   for (int64_t d : shape)
     if (d < 0) refuse(name, "sizes must not be negative, got shape " + shape.str());
   if (p.flag && (static_cast<DType>(p.number) != DType::i32 || shape.empty() || shape.back() != 2))

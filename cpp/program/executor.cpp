@@ -229,7 +229,7 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
         if (failed != kNone) return failed;
         break;
       }
-      case Step::drawn: {
+      case Step::draw: {
         const Drawn& d = plan.draws[s.index];
         ops::fill_random(base[d.key] + d.offset_key, base[d.first] + d.offset_first, d.dtype, d.words, d.count,
                          base[d.y] + d.offset_y);

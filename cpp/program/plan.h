@@ -139,20 +139,8 @@ struct LoopStep {  // see program/loop.h
 };
 
 struct Step {
-  enum Kind : uint8_t {
-    fused,
-    product,
-    reduced,
-    rows,
-    copied,
-    called,
-    check,
-    fill,
-    positions,
-    lookup,
-    loop,
-    drawn
-  } kind;
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop, draw };
+  Kind kind;
   uint32_t index;
 };
 

@@ -387,7 +387,7 @@ bool Planner::draw(uint32_t i) {
   allocate(i);
   plan_.draws.push_back({key.storage, first.storage, place(i).storage, key.offset, first.offset, place(i).offset,
                          n.size(), n.dtype, n.params->flag});
-  step(Step::drawn, plan_.draws.size() - 1);
+  step(Step::draw, plan_.draws.size() - 1);
   return true;
 }
 
