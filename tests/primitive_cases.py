@@ -53,6 +53,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "relu": lambda x: np.maximum(x, x.dtype.type(0)),
     "erf": scipy.special.erf,
     "erfc": scipy.special.erfc,
+    "erfinv": lambda x: np.copysign(scipy.special.erfinv(x), x),  # SciPy's of -0 is 0
     "gelu": lambda x: x * scipy.special.ndtr(x),
     "scale": _strong_zero_product,
     "maximum_of_constant": np.maximum,
@@ -133,6 +134,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "softplus": _exact_log1pexp,
     "erf": mpmath.erf,
     "erfc": mpmath.erfc,
+    "erfinv": mpmath.erfinv,
     "gelu": _exact_gelu,
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
     "add": lambda a, b: a + b,
@@ -384,6 +386,23 @@ def _gather_cases():
             )
 
 
+def _np_random_bits(key, first, shape, dtype, words=False):
+    number = int(first.view(np.uint32)[0]) << 32 | int(first.view(np.uint32)[1])
+    return wr.random.random_bits(key, shape, dtype, words, number)
+
+
+def _random_cases():
+    keys = np.array([[0, 0], [-1, 7], [2**31 - 1, -(2**31)]], np.int32)
+    starts = np.array([[0, 0], [3, -5], [-1, -40]], np.int32)  # the last two pass a multiple of 2**32
+    for key, first, shape in zip(keys, starts, [(), (3, 0), (9, 7)], strict=True):
+        for dtype in ("i4", "i8", "f4", "f8"):
+            yield Case(
+                "random_bits", (key, first), {"shape": shape, "dtype": np.dtype(dtype)}, _np_random_bits, active=()
+            )
+        params = {"shape": (*shape, 2), "dtype": np.dtype("i4"), "words": True}
+        yield Case("random_bits", (key, first), params, _np_random_bits, active=())
+
+
 def _structured() -> list[Case]:
     axes = (None, 1, (0, 2), (-1, 0, 1), ())
     cases: list[Case] = []
@@ -473,6 +492,7 @@ def _structured() -> list[Case]:
     ]
     cases += _slice_cases()
     cases += _gather_cases()
+    cases += _random_cases()
     return cases
 
 

@@ -5,6 +5,7 @@
 #include "ops/linalg.h"
 #include "ops/logical.h"
 #include "ops/nn.h"
+#include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shaping.h"
 #include "ops/special.h"
@@ -26,7 +27,7 @@ using Primitives = List<
     // elementwise, one operand
     Negative, Absolute, Sign, Sqrt, Rsqrt, Cbrt, Square, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin,
     Cos, Tan, Arcsin, Arccos, Arctan, Sinh, Cosh, Tanh, Arcsinh, Arccosh, Arctanh, Sigmoid, LogSigmoid, Softplus, Relu,
-    Erf, Erfc, Gelu, Silu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
+    Erf, Erfc, Erfinv, Gelu, Silu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
     // elementwise, two operands
     Add, Subtract, Multiply, Scale, Divide, Power, Maximum, Minimum, MaximumOfConstant, MinimumOfConstant, Arctan2,
     Hypot, Logaddexp, FloorDivide, Remainder, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd,
@@ -34,7 +35,7 @@ using Primitives = List<
     // structured
     Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
     Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd,
-    Gather, GatherUpdate, GatherAdd>;
+    Gather, GatherUpdate, GatherAdd, RandomBits>;
 
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;

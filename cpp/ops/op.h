@@ -14,8 +14,9 @@
 
 namespace wengert::ops {
 
-enum class Kind : uint8_t { elementwise, reduction, linalg, shaping, indexing, nn };
-inline constexpr std::string_view kKindNames[] = {"elementwise", "reduction", "linalg", "shaping", "indexing", "nn"};
+enum class Kind : uint8_t { elementwise, reduction, linalg, shaping, indexing, nn, random };
+inline constexpr std::string_view kKindNames[] = {"elementwise", "reduction", "linalg", "shaping",
+                                                  "indexing",    "nn",        "random"};
 
 // What the tape keeps for the derivative.
 enum Saves : uint8_t { kNothing = 0, kArg0 = 1, kArg1 = 2, kArg2 = 4, kResult = 8 };

@@ -290,6 +290,15 @@ struct Erfc : UnaryBase {
   template <class X> WG_OP X slope(X x, X) { return X(-1.12837916709551257390) * exp(-(x * x)); }
 };
 
+struct Erfinv : UnaryBase {
+  static constexpr std::string_view name = "erfinv", doc = "The inverse of the error function; NaN outside of [-1, 1].";
+  static constexpr uint8_t saves = kResult;
+  static constexpr int max_ulp = 4;
+  static constexpr Interval domain[] = {kUnit};
+  template <class V> WG_OP V value(V x) { return erfinv(x); }
+  template <class X> WG_OP X slope(X, X y) { return X(0.88622692545275801365) * exp(y * y); }
+};
+
 struct Gelu : UnaryBase {
   static constexpr std::string_view name = "gelu", doc = "x times the normal distribution function of x (exact form).";
   static constexpr uint8_t saves = kArg0;

@@ -237,6 +237,12 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
         if (failed != kNone) return failed;
         break;
       }
+      case Step::draw: {
+        const Drawn& d = plan.draws[s.index];
+        ops::fill_random(base[d.key] + d.offset_key, base[d.first] + d.offset_first, d.dtype, d.words, d.count,
+                         base[d.y] + d.offset_y);
+        break;
+      }
       case Step::check:
         if (!passes(plan, s.index, base)) return s.index;
     }

@@ -149,7 +149,7 @@ double flops(const Graph& g) {
       total += 2.0 * static_cast<double>(n.size()) * static_cast<double>(g.nodes[g.operand(i, 0)].shape.back());
     } else if (f.kind == ops::Kind::reduction || f.kind == ops::Kind::nn) {
       total += static_cast<double>(g.nodes[g.operand(i, 0)].size());
-    } else if (f.elementwise) {
+    } else if (f.elementwise || f.kind == ops::Kind::random) {
       total += static_cast<double>(n.size());
     }
   }

@@ -140,13 +140,21 @@ struct LoopStep {  // see program/loop.h
 };
 
 struct Step {
-  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop } kind;
+  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop, draw };
+  Kind kind;
   uint32_t index;
 };
 
 struct Filled {
   uint32_t storage;
   int64_t offset, bytes;
+};
+
+struct Drawn {  // random numbers (see ops/random.h)
+  uint32_t key, first, y;
+  int64_t offset_key, offset_first, offset_y, count;
+  DType dtype;
+  bool words;
 };
 
 struct Plan {
@@ -165,6 +173,7 @@ struct Plan {
   std::vector<Positions> positions;
   std::vector<Lookup> lookups;
   std::vector<LoopStep> loops;
+  std::vector<Drawn> draws;
   std::vector<Place> check_places;
   std::vector<uint32_t> output_storage;  // of each output
   struct Life {

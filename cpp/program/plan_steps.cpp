@@ -26,7 +26,7 @@ bool all_zero(const Node& n) {
 void Planner::emit(uint32_t i) {
   const bool made = place(i).storage != kNone && !begun_[i];  // a sum at the end of a group
   if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
-      !lookup(i))
+      !lookup(i) && !draw(i))
     call(i);
   emit_checks(i);
 }
@@ -376,6 +376,19 @@ bool Planner::loop(uint32_t i) {
   plan_.open_ended |= s.loop->open_ended();
   plan_.loops.push_back(std::move(s));
   step(Step::loop, plan_.loops.size() - 1);
+  return true;
+}
+
+bool Planner::draw(uint32_t i) {
+  const Node& n = node(i);
+  if (!n.is(code_of<ops::RandomBits>)) return false;
+  const Place key = dense(graph().operand(i, 0)), first = dense(graph().operand(i, 1));
+  read(key.storage);
+  read(first.storage);
+  allocate(i);
+  plan_.draws.push_back({key.storage, first.storage, place(i).storage, key.offset, first.offset, place(i).offset,
+                         n.size(), n.dtype, n.params->flag});
+  step(Step::draw, plan_.draws.size() - 1);
   return true;
 }
 

@@ -71,6 +71,7 @@ class Planner {
   bool positions(uint32_t i);
   bool lookup(uint32_t i);
   bool loop(uint32_t i);
+  bool draw(uint32_t i);
   void call(uint32_t i);
 
   // ---- fused groups ----

@@ -149,6 +149,19 @@ def odd_rest(f: Callable) -> Callable:
     return removable(lambda z: (f(mp.sqrt(z)) - mp.sqrt(z)) / mp.sqrt(z) ** 3)
 
 
+def erfinv_over_x(w: mp.mpf) -> mp.mpf:
+    """erfinv(x) / x where 1 - x^2 = exp(-w)."""
+    if abs(w) < mp.mpf(10) ** -30:
+        return mp.sqrt(mp.pi) / 2
+    x = mp.sqrt(-mp.expm1(-w))
+    rest = mp.exp(-w) / (1 + x)  # 1 - x
+    y = mp.erfinv(x) if w < 20 else mp.sqrt(w) * mp.mpf("0.95")
+    for _ in range(40):  # Halley's
+        d = (mp.erfc(y) - rest) * mp.exp(y * y) * -mp.sqrt(mp.pi) / 2
+        y -= d / (1 + y * d)
+    return y / x
+
+
 def both(double: int, single: int) -> dict[str, int]:
     return {"double": double, "float": single}
 
@@ -275,6 +288,19 @@ def main() -> None:
     hi = mp.mpf(float(middle))
     print(f"// S(4), in two parts.\ninline constexpr double erfc_middle = {float(hi)!r};")
     print(f"inline constexpr double erfc_middle_lo = {float(middle - hi)!r};\n")
+    for name, what, argument, lo, hi, terms in (
+        ("ErfinvPoly", "w - 3.125", lambda t: t + mp.mpf("3.125"), -3.125, 3.125, 24),
+        ("ErfinvTailPoly", "sqrt(w) - 3.25", lambda t: (t + mp.mpf("3.25")) ** 2, -0.75, 0.75, 20),
+        ("ErfinvFarPoly", "sqrt(w) - 5", lambda t: (t + 5) ** 2, -1, 1.01, 19),
+    ):
+        series(
+            name,
+            f"erfinv(x) / x, w = -log(1 - x^2), in {what}",
+            lambda t, argument=argument: erfinv_over_x(argument(t)),
+            lo,
+            hi,
+            {"double": terms},
+        )
     series(
         "LgammaPoly",
         "lgamma(x) / ((x - 1) (x - 2)) in x - 1.85",

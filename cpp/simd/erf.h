@@ -1,4 +1,4 @@
-// erf, erfc, gelu.
+// erf, erfc, erfinv, gelu.
 // Types: double, float. Range: all arguments, tails included. Max error 2 ulp (docs/ulp.md).
 #pragma once
 
@@ -83,6 +83,25 @@ template <class T, int N> WG_INLINE Vec<T, N> erf(Vec<T, N> x) {
     // 1 - erfc(a), where erfc is small and needs no last bits
     const V e = exp(-z) * erfc_scaled(a).hi / (a + a + 1);
     return copysign(select(a < 0.7, erf_small(a), 1 - e), x);
+  }
+}
+
+// Giles, "Approximating the erfinv function" (2011): x times a polynomial in w = -log(1 - x^2), or in its root far out.
+// Random x are rarely beyond 0.999, so vectors without such a lane leave it at one polynomial (half the time).
+template <class T, int N> WG_INLINE Vec<T, N> erfinv(Vec<T, N> x) {
+  using V = Vec<T, N>;
+  if constexpr (sizeof(T) == 4) {
+    return in_double([](auto v) { return erfinv(v); }, x);
+  } else {
+    const V w = -log((1 - x) * (1 + x));
+    V p = poly<ErfinvPoly<double>>(smaller(w, V(6.25)) - 3.125);
+    const auto tail = w >= 6.25;
+    if (__builtin_expect(any(tail), 0)) {
+      const V s = sqrt(w);
+      const V t = poly<ErfinvTailPoly<double>>(s - 3.25), far = poly<ErfinvFarPoly<double>>(s - 5);
+      p = select(tail, select(w < 16, t, far), p);
+    }
+    return select(abs(x) == V(1), x * Format<double>::inf, select(w == w, x * p, w));
   }
 }
 

@@ -6,6 +6,7 @@ namespace {
 #define WG_FILLER(isa)            \
   {Isa::isa, [](KernelTable& t) { \
      isa::fill_gemm(t);           \
+     isa::fill_random(t);         \
      isa::fill_reduce(t);         \
      isa::fill_softmax(t);        \
    }},

@@ -6,6 +6,7 @@
 
 #include "simd/dispatch.h"
 #include "simd/gemm.h"
+#include "simd/random.h"
 #include "simd/reduce.h"
 
 namespace wengert::simd {
@@ -58,6 +59,8 @@ template <class T> struct SoftmaxKernels {
 };
 
 struct KernelTable {
+  // Blocks first, first + 1, … of the stream of a key; index: Draw (see random.h).
+  void (*random[kDraws])(uint32_t k0, uint32_t k1, uint64_t first, int64_t blocks, void* out);
   GemmKernels<double> gemm_f64;
   GemmKernels<float> gemm_f32;
   ReduceKernels<double> reduce_f64;
@@ -94,6 +97,7 @@ const KernelTable& kernels();
 #define WG_DECLARE_FILL(target)          \
   namespace target {                     \
   void fill_gemm(KernelTable& table);    \
+  void fill_random(KernelTable& table);  \
   void fill_reduce(KernelTable& table);  \
   void fill_softmax(KernelTable& table); \
   }

@@ -6,7 +6,7 @@
 //   sigmoid log_sigmoid softplus logaddexp                        hyperbolic.h
 //   sin cos tan sinpi cospi asin acos atan atan2                  trig.h
 //   pow cbrt hypot rsqrt                                          power.h
-//   erf erfc gelu                                                 erf.h
+//   erf erfc erfinv gelu                                          erf.h
 //   lgamma digamma trigamma                                       gamma.h
 //   sqrt fma abs floor ceil trunc rint copysign max min …         vec.h
 #pragma once

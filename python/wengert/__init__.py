@@ -40,7 +40,7 @@ _LATER = {
     "set_num_threads": "config",
     "show_config": "config",
 }
-_MODULES = ("numpy", "reference", "optim", "testing", "problems")
+_MODULES = ("numpy", "random", "reference", "optim", "testing", "problems")
 
 __all__ = [
     "Array",
@@ -60,6 +60,7 @@ __all__ = [
     "no_grad",
     "numpy",
     "primitives",
+    "random",
     "stop_gradient",
     "value_and_grad",
     "vjp",

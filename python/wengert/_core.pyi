@@ -403,6 +403,9 @@ class ops:
     def erfc(x: ArrayLike, /) -> Array:
         """The complementary error function 1 - erf(x)."""
     @staticmethod
+    def erfinv(x: ArrayLike, /) -> Array:
+        """The inverse of the error function; NaN outside of [-1, 1]."""
+    @staticmethod
     def exp(x: ArrayLike, /) -> Array:
         """The exponential function."""
     @staticmethod
@@ -546,6 +549,11 @@ class ops:
     @staticmethod
     def prod(x: ArrayLike, axis: int | collections.abc.Sequence[int] | None = ..., keepdims: bool = ...) -> Array:
         """The product over the given axes; right with zeros."""
+    @staticmethod
+    def random_bits(a: ArrayLike, b: ArrayLike, shape: Any, dtype: numpy.typing.DTypeLike, words: bool = ...) -> Array:
+        """Blocks of Threefry-2x32-20 under a key, counted from b on in row-major order; key and b are two int32 words
+        each, the upper first. int32 and int64: all bits random (words: both words of each block, along a last axis of
+        2); float32 and float64: multiples of 2**-23 and 2**-52 in [0, 1)."""
     @staticmethod
     def reciprocal(x: ArrayLike, /) -> Array:
         """The reciprocal 1/x."""

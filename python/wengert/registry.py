@@ -15,7 +15,7 @@ class Primitive:
     name: str
     doc: str
     arity: int  # -1: any number of operands
-    kind: str  # elementwise, reduction, linalg, shaping, indexing or nn
+    kind: str  # elementwise, reduction, linalg, shaping, indexing, nn or random
     domain: tuple[tuple[float, float], ...]  # for each operand the interval in which it is smooth
     differentiable: bool
     hidden: bool  # used by derivative rules only

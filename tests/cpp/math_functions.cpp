@@ -49,14 +49,14 @@ template <class T, int L, class F> void loop(F f, const T* x, const T* y, T* out
    }}
 
 const MathFunction table[] = {
-    WG_UNARY(exp),    WG_UNARY(exp2),      WG_UNARY(expm1),       WG_UNARY(log),      WG_UNARY(log2),
-    WG_UNARY(log10),  WG_UNARY(log1p),     WG_UNARY(sqrt),        WG_UNARY(rsqrt),    WG_UNARY(cbrt),
-    WG_UNARY(sinh),   WG_UNARY(cosh),      WG_UNARY(tanh),        WG_UNARY(asinh),    WG_UNARY(acosh),
-    WG_UNARY(atanh),  WG_UNARY(sigmoid),   WG_UNARY(log_sigmoid), WG_UNARY(softplus), WG_UNARY(sin),
-    WG_UNARY(cos),    WG_UNARY(tan),       WG_UNARY(sinpi),       WG_UNARY(cospi),    WG_UNARY(asin),
-    WG_UNARY(acos),   WG_UNARY(atan),      WG_UNARY(erf),         WG_UNARY(erfc),     WG_UNARY(gelu),
-    WG_UNARY(lgamma), WG_UNARY(digamma),   WG_UNARY(trigamma),    WG_BINARY(atan2),   WG_BINARY(pow),
-    WG_BINARY(hypot), WG_BINARY(logaddexp)};
+    WG_UNARY(exp),    WG_UNARY(exp2),    WG_UNARY(expm1),       WG_UNARY(log),      WG_UNARY(log2),
+    WG_UNARY(log10),  WG_UNARY(log1p),   WG_UNARY(sqrt),        WG_UNARY(rsqrt),    WG_UNARY(cbrt),
+    WG_UNARY(sinh),   WG_UNARY(cosh),    WG_UNARY(tanh),        WG_UNARY(asinh),    WG_UNARY(acosh),
+    WG_UNARY(atanh),  WG_UNARY(sigmoid), WG_UNARY(log_sigmoid), WG_UNARY(softplus), WG_UNARY(sin),
+    WG_UNARY(cos),    WG_UNARY(tan),     WG_UNARY(sinpi),       WG_UNARY(cospi),    WG_UNARY(asin),
+    WG_UNARY(acos),   WG_UNARY(atan),    WG_UNARY(erf),         WG_UNARY(erfc),     WG_UNARY(gelu),
+    WG_UNARY(erfinv), WG_UNARY(lgamma),  WG_UNARY(digamma),     WG_UNARY(trigamma), WG_BINARY(atan2),
+    WG_BINARY(pow),   WG_BINARY(hypot),  WG_BINARY(logaddexp)};
 
 }  // namespace
 

@@ -21,7 +21,7 @@ mp.mp.prec = 160
 mp.mp.dps = 60
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.5, 3.0, 10.0, 0.55, 0.66, 0.85, 1.4616, 8.0, 700.0, -700.0]
-CONTRACT = {"pow": 4.0, "lgamma": 4.0, "digamma": 4.0}
+CONTRACT = {"pow": 4.0, "erfinv": 4.0, "lgamma": 4.0, "digamma": 4.0}
 # The doubles found nearest to zeros of digamma: of all down to -2^23, and of all multiples of 2^-20 down to -2^46.
 NEAREST = [-0.5040830082644554, -87.80536027839507, -2977.8808777877402, -6066919.936815942, -60.79246998985628]
 NEAREST += [-163103138241.96146, -22128151158.95826, -10775906060323.967, -3405080959.9547462, -51417573706.95967]
@@ -77,6 +77,7 @@ REFERENCE: dict[str, Callable] = {
     "atan": mp.atan,
     "erf": mp.erf,
     "erfc": mp.erfc,
+    "erfinv": lambda x: mp.sign(x) * mp.inf if abs(x) == 1 else mp.erfinv(x),
     "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
     "lgamma": lgamma,
     "digamma": digamma,
@@ -98,6 +99,7 @@ DOMAIN = {
     "atanh": (-1, 1),
     "asin": (-1, 1),
     "acos": (-1, 1),
+    "erfinv": (-1, 1),
     "digamma": (-1e15, 1e15),
     "trigamma": (-1e15, 1e15),
 }

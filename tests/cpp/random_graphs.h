@@ -460,11 +460,23 @@ class Maker {
     return 3;
   }
 
+  // Keys may be of use as first blocks, too.
+  uint32_t random_bits() {
+    const ops::ArrayType words{DType::i32, Dims{2}};
+    const ParamsRef p = parameters(code_of<ops::RandomBits>, shape());
+    p->number = 1 + r_.below(core::kDTypes - 1);
+    p->flag = p->flag && p->number == static_cast<int64_t>(DType::i32);
+    if (p->flag) p->dims[0].push_back(2);
+    const uint32_t key = any_of(words);
+    return add(code_of<ops::RandomBits>, {key, any_of(words)}, p);
+  }
+
   // One more operation if it fits; how many were added, about.
   int step() {
     if (depth_ > 0 && r_.chance(6) && !g_.nodes.empty()) return loop();
     if (g_.nodes.empty() || r_.chance(4)) return constant() != program::kNone;
     const auto op = static_cast<OpCode>(r_.chance(15) ? code_of<ops::Matmul> : r_.below(ops::kOps));
+    if (op == code_of<ops::RandomBits>) return random_bits() != program::kNone;
     const ops::Info& f = ops::info(op);
     std::vector<uint32_t> in{recent()};
     const int64_t count = f.arity == ops::kVariadic ? r_.below(4) + 1 : f.arity;

@@ -32,8 +32,8 @@ _REDUCE: dict[np.ufunc, Callable[..., Array]] = {
     np.logical_or: reductions.any,
 }
 _FOREIGN = {  # scipy.special's ufuncs and the primitives that are the same functions
-    "erf": "erf", "erfc": "erfc", "expit": "sigmoid", "log_expit": "log_sigmoid", "gammaln": "lgamma", "psi": "digamma",
-    "digamma": "digamma",
+    "erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "expit": "sigmoid", "log_expit": "log_sigmoid",
+    "gammaln": "lgamma", "psi": "digamma", "digamma": "digamma",
 }  # fmt: skip
 _OPERANDS = (Array, np.ndarray, np.generic, bool, int, float, list, tuple)
 

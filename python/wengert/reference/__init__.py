@@ -13,13 +13,14 @@ textbook.  Read the files in this order:
 8. `custom`         rules written by users; checkpoints
 9. `eager`          ``loss.backward()`` on the same machinery; `optim`
 10. `record`        the evaluation trace, for tables and graphs
+11. `random`        random numbers as functions of a key
 
 >>> import wengert.reference as wr
 >>> wr.grad(lambda x: wr.numpy.sin(x) * x)(0.0)
 0.0
 """
 
-from . import numpy, optim
+from . import numpy, optim, random
 from . import rules as _rules  # noqa: F401  (declares the primitives)
 from .array import Array, apply
 from .custom import checkpoint, custom_jvp, custom_vjp
@@ -52,6 +53,7 @@ __all__ = [
     "numpy",
     "optim",
     "primitives",
+    "random",
     "record",
     "stop_gradient",
     "value_and_grad",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,23 @@ def elementwise_from_math(function: Callable[[float], float]) -> Callable[[Any],
 
 erf = elementwise_from_math(math.erf)
 erfc = elementwise_from_math(math.erfc)
+
+
+def _erfinv(x: float) -> float:
+    if not -1 < x < 1:
+        return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
+    a = abs(x)
+    y = NormalDist().inv_cdf((1 + a) / 2) / math.sqrt(2) if 1e-3 < a < 0.999 else a * math.sqrt(math.pi) / 2
+    if a >= 0.999:  # the leading term of the tail, from below
+        y = math.sqrt(-math.log(1 - a)) * 0.9
+    for _ in range(8):  # Newton, on the side where nothing cancels
+        error = math.erf(y) - a if a < 0.5 else (1 - a) - math.erfc(y)
+        step = error * math.exp(y * y) * math.sqrt(math.pi) / 2
+        y -= step / (1 + y * step)  # Halley's correction
+    return math.copysign(y, x)
+
+
+erfinv = elementwise_from_math(_erfinv)
 
 
 def _lgamma(x: float) -> float:

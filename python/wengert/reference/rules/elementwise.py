@@ -86,6 +86,8 @@ erf = elementwise("erf", special.erf, lambda y, x: 2 / math.sqrt(math.pi) * exp(
                   lambda y, x: exp(-square(x)) * (2 / math.sqrt(math.pi)))
 erfc = elementwise("erfc", special.erfc, lambda y, x: -2 / math.sqrt(math.pi) * exp(-x * x),
                    lambda y, x: exp(-square(x)) * (-2 / math.sqrt(math.pi)))
+erfinv = elementwise("erfinv", special.erfinv, lambda y, x: exp(y * y) * (math.sqrt(math.pi) / 2),
+                     lambda y, x: math.sqrt(math.pi) / 2 / exp(-square(y)), domain=((-1.0, 1.0),))
 
 
 def normal_cdf(x: Any) -> Any:

@@ -1,0 +1,29 @@
+// Random numbers as a function of a key: no state, so programs may repeat, share or drop them. wengert.random is
+// composed of this.
+#pragma once
+#include "ops/op.h"
+
+namespace wengert::ops {
+
+inline constexpr Param kRandomParams[] = {
+    {"shape", ParamKind::dims, 0}, {"dtype", ParamKind::dtype}, {"words", ParamKind::boolean, 0, "False"}};
+
+struct RandomBits : StructuredBase {
+  static constexpr std::string_view
+      name = "random_bits",
+      doc =
+          "Blocks of Threefry-2x32-20 under a key, counted from b on in row-major order; key and b are two int32 words "
+          "each, the upper first. int32 and int64: all bits random (words: both words of each block, along a last axis "
+          "of 2); float32 and float64: multiples of 2**-23 and 2**-52 in [0, 1).";
+  static constexpr Kind kind = Kind::random;
+  static constexpr int arity = 2;
+  static constexpr bool differentiable = false, hidden = true;
+  static constexpr std::span<const Param> params = kRandomParams;
+  static ArrayType result(OperandTypes in, const Params& p);
+  static ArrayRef value(Args a, const Params& p);
+};
+
+// The same over raw memory: two words each of key and first block, `count` numbers out.
+void fill_random(const char* key, const char* first, DType t, bool words, int64_t count, char* out);
+
+}  // namespace wengert::ops
