@@ -279,8 +279,8 @@ void change_graph(Random& r, Graph& g);
 // A number of a loop, or a field of one of its programs.
 void change_loop(Random& r, Node& n) {
   const Loop& was = *program::loop_of(n);
-  Loop l(was.kind, was.body, was.other, was.carries, was.rows, was.length, was.reverse, was.recompute);
-  switch (r.below(6)) {
+  Loop l(was, was.body, was.other);
+  switch (r.below(8)) {
     case 0:
       l.carries = static_cast<uint32_t>(r.chance(70) ? r.below(4) : odd_number(r));
       break;
@@ -294,13 +294,18 @@ void change_loop(Random& r, Node& n) {
       l.kind = static_cast<Loop::Kind>(r.below(3));
       break;
     case 4:
+      l.counted = !l.counted;
+      break;
+    case 5:
+      l.must_end = !l.must_end;
+      break;
+    case 6:
       change_graph(r, l.other);
       break;
     default:
       change_graph(r, l.body);
   }
-  n.params = ParamsRef(new program::LoopParams(std::make_shared<const Loop>(
-      l.kind, std::move(l.body), std::move(l.other), l.carries, l.rows, l.length, l.reverse, l.recompute)));
+  n.params = ParamsRef(new program::LoopParams(std::make_shared<const Loop>(l, std::move(l.body), std::move(l.other))));
 }
 
 // One field of one operation: what a forger who knows the format would try.

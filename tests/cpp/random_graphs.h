@@ -114,7 +114,8 @@ inline std::vector<ArrayRef> results_of(const Loop& l, const std::vector<ArrayRe
   if (l.kind == Loop::branch)
     return outputs_of(core::item(*core::contiguous(in[0])) != 0 ? l.body : l.other, {in.begin() + 1, in.end()}, watch);
   std::vector<ArrayRef> state = in;
-  for (;;) {
+  int64_t steps = 0;
+  for (; !l.length || steps < l.length; ++steps) {
     const std::vector<ArrayRef> more = outputs_of(l.other, state, watch);
     if (more.empty()) return {};
     if (core::item(*core::contiguous(more[0])) == 0) break;
@@ -123,6 +124,7 @@ inline std::vector<ArrayRef> results_of(const Loop& l, const std::vector<ArrayRe
     std::copy(next.begin(), next.end(), state.begin());
   }
   state.resize(l.carries);
+  state.push_back(core::scalar(static_cast<double>(steps), DType::i64));
   return state;
 }
 
@@ -435,9 +437,11 @@ class Maker {
       other = Maker(r_, depth_ - 1).body(size, now, results, 0, false);
       in.insert(in.begin(), any_of({DType::b1, {}}));
     }
-    const bool again = kind == Loop::scan && r_.chance(20);
-    const auto made = std::make_shared<const Loop>(kind, std::move(body), std::move(other), carries, rows, length,
-                                                   kind == Loop::scan && r_.chance(40), again);
+    program::LoopForm form{kind, carries, rows, length};
+    form.reverse = kind == Loop::scan && r_.chance(40);
+    form.recompute = kind == Loop::scan && r_.chance(20);
+    if (kind == Loop::repeat && r_.chance(30)) form.length = r_.below(4) + 1;
+    const auto made = std::make_shared<const Loop>(form, std::move(body), std::move(other));
     return add_loop(made, in);
   }
 
