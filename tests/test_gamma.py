@@ -144,6 +144,18 @@ def test_derivatives_beside_the_zeros(dtype, target):
         np.testing.assert_allclose(d(functools.partial(d, lgamma), x), trigamma, rtol=64 * eps)
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 6])
+def test_polygamma_left_of_zero(n):
+    """As good many periods from 0 as beside it; errors count in units of the largest term."""
+    x = np.concatenate([-np.arange(0.0513, 30, 0.37), [-1 - 2.0**-52, -2 + 2.0**-52]])
+    with mpmath.workdps(60):
+        want = np.array([float(mpmath.psi(n, mpmath.mpf(v))) for v in x])
+    size = math.factorial(n) / np.abs(x - np.rint(x)) ** (n + 1)
+    assert (np.abs(wg.apply("polygamma", x, n=n) - want) <= 64 * np.finfo(float).eps * size).all()
+    far, near = (np.asarray(wg.apply("polygamma", -(2.0**40) * k + np.array([0.25, 0.5]), n=n)) for k in (1, 2))
+    np.testing.assert_allclose(far, near, rtol=1e-10, atol=1e-10)
+
+
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_poles_and_ends(dtype, target):
     """As SciPy has them, except lgamma(-inf), which is C's inf."""

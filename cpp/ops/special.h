@@ -8,8 +8,7 @@ inline constexpr Param kPolygammaParams[] = {{"n", ParamKind::integer}};
 
 // The derivatives of digamma, of every order: what makes lgamma differentiable as often as one likes.
 struct Polygamma : StructuredBase {
-  static constexpr std::string_view name = "polygamma",
-                                    doc = "The n-th derivative of digamma (n >= 1), elementwise.";
+  static constexpr std::string_view name = "polygamma", doc = "The n-th derivative of digamma (n >= 1), elementwise.";
   static constexpr Kind kind = Kind::elementwise;
   static constexpr Types types = Types::floats;
   static constexpr uint8_t saves = kArg0;
