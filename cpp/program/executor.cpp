@@ -1,5 +1,10 @@
 // Runs a plan: step after step over laid-out memory.
 #include <cstring>
+#include <cstdio> //PROF
+#include <cstdlib> //PROF
+#include <x86intrin.h> //PROF
+#include <map> //PROF
+#include <string> //PROF
 
 #include "ops/evaluate.h"
 #include "program/fused.h"
@@ -16,10 +21,12 @@ template <class T> void run_product(const Product& p, char* const* base) {
   const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
   const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.inner, p.cols, p.row_b, p.col_b};
   T* c = reinterpret_cast<T*>(base[p.c] + p.offset_c);
-  if (p.batch == 1)
-    simd::gemm(a, b, c, p.cols, p.accumulate);
-  else
-    simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
+  if (p.batch != 1) return simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols);
+  auto at = [&](const Product::Operand& o) {
+    return o.storage == kNone ? nullptr : reinterpret_cast<const T*>(base[o.storage] + o.offset);
+  };
+  const simd::Epilogue<T> epilogue{at(p.bias), p.activation, at(p.addend), c};
+  simd::gemm(a, b, c, p.cols, false, &epilogue);
 }
 
 template <class T> void run_reduced(const Reduced& s, char* const* base) {
@@ -156,6 +163,29 @@ bool passes(const Plan& plan, uint32_t k, char* const* base) {
   return std::memcmp(data, c.answer->data, static_cast<size_t>(c.answer->bytes())) == 0;
 }
 
+struct Prof { //PROF
+  std::map<std::string, std::pair<double, long>> t; //PROF
+  std::vector<double> best; const Plan* plan = nullptr; //PROF
+  static std::string name(const Plan& plan, const Step& s) { //PROF
+    const char* k[] = {"fused", "product", "reduced", "rows", "copied", "called", "check", "fill", "positions", "lookup", "loop"}; //PROF
+    char b[256]; //PROF
+    if (s.kind == Step::product) { const Product& p = plan.products[s.index]; snprintf(b, 256, "product %ldx%ldx%ld a(%ld,%ld) b(%ld,%ld) batch %ld ep %d%d%d", p.rows, p.inner, p.cols, p.row_a, p.col_a, p.row_b, p.col_b, p.batch, p.addend.storage != kNone, p.bias.storage != kNone, int(p.activation)); } //PROF
+    else if (s.kind == Step::fused) { const Fused& f = plan.fused[s.index]; snprintf(b, 256, "fused size %ld cols %ld ops %zu in %zu out %zu tile %ld packed %d slots %u", f.size, f.cols, f.ops.size(), f.operands.size(), f.results.size(), f.tile, f.packed, f.slots); } //PROF
+    else if (s.kind == Step::copied) { const Copied& c = plan.copies[s.index]; snprintf(b, 256, "copy %s from %s to %s add %d", c.shape.str().c_str(), c.from.strides.str().c_str(), c.to.strides.str().c_str(), c.add); } //PROF
+    else if (s.kind == Step::reduced) { const Reduced& c = plan.reductions[s.index]; snprintf(b, 256, "reduced %ldx%ld columns %d", c.rows, c.cols, c.columns); } //PROF
+    else if (s.kind == Step::rows) { const RowsOp& c = plan.row_ops[s.index]; snprintf(b, 256, "rows %ldx%ld", c.rows, c.cols); } //PROF
+    else if (s.kind == Step::lookup) { const Lookup& c = plan.lookups[s.index]; snprintf(b, 256, "lookup kind %d count %ld run %ld", c.kind, c.count, c.run); } //PROF
+    else if (s.kind == Step::fill) { snprintf(b, 256, "fill %ld", plan.fills[s.index].bytes); } //PROF
+    else if (s.kind == Step::positions) { snprintf(b, 256, "positions %ld", plan.positions[s.index].count); } //PROF
+    else snprintf(b, 256, "%s", k[s.kind]); //PROF
+    return b; //PROF
+  } //PROF
+  ~Prof() { if (!plan) return; double all = 0; //PROF
+    if (getenv("WG_STEPS")) for (size_t k = 0; k < best.size(); ++k) { fprintf(stderr, "%4zu %9.2f us %s\n", k, best[k] / 2600., name(*plan, plan->steps[k]).c_str()); } //PROF
+    for (size_t k = 0; k < best.size(); ++k) { auto& e = t[name(*plan, plan->steps[k])]; e.first += best[k]; e.second++; all += best[k]; } //PROF
+    std::multimap<double, std::string> o; for (auto& [n, e] : t) { char b[64]; snprintf(b, 64, "%9.2f us %4ld x ", e.first / 2600., e.second); o.emplace(-e.first, b + n); } //PROF
+    fprintf(stderr, "sum of minima %.2f us\n", all / 2600.); for (auto& [_, n] : o) fprintf(stderr, "%s\n", n.c_str()); } //PROF
+}; Prof prof; //PROF
 }  // namespace
 
 Context::Context(const Plan& plan) : base(plan.storages.size(), nullptr) {
@@ -183,7 +213,9 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
     else if (st.kind == Storage::output)
       base[s] = outputs[st.index];
   }
+  prof.plan = &plan; prof.best.resize(plan.steps.size(), 1e18); //PROF
   for (const Step& s : plan.steps) {
+    struct T { size_t k; unsigned long t0 = __rdtsc(); ~T() { double d = double(__rdtsc() - t0); if (d < prof.best[k]) prof.best[k] = d; } } timer{size_t(&s - plan.steps.data())}; //PROF //PROF
     switch (s.kind) {
       case Step::fused:
         run_fused(plan.fused[s.index], base);

@@ -63,7 +63,9 @@ template <class T> MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int6
 // The epilogue as a block of C that begins at column j sees it.
 template <class T> Epilogue<T> from_column(const Epilogue<T>* epilogue, int64_t j) {
   if (!epilogue) return {};
-  return {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+  Epilogue<T> columns = *epilogue;
+  if (columns.bias) columns.bias += j;
+  return columns;
 }
 
 // Goto's scheme in one thread: B in blocks for L3, A in blocks for L2, panels of B for L1, tiles of C for registers.
@@ -260,7 +262,7 @@ void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, co
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   if (m == 0 || n == 0) return;
   const GemmKernels<T>& g = kernels().gemm<T>();
-  if (epilogue && !epilogue->bias && epilogue->activation == Activation::none) epilogue = nullptr;
+  if (epilogue && !epilogue->bias && !epilogue->addend && epilogue->activation == Activation::none) epilogue = nullptr;
   if (n == 1 && m > 1) {
     gemv_any(g, a, b.data, b.row_stride, c, ldc, accumulate);
   } else if (m == 1 && b.col_stride != 1 && n > 1) {

@@ -14,10 +14,12 @@ template <class T> struct MatView {
 
 enum class Activation { none, tanh, relu, sigmoid };
 
-// What happens to each row of C after the product, while it is in cache: c = activation(c + bias).
+// What happens to each row of C after the product, while it is in cache: c = activation(c + addend + bias).
 template <class T> struct Epilogue {
   const T* bias = nullptr;  // one number a column, or null
   Activation activation = Activation::none;
+  const T* addend = nullptr;  // a matrix that lies as C does, row for row, or null
+  const T* origin = nullptr;  // C itself, where there is an addend: blocks of C find their part of it by that
 };
 
 // C = A B (C += A B where accumulate). C is row-major, `ldc` elements from row to row, and overlaps neither A nor B.
