@@ -120,18 +120,19 @@ template <class T> void add_terms_not_finite(const simd::MatView<T>& a, const si
 
 }  // namespace
 
-template <class T> void annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c) {
+template <class T> bool annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c) {
   // A term of inf or NaN and zero would have made a NaN. The operands of an outer product are read faster than it is.
   const int64_t size = a.rows * b.cols;
-  if (4 * a.cols * (a.rows + b.cols) < size && finite(a) && finite(b)) return;
-  if (!has_nan(c, size)) return;
+  if (4 * a.cols * (a.rows + b.cols) < size && finite(a) && finite(b)) return false;
+  if (!has_nan(c, size)) return false;
   const std::vector<T> x = finite_part(a), y = finite_part(b);
   const simd::MatView<T> dense_x{x.data(), a.rows, a.cols, a.cols, 1}, dense_y{y.data(), b.rows, b.cols, b.cols, 1};
   simd::gemm(dense_x, dense_y, c, b.cols);
   add_terms_not_finite(a, b, c);
+  return true;
 }
-template void annihilate(const simd::MatView<double>&, const simd::MatView<double>&, double*);
-template void annihilate(const simd::MatView<float>&, const simd::MatView<float>&, float*);
+template bool annihilate(const simd::MatView<double>&, const simd::MatView<double>&, double*);
+template bool annihilate(const simd::MatView<float>&, const simd::MatView<float>&, float*);
 
 namespace {
 

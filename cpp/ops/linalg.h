@@ -89,7 +89,8 @@ struct StrongMatmul : Matmul {
   static ArrayRef value(Args a, const Params& p);
 };
 
-// c = a b, without gaps, was made as usual; afterwards it is what StrongMatmul says.
-template <class T> void annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c);
+// c = a b, without gaps, was made as usual (and perhaps an epilogue applied); true if it has a NaN, and was made anew
+// as StrongMatmul says, without an epilogue.
+template <class T> bool annihilate(const simd::MatView<T>& a, const simd::MatView<T>& b, T* c);
 
 }  // namespace wengert::ops

@@ -17,17 +17,22 @@ template <class T> void run_product(const Product& p, char* const* base) {
   const simd::MatView<T> a{reinterpret_cast<const T*>(base[p.a] + p.offset_a), p.rows, p.inner, p.row_a, p.col_a};
   const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.inner, p.cols, p.row_b, p.col_b};
   T* c = reinterpret_cast<T*>(base[p.c] + p.offset_c);
-  if (p.batch == 1)
-    simd::gemm(a, b, c, p.cols, p.accumulate);
-  else
-    simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols, p.accumulate);
-  if (!p.strong) return;
-  for (int64_t k = 0; k < p.batch; ++k) {
-    simd::MatView<T> left = a, right = b;
-    left.data += k * p.step_a;
-    right.data += k * p.step_b;
-    ops::annihilate(left, right, c + k * p.rows * p.cols);
+  if (p.batch != 1) {
+    simd::gemm_batched(a, b, c, p.cols, p.batch, p.step_a, p.step_b, p.rows * p.cols);
+    for (int64_t k = 0; p.strong && k < p.batch; ++k) {
+      simd::MatView<T> left = a, right = b;
+      left.data += k * p.step_a;
+      right.data += k * p.step_b;
+      ops::annihilate(left, right, c + k * p.rows * p.cols);
+    }
+    return;
   }
+  auto at = [&](const Product::Operand& o) {
+    return o.storage == kNone ? nullptr : reinterpret_cast<const T*>(base[o.storage] + o.offset);
+  };
+  const simd::Epilogue<T> epilogue{at(p.bias), p.activation, at(p.addend), c};
+  simd::gemm(a, b, c, p.cols, false, &epilogue);
+  if (p.strong && ops::annihilate(a, b, c)) simd::apply(epilogue, c, p.cols, p.rows, p.cols);
 }
 
 template <class T> void run_reduced(const Reduced& s, char* const* base) {

@@ -185,7 +185,7 @@ List<Planner::Turn> Planner::turns() {
   order.reserve(graph().nodes.size());
   std::unordered_map<uint64_t, uint32_t> first_of;  // (stage, size) -> first member of the group
   for (uint32_t i = 0; i < graph().nodes.size(); ++i) {
-    if (node(i).leaf()) continue;
+    if (node(i).leaf() || schedule_.inside[i]) continue;
     const uint32_t stage = schedule_.stage[i];
     if (is_view(graph(), i)) {  // views come after what they look at
       order.push_back({stage, 1, i, i});

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "program/graph.h"
+#include "simd/gemm.h"
 
 namespace wengert::program {
 
@@ -77,8 +78,12 @@ struct Product {  // a matrix product, or a stack of them
   int64_t rows, inner, cols, row_a, col_a, row_b, col_b;
   int64_t batch, step_a, step_b;
   DType dtype;
-  bool accumulate;
   bool strong;  // see ops::StrongMatmul
+  struct Operand {
+    uint32_t storage = kNone;
+    int64_t offset = 0;
+  } addend, bias;  // see simd::Epilogue
+  simd::Activation activation = simd::Activation::none;
 };
 
 struct Reduced {  // by the kernels: rows (the reduced axes last) or columns (first)
@@ -191,12 +196,21 @@ Plan planned(Graph g);
 // True if a run may be given the same memory for an input and an output.
 bool may_share(const Plan& plan, size_t input, size_t output);
 
+// What a product becomes while it is in cache: activation(product + addend + bias).
+struct Finish {
+  uint32_t product = kNone, addend = kNone, bias = kNone;
+  simd::Activation activation = simd::Activation::none;
+};
+
 // The schedule: the stage of every node; steps of one stage do not depend on each other, elementwise operations of one
 // stage and size run together.
 struct Schedule {
   List<uint32_t> stage;
   List<char> fusable;
+  std::unordered_map<uint32_t, Finish> finishes;  // by the node whose value it is
+  List<char> inside;                              // nodes that have no value outside such a product
 };
+void find_finishes(const Graph& g, Schedule& s);
 Schedule scheduled(const Graph& g);
 bool is_view(const Graph& g, uint32_t i);         // no step of its own where the operand's layout allows
 uint32_t unreshaped(const Graph& g, uint32_t i);  // the node whose elements these are, in the same order

@@ -91,7 +91,10 @@ Place Planner::window(const Place& whole, const ops::Params& p, DType t) {
   return r;
 }
 
-bool Planner::product(uint32_t i) {
+bool Planner::product(uint32_t last) {
+  const auto found = schedule_.finishes.find(last);
+  const Finish f = found == schedule_.finishes.end() ? Finish{.product = last} : found->second;
+  const uint32_t i = f.product;
   const Node& n = node(i);
   if (!is_product(n) || !core::is_float(n.dtype) || n.size() == 0) return false;
   const uint32_t a = graph().operand(i, 0), b = graph().operand(i, 1);
@@ -113,13 +116,19 @@ bool Planner::product(uint32_t i) {
     }
     batch *= s.batch[k];
   }
-  allocate(i);
-  read(pa.storage);
-  read(pb.storage);
-  plan_.products.push_back({pa.storage, pb.storage, place(i).storage, pa.offset, pb.offset, place(i).offset,
+  auto extra = [&](uint32_t x) -> Product::Operand {
+    if (x == kNone) return {};
+    const Place p = dense(x);
+    return {p.storage, p.offset};
+  };
+  const Product::Operand addend = extra(f.addend), bias = extra(f.bias);
+  allocate(last);
+  for (uint32_t x : {pa.storage, pb.storage, addend.storage, bias.storage})
+    if (x != kNone) read(x);
+  plan_.products.push_back({pa.storage, pb.storage, place(last).storage, pa.offset, pb.offset, place(last).offset,
                             s.a[na - 2], s.a[na - 1], s.b[nc - 1], pa.strides[na - 2], pa.strides[na - 1],
-                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype, false,
-                            n.is(code_of<ops::StrongMatmul>)});
+                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype,
+                            n.is(code_of<ops::StrongMatmul>), addend, bias, f.activation});
   step(Step::product, plan_.products.size() - 1);
   return true;
 }

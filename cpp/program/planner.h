@@ -61,7 +61,7 @@ class Planner {
   bool view(uint32_t i);
   Place reshaped(uint32_t x, const Dims& shape);
   static Place window(const Place& whole, const ops::Params& p, DType t);
-  bool product(uint32_t i);
+  bool product(uint32_t last);
   bool reduction(uint32_t i);
   bool rows(uint32_t i);
   bool part(uint32_t i);

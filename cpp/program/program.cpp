@@ -92,6 +92,10 @@ std::string Program::explanation() const {
   s += "steps: " + std::to_string(plan_->steps.size()) + " (" + std::to_string(plan_->products.size()) +
        " matrix products, " + std::to_string(plan_->reductions.size()) + " reductions, " +
        std::to_string(plan_->copies.size()) + " copies, " + std::to_string(plan_->calls.size()) + " others)\n";
+  size_t finished = 0;
+  for (const Product& p : plan_->products)
+    finished += p.addend.storage != kNone || p.bias.storage != kNone || p.activation != simd::Activation::none;
+  s += "epilogues: " + std::to_string(finished) + " products end with a sum, a bias or a function\n";
   s += "memory: an arena of " + std::to_string(plan_->arena) + " bytes\n";
   return s;
 }

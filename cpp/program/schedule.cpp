@@ -36,12 +36,13 @@ bool has_kernel(const Graph& g, uint32_t i) {
 
 Schedule scheduled(const Graph& g) {
   const auto n = static_cast<uint32_t>(g.nodes.size());
-  Schedule s{List<uint32_t>(n, 0), List<char>(n, 0)};
+  Schedule s{List<uint32_t>(n, 0), List<char>(n, 0), {}, {}};
   List<int64_t> size(n);
   for (uint32_t i = 0; i < n; ++i) {
     s.fusable[i] = has_kernel(g, i);
     size[i] = g.nodes[i].size();
   }
+  find_finishes(g, s);
   // Can the operand be a tile of the same group?
   auto together = [&](uint32_t reader, uint32_t operand) {
     const uint32_t x = unreshaped(g, operand);

@@ -65,7 +65,9 @@ template <class T> MatView<T> part(MatView<T> a, int64_t row, int64_t rows, int6
 // The epilogue as a block of C that begins at column j sees it.
 template <class T> Epilogue<T> from_column(const Epilogue<T>* epilogue, int64_t j) {
   if (!epilogue) return {};
-  return {epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+  Epilogue<T> columns = *epilogue;
+  if (columns.bias) columns.bias += j;
+  return columns;
 }
 
 template <class T> bool near(MatView<T> a) {
@@ -257,7 +259,7 @@ void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, co
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   if (m == 0 || n == 0) return;
   const GemmKernels<T>& g = kernels().gemm<T>();
-  if (epilogue && !epilogue->bias && epilogue->activation == Activation::none) epilogue = nullptr;
+  if (epilogue && !epilogue->bias && !epilogue->addend && epilogue->activation == Activation::none) epilogue = nullptr;
   if (n == 1 && m > 1) {
     gemv_any(g, a, b.data, b.row_stride, c, ldc, accumulate);
   } else if (m == 1 && b.col_stride != 1 && n > 1) {
@@ -325,6 +327,12 @@ template <class T> T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y
 }
 
 }  // namespace
+
+template <class T> void apply(const Epilogue<T>& epilogue, T* c, int64_t ldc, int64_t rows, int64_t cols) {
+  kernels().gemm<T>().epilogue(c, ldc, rows, cols, &epilogue);
+}
+template void apply(const Epilogue<double>&, double*, int64_t, int64_t, int64_t);
+template void apply(const Epilogue<float>&, float*, int64_t, int64_t, int64_t);
 
 void gemm(MatView<double> a, MatView<double> b, double* c, int64_t ldc, bool accumulate,
           const Epilogue<double>* epilogue) {

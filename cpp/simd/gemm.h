@@ -14,10 +14,12 @@ template <class T> struct MatView {
 
 enum class Activation { none, tanh, relu, sigmoid };
 
-// What happens to each row of C after the product, while it is in cache: c = activation(c + bias).
+// What happens to each row of C after the product, while it is in cache: c = activation(c + addend + bias).
 template <class T> struct Epilogue {
   const T* bias = nullptr;  // one number a column, or null
   Activation activation = Activation::none;
+  const T* addend = nullptr;  // a matrix that lies as C does, row for row, or null
+  const T* origin = nullptr;  // C itself, where there is an addend: blocks of C find their part of it by that
 };
 
 // C = A B (C += A B where accumulate). C is row-major, `ldc` elements from row to row, and overlaps neither A nor B.
@@ -25,6 +27,9 @@ void gemm(MatView<double> a, MatView<double> b, double* c, int64_t ldc, bool acc
           const Epilogue<double>* epilogue = nullptr);
 void gemm(MatView<float> a, MatView<float> b, float* c, int64_t ldc, bool accumulate = false,
           const Epilogue<float>* epilogue = nullptr);
+
+// The epilogue alone, for a product that was made without one.
+template <class T> void apply(const Epilogue<T>& epilogue, T* c, int64_t ldc, int64_t rows, int64_t cols);
 
 // `batch` products; the strides lead from one matrix to the next (0 for an operand shared by all).
 void gemm_batched(MatView<double> a, MatView<double> b, double* c, int64_t ldc, int64_t batch, int64_t a_batch_stride,

@@ -269,9 +269,11 @@ template <class T> void apply_epilogue(T* c, int64_t ldc, int64_t rows, int64_t 
   using X = Vec<T, L>;
   for (int64_t r = 0; r < rows; ++r) {
     T* row = c + r * ldc;
+    const T* addend = epilogue->addend ? epilogue->addend + (row - epilogue->origin) : nullptr;
     for (int64_t j = 0; j < cols; j += L) {
       const int n = int(cols - j < L ? cols - j : L);
       X x = n == L ? X::load(row + j) : X::load(row + j, n);
+      if (addend) x += n == L ? X::load(addend + j) : X::load(addend + j, n);
       if (epilogue->bias) x += n == L ? X::load(epilogue->bias + j) : X::load(epilogue->bias + j, n);
       x = activate(x, epilogue->activation);
       n == L ? x.store(row + j) : x.store(row + j, n);
@@ -308,7 +310,8 @@ void block(MatView<T> a, int64_t a_tile, MatView<T> b, bool pack_now, T* panels,
       }
     }
     if (epilogue) {
-      const Epilogue<T> part{epilogue->bias ? epilogue->bias + j : nullptr, epilogue->activation};
+      Epilogue<T> part = *epilogue;
+      if (part.bias) part.bias += j;
       apply_epilogue(c + j, ldc, rows, w, &part);
     }
   }
