@@ -42,7 +42,8 @@ def _lgamma(x):  # C's: SciPy's overflows for subnormal numbers and has another 
 
 
 def _strong_zero_product(a, b):
-    return np.where((a == 0) | (b == 0), np.zeros((), np.result_type(a, b)), a * b)
+    zero = np.zeros((), np.result_type(a, b))
+    return np.where((a == 0) | (b == 0), zero, a * b + zero)  # never -0
 
 
 ORACLES: dict[str, Callable[..., Any]] = {

@@ -81,6 +81,9 @@ def structured(name: str, dtype: Any) -> list[tuple[tuple[Any, ...], dict[str, A
         return [((rows,), {"dtype": np.dtype(d)}, (0,)) for d in ("f4", "f8")]
     if name in {"concatenate", "stack"}:
         return [((rows, real(701, 503)), {"axis": a}, (0, 1)) for a in (0, 1)]
+    if name == "random_bits":
+        key, first = np.array([3, 5], np.int32), np.array([0, -7], np.int32)
+        return [((key, first), {"shape": (701, 503), "dtype": np.dtype(dtype), "words": False}, ())]
     raise KeyError(f"{name}: give it a large call here")
 
 

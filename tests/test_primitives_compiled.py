@@ -70,11 +70,14 @@ def test_derivatives_of_both_modes(case, dtype):
     assert compiled_forward.why() == ["first call"]
 
 
-# One operation, nothing to reassociate: operands of one shape. The derivative of digamma comes from two kernels.
+# One operation, nothing to reassociate: operands of one shape. The derivative of digamma comes from two kernels; that
+# of sigmoid from one exponential eagerly, in programs from the sigmoid that is there already.
 EXACT = [
     c
     for c in DIFFERENTIABLE
-    if REGISTRY[c.name].kind == "elementwise" and len({np.shape(x) for x in c.operands}) == 1 and c.name != "digamma"
+    if REGISTRY[c.name].kind == "elementwise"
+    and len({np.shape(x) for x in c.operands}) == 1
+    and c.name not in {"digamma", "sigmoid"}
 ]
 
 
@@ -123,7 +126,13 @@ def test_algebra_keeps_the_sign_of_zero(size):
         lambda x, y: wg.jvp(lambda x, y: (n.concatenate([x, -y]), n.minimum(x, y) * 3.0), (x, y), (y, x))[1],
     ]
     rng = np.random.default_rng(0)
-    points = [zero, minus, rng.normal(size=size), rng.choice([0.0, -0.0, 1.0, -1.0], size), rng.normal(size=size) * 5e-324]
+    points = [
+        zero,
+        minus,
+        rng.normal(size=size),
+        rng.choice([0.0, -0.0, 1.0, -1.0], size),
+        rng.normal(size=size) * 5e-324,
+    ]
     for f in functions:
         compiled = wg.compile(f)
         for x in points:

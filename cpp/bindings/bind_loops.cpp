@@ -300,8 +300,8 @@ std::unique_ptr<Body> body_of(Graph g) {
 }
 
 py::tuple split_of(const Body& b, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results,
-                   uint32_t carried, bool recompute) {
-  program::Split s = program::split(b.graph, carries, rows, constants, results, carried, recompute);
+                   uint32_t carried, uint32_t sums, bool recompute) {
+  program::Split s = program::split(b.graph, carries, rows, constants, results, carried, sums, recompute);
   return py::make_tuple(py::cast(body_of(std::move(s.forward))), py::cast(body_of(std::move(s.backward))), s.residuals,
                         s.rows_used, s.constants_used);
 }

@@ -141,7 +141,8 @@ Index parse(PyObject* o, const Dims& shape) {
     if (e.kind == Entry::range) {
       Py_ssize_t start = e.start, stop = e.count;
       e.count = PySlice_AdjustIndices(size, &start, &stop, e.step);
-      e.start = start;
+      e.start = e.count ? start : 0;
+      if (e.count < 2) e.step = 1;  // as SliceBase::check asks
     } else if (e.kind == Entry::single) {
       if (e.start < -size || e.start >= size) out_of_bounds(e.start, axis, size);
       if (e.start < 0) e.start += size;

@@ -47,7 +47,8 @@ struct Multiply : BinaryBase {
 // that out.
 struct Scale : BinaryBase {
   static constexpr std::string_view name = "scale",
-                                    doc = "a * b, where a zero factor gives 0 even if the other is inf or NaN.";
+                                    doc =
+                                        "a * b, where a zero factor gives 0 even if the other is inf or NaN; never -0.";
   static constexpr bool hidden = true;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
   template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b + V(0)); }

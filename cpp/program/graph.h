@@ -82,6 +82,7 @@ using Rule = uint32_t (*)(Graph& to, const Node& node, std::span<const uint32_t>
 Graph rewritten(const Graph& g, std::span<const Rule> rules);
 
 uint32_t fold_constants(Graph& to, const Node& node, std::span<const uint32_t> operands);
+bool is_all(const Graph& g, uint32_t i, double v);  // a constant, of v only
 uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operands);
 uint32_t rejoined(Graph& to, const Node& node, std::span<const uint32_t> operands);
 Graph with_gathered_products(Graph g);  // products over time steps made into larger ones

@@ -106,7 +106,8 @@ std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active
 // The record of a body and its cotangents in two. Inputs of g: carries, rows, constants, then cotangents; outputs:
 // `results` of the body, then cotangents. `forward` has the inputs of the body and returns residuals (what the
 // cotangents need) as further outputs. Inputs of `backward`: the first `carried` cotangents, the residuals, the rows
-// named by `rows_used`, the other cotangents, the constants named by `constants_used`.
+// named by `rows_used`, the other cotangents, the constants named by `constants_used`. The last `sums` of the carried
+// ones begin at 0.
 struct Split {
   Graph forward, backward;
   std::vector<uint32_t> rows_used, constants_used;
@@ -114,7 +115,7 @@ struct Split {
 };
 // With `recompute` only carries are residuals, and the body runs again on the way back.
 Split split(const Graph& g, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results, uint32_t carried,
-            bool recompute);
+            uint32_t sums, bool recompute);
 
 // The body of a scan `times` times in a row: carries, the rows of all these steps one step after the other, constants.
 Graph repeated(const Graph& body, uint32_t carries, uint32_t rows, uint32_t times);

@@ -211,12 +211,28 @@ class Residuals {
   std::vector<char> backward_, invariant_, kept_;
 };
 
+// A sum that began at 0 (and so is never -0) plus a matrix of zeros but for a part: only that part is added.
+void add_where_it_lies(Graph& g, uint32_t sum, uint32_t& result) {
+  if (!g.nodes[result].is(code_of<ops::Add>)) return;
+  const bool first = g.operand(result, 0) == sum;
+  const uint32_t part = g.operand(result, first);
+  const Node& n = g.nodes[part];
+  if (!(first || g.operand(result, 1) == sum) || n.count == 0 || !is_all(g, g.operand(part, 0), 0)) return;
+  if (!(n.is(code_of<ops::GatherAdd>) || n.is(code_of<ops::SliceAdd>)) || !(n.shape == g.nodes[sum].shape)) return;
+  if (std::count(g.args.begin(), g.args.end(), part) != 1) return;
+  if (std::find(g.outputs.begin(), g.outputs.end(), part) != g.outputs.end()) return;
+  g.args[n.first] = sum;
+  result = part;
+}
+
 }  // namespace
 
 Split split(const Graph& whole, uint32_t carries, uint32_t rows, uint32_t constants, uint32_t results, uint32_t carried,
-            bool recompute) {
-  const Graph g = tidied(whole);
+            uint32_t sums, bool recompute) {
+  Graph g = tidied(whole);
   const uint32_t body_inputs = carries + rows + constants;
+  for (uint32_t k = carried - sums; k < carried; ++k)
+    add_where_it_lies(g, g.inputs[body_inputs + k], g.outputs[results + k]);
   std::vector<uint32_t> kept;  // residuals
   std::vector<char> is_row(g.nodes.size(), 0), used(g.nodes.size(), 0);
   for (uint32_t k = carries; k < carries + rows; ++k) is_row[g.inputs[k]] = 1;

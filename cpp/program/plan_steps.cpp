@@ -125,10 +125,27 @@ bool Planner::product(uint32_t last) {
   allocate(last);
   for (uint32_t x : {pa.storage, pb.storage, addend.storage, bias.storage})
     if (x != kNone) read(x);
-  plan_.products.push_back({pa.storage, pb.storage, place(last).storage, pa.offset, pb.offset, place(last).offset,
-                            s.a[na - 2], s.a[na - 1], s.b[nc - 1], pa.strides[na - 2], pa.strides[na - 1],
-                            pb.strides[nc - 2], pb.strides[nc - 1], batch, step_a, step_b, n.dtype,
-                            n.is(code_of<ops::StrongMatmul>), addend, bias, f.activation});
+  plan_.products.push_back({pa.storage,
+                            pb.storage,
+                            place(last).storage,
+                            pa.offset,
+                            pb.offset,
+                            place(last).offset,
+                            s.a[na - 2],
+                            s.a[na - 1],
+                            s.b[nc - 1],
+                            pa.strides[na - 2],
+                            pa.strides[na - 1],
+                            pb.strides[nc - 2],
+                            pb.strides[nc - 1],
+                            batch,
+                            step_a,
+                            step_b,
+                            n.dtype,
+                            n.is(code_of<ops::StrongMatmul>),
+                            addend,
+                            bias,
+                            f.activation});
   step(Step::product, plan_.products.size() - 1);
   return true;
 }

@@ -23,10 +23,14 @@ bool uniform(const Graph& g, uint32_t i, double* v) {
     if (core::item(a, k) != *v || std::signbit(core::item(a, k)) != std::signbit(*v)) return false;
   return true;
 }
+}  // namespace
+
 bool is_all(const Graph& g, uint32_t i, double v) {
   double x;
   return uniform(g, i, &x) && x == v && std::signbit(x) == std::signbit(v);
 }
+
+namespace {
 
 // Can no element of node i be -0? Looks at no more than `budget` nodes.
 bool without_minus_zero(const Graph& g, uint32_t i, int& budget) {

@@ -79,7 +79,9 @@ def logarithm_tables(suffix: str, base: mp.mpf | None) -> None:
             inverses[kind].append(c if c == 1 else with_round_value(value, 1 / c, step, kind))
             logarithms[kind].append(value(inverses[kind][-1]))
     table(f"Log{suffix}Inverse", "1 / c, c near the middle of an interval of m", inverses)
-    what = "log(c), by choice of c exact to some bits more than the type has" + ("" if suffix == "Ten" else "; more by that of 2 where m < 1")
+    what = "log(c), by choice of c exact to some bits more than the type has" + (
+        "" if suffix == "Ten" else "; more by that of 2 where m < 1"
+    )
     table(f"Log{suffix}Centre", what, logarithms)
 
 
@@ -265,7 +267,9 @@ def main() -> None:
         0.5,
         {"double": 11},
     )
-    print("// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t.")
+    print(
+        "// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t."
+    )
     print("template <class T> struct ErfTables;")
     error_function(2.609375, 13, "double")
     error_function(3.875, 6, "float")

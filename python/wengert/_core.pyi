@@ -201,7 +201,7 @@ class Body:
     @property
     def outputs(self) -> Any: ...
     def selected(self, arg0: collections.abc.Sequence[int]) -> Body: ...
-    def split(self, arg0: int, arg1: int, arg2: int, arg3: int, arg4: int, arg5: bool) -> tuple[Any, ...]: ...
+    def split(self, arg0: int, arg1: int, arg2: int, arg3: int, arg4: int, arg5: int, arg6: bool) -> tuple[Any, ...]: ...
 
 class BodyRecorder:
     def __init__(self, examples: bool = False) -> None: ...
@@ -574,7 +574,7 @@ class ops:
         """The reciprocal square root 1/sqrt(x)."""
     @staticmethod
     def scale(a: ArrayLike, b: ArrayLike, /) -> Array:
-        """a * b, where a zero factor gives 0 even if the other is inf or NaN."""
+        """a * b, where a zero factor gives 0 even if the other is inf or NaN; never -0."""
     @staticmethod
     def sigmoid(x: ArrayLike, /) -> Array:
         """The logistic sigmoid 1/(1 + exp(-x))."""

@@ -226,7 +226,7 @@ def _loop_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any
         added = [s + at[i] for s, i in zip(sums, constants, strict=True)]
         made = body_of(rec, [*values, *(at[i] for i in carry), *added, *(at[i] for i in rows)])
     forward, backward, residuals, rows_used, constants_used = made.split(
-        nc, nx, nk, body.outputs, carried, loop.recompute
+        nc, nx, nk, body.outputs, carried, len(constants), loop.recompute
     )
     # As many steps back as there were: a while_loop says how many.
     counted = loop.kind == "while" or loop.counted
