@@ -45,7 +45,7 @@ def table(name: str, what: str, entries: dict[str, list]) -> None:
 
 
 def with_round_value(f: Callable, start: mp.mpf, step: mp.mpf, kind: str) -> mp.mpf:
-    """A number of the type next to `start` at which f is all but a number of the type: within 2^-6 of its last place."""
+    """A number of the type next to `start` at which f is one too, to within 2^-6 of its last place."""
     for i in range(20000):
         x = mp.mpf(rounded(start + i * step, kind))
         y = f(x)
@@ -69,11 +69,12 @@ def logarithm_tables(suffix: str, base: mp.mpf | None) -> None:
     logarithms: dict[str, list] = {}
     for kind in ("double", "float"):
         step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -22)
-        two = mp.mpf(rounded(mp.log(2) / unit, kind)) if suffix != "Ten" else mp.mpf(0)
+        nothing = mp.mpf(0)
+        two = mp.mpf(rounded(mp.log(2) / unit, kind)) if suffix != "Ten" else nothing
         inverses[kind], logarithms[kind] = [], []
         for j, c in enumerate(centres):
 
-            def value(inverse: mp.mpf, more: mp.mpf = two if j >= 8 else mp.mpf(0)) -> mp.mpf:
+            def value(inverse: mp.mpf, more: mp.mpf = two if j >= 8 else nothing) -> mp.mpf:
                 return more - mp.log(inverse) / unit
 
             inverses[kind].append(c if c == 1 else with_round_value(value, 1 / c, step, kind))
@@ -91,7 +92,7 @@ def log1p_rest(z: mp.mpf) -> mp.mpf:
 
 
 def error_function(inverse_width: float, terms: int, kind: str) -> None:
-    """erf around sixteen centres j / inverse_width: the centres, erf there, 1 if c is 0, and (erf(c + t) - erf(c)) / t less that."""
+    """erf around sixteen centres c = j / inverse_width: c, erf(c), 1 if c is 0, (erf(c + t) - erf(c)) / t less that."""
     half = mp.mpf(0.5) / inverse_width * mp.mpf("1.001")
     step = mp.sqrt(2) * mp.mpf(2) ** (-40 if kind == "double" else -20)
     centres = [mp.mpf(rounded(mp.mpf(j) / inverse_width, kind)) for j in range(16)]
@@ -268,7 +269,8 @@ def main() -> None:
         {"double": 11},
     )
     print(
-        "// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t."
+        "// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n"
+        "// (erf(c + t) - erf(c)) / t less that as polynomials in t."
     )
     print("template <class T> struct ErfTables;")
     error_function(2.609375, 13, "double")

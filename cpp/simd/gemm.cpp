@@ -1,5 +1,6 @@
 #include "simd/gemm.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 #include <vector>
@@ -260,7 +261,9 @@ void gemm_any(MatView<T> a, MatView<T> b, T* c, int64_t ldc, bool accumulate, co
   if (m == 0 || n == 0) return;
   const GemmKernels<T>& g = kernels().gemm<T>();
   if (epilogue && !epilogue->bias && !epilogue->addend && epilogue->activation == Activation::none) epilogue = nullptr;
-  if (n == 1 && m > 1) {
+  if (k == 0) {  // the sum of nothing
+    for (int64_t i = 0; !accumulate && i < m; ++i) std::fill_n(c + i * ldc, n, T(0));
+  } else if (n == 1 && m > 1) {
     gemv_any(g, a, b.data, b.row_stride, c, ldc, accumulate);
   } else if (m == 1 && b.col_stride != 1 && n > 1) {
     gemv_any(g, transposed(b), a.data, a.col_stride, c, 1, accumulate);

@@ -178,7 +178,8 @@ class Maker {
     for (int64_t k = r_.below(4) + 1; k-- > 0;) inputs.push_back(random_array(r_, type(), shape()));
     fill(operations, inputs);
     for (int64_t k = r_.below(4) + 1; k-- > 0;) g_.outputs.push_back(any());
-    if (r_.chance(80)) g_.outputs.push_back(static_cast<uint32_t>(g_.nodes.size() - 1));
+    const auto last = static_cast<uint32_t>(g_.nodes.size() - 1);
+    if (r_.chance(80) && g_.nodes[last].op != program::kLoop) g_.outputs.push_back(last);
     for (int64_t k = r_.below(3); k-- > 0;) add_check();
     return std::move(g_);
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "check.h"
@@ -55,13 +56,21 @@ double activated(double x, Activation a) {
   }
 }
 
+// An epilogue with an addend gets one that lies as C does.
 template <class T>
-void check_product(int64_t m, int64_t n, int64_t k, int la, int lb, bool accumulate, const Epilogue<T>* ep) {
+void check_product(int64_t m, int64_t n, int64_t k, int la, int lb, bool accumulate, const Epilogue<T>* given) {
   const auto va = random_values<T>(2 * m * k + 3 * m + 8), vb = random_values<T>(2 * k * n + 3 * k + 8);
   const auto a = view(va, m, k, la), b = view(vb, k, n, lb);
   const int64_t ldc = n + 5;
   const auto before = random_values<T>(m * ldc);
+  const auto addend = random_values<T>(m * ldc);
   auto c = before;
+  Epilogue<T> own = given ? *given : Epilogue<T>{};
+  const Epilogue<T>* ep = given ? &own : nullptr;
+  if (own.addend) {
+    own.addend = addend.data();
+    own.origin = c.data();
+  }
   gemm(a, b, c.data(), ldc, accumulate, ep);
   double worst = 0;
   bool outside = true;
@@ -76,7 +85,9 @@ void check_product(int64_t m, int64_t n, int64_t k, int la, int lb, bool accumul
         s += (long double)a.data[i * a.row_stride + p * a.col_stride] * b.data[p * b.row_stride + j * b.col_stride];
       }
       double expected = double(s);
-      if (ep) expected = activated(expected + (ep->bias ? ep->bias[j] : 0), ep->activation);
+      if (ep)
+        expected =
+            activated(expected + (ep->addend ? addend[i * ldc + j] : 0) + (ep->bias ? ep->bias[j] : 0), ep->activation);
       worst = std::fmax(worst, std::fabs(expected - c[i * ldc + j]));
     }
   }
@@ -103,15 +114,16 @@ template <class T> void products() {
       check_product<T>(1, 1, 130, la, lb, true, nullptr);
       check_product<T>(70, 90, 600, la, lb, true, nullptr);
       check_product<T>(203, 101, 130, la, lb, false, nullptr);
+      check_product<T>(3, 4, 0, la, lb, false, nullptr);
+      check_product<T>(3, 4, 0, la, lb, true, nullptr);
     }
   }
-  check_product<T>(3, 4, 0, 0, 0, false, nullptr);
-  check_product<T>(3, 4, 0, 0, 0, true, nullptr);
   check_product<T>(450, 3100, 9, 0, 0, true, nullptr);
   const auto bias = random_values<T>(200);
   for (Activation act : {Activation::none, Activation::tanh, Activation::relu, Activation::sigmoid}) {
-    for (bool with_bias : {false, true}) {
-      const Epilogue<T> ep{with_bias ? bias.data() : nullptr, act};
+    for (const auto& [with_bias, with_addend] : {std::pair{0, 0}, {1, 0}, {0, 1}, {1, 1}}) {
+      const Epilogue<T> ep{with_bias ? bias.data() : nullptr, act, with_addend ? bias.data() : nullptr};
+      check_product<T>(5, 6, 0, 0, 0, false, &ep);
       check_product<T>(5, 6, 7, 0, 0, false, &ep);
       check_product<T>(1, 130, 7, 0, 0, false, &ep);
       check_product<T>(30, 1, 7, 0, 0, false, &ep);
