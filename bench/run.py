@@ -51,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     if unknown:
         parser.error(f"no workload is called {', '.join(sorted(unknown))}; there are {' '.join(CASES)}")
 
+    strange = set(args.libraries) - set(libraries.installed())
+    if strange:
+        parser.error(f"not installed: {', '.join(sorted(strange))}; there are {' '.join(libraries.installed())}")
+
     names = args.libraries + [p for p in libraries.installed() if args.peers and p in libraries.PEERS]
     chosen = {name: libraries.get(name) for name in dict.fromkeys(names)}
     table = report.Report("Workloads", ["numpy", *chosen])

@@ -56,7 +56,9 @@ def s2_by_hand(x: np.ndarray) -> Any:
 
 # S3: explicit Euler steps of Lotka-Volterra, a Python loop of scalars, gradient by the four parameters
 
-DT = 0.01
+def dt_of(steps: int) -> float:
+    """The same time for any number of steps above 1000: Euler's spiral leaves the plane if it goes on for long."""
+    return min(0.01, 10.0 / steps)
 
 
 def s3_inputs(tiny: bool) -> tuple[Any, ...]:
@@ -64,9 +66,10 @@ def s3_inputs(tiny: bool) -> tuple[Any, ...]:
 
 
 def s3(xp: Any, a: Any, b: Any, c: Any, d: Any, x: Any, y: Any, steps: int) -> Any:
+    dt = dt_of(steps)
     for _ in range(steps):
         xy = x * y
-        x, y = x + DT * (a * x - b * xy), y + DT * (d * xy - c * y)
+        x, y = x + dt * (a * x - b * xy), y + dt * (d * xy - c * y)
     return x + y
 
 
@@ -75,27 +78,29 @@ def s3_long_inputs(tiny: bool) -> tuple[Any, ...]:
 
 
 def s3_scanned(xp: Any, a: Any, b: Any, c: Any, d: Any, x: Any, y: Any, steps: int) -> Any:
+    dt = dt_of(steps)
+
     def step(state: Any, _: Any) -> Any:
         x, y = state
         xy = x * y
-        return (x + DT * (a * x - b * xy), y + DT * (d * xy - c * y)), None
+        return (x + dt * (a * x - b * xy), y + dt * (d * xy - c * y)), None
 
     (x, y), _ = xp.scan(step, (x, y), None, steps)
     return x + y
 
 
 def s3_by_hand(a: float, b: float, c: float, d: float, x: float, y: float, steps: int) -> Any:
-    saved = []
+    saved, dt = [], dt_of(steps)
     for _ in range(steps):
         saved.append((x, y))
         xy = x * y
-        x, y = x + DT * (a * x - b * xy), y + DT * (d * xy - c * y)
+        x, y = x + dt * (a * x - b * xy), y + dt * (d * xy - c * y)
     value = x + y
     ga = gb = gc = gd = 0.0
     gx = gy = 1.0
     for x, y in reversed(saved):
         xy = x * y
-        hx, hy = DT * gx, DT * gy
+        hx, hy = dt * gx, dt * gy
         ga += hx * x
         gb -= hx * xy
         gc -= hy * y
