@@ -23,7 +23,9 @@ def interleaved(
 ) -> dict[str, Timing]:
     """Times every contestant `rounds` times in turn, each turn long enough to last `sample` seconds.
 
-    Every round starts with another contestant. Garbage is collected before a round and not during it.
+    Every round starts with another contestant. Garbage is collected before a round and not during it. Each turn begins
+    when the threads of the one before are at rest: OpenBLAS's look for work for 100 ms after a product of NumPy, on one
+    of the processors that the next contestant would be timed on.
     """
     calls = {name: _calls_for(f, sample) for name, f in contestants.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
@@ -34,6 +36,7 @@ def interleaved(
             gc.collect()
             gc.disable()
             for name in order:
+                settle()
                 seconds[name].append(_time(contestants[name], calls[name]))
             gc.enable()
             order.append(order.pop(0))
@@ -41,6 +44,17 @@ def interleaved(
         if collecting:
             gc.enable()
     return {name: Timing(statistics.median(s), min(s), max(s)) for name, s in seconds.items()}
+
+
+def settle(longest: float = 1.0) -> None:
+    """Waits until no thread of this process is running, at most `longest` seconds."""
+    pause = 0.02  # Linux adds up the time of running threads with every tick only, 10 ms
+    end = time.perf_counter() + longest
+    while time.perf_counter() < end:
+        busy = time.process_time()
+        time.sleep(pause)
+        if time.process_time() - busy < pause / 4:
+            return
 
 
 def _time(f: Callable[[], object], calls: int) -> float:
