@@ -19,7 +19,7 @@ class Timing:
 
 
 def interleaved(
-    contestants: Mapping[str, Callable[[], object]], rounds: int = 15, sample: float = 0.005
+    contestants: Mapping[str, Callable[[], object]], rounds: int = 15, sample: float = 0.04
 ) -> dict[str, Timing]:
     """Times every contestant `rounds` times in turn, each turn long enough to last `sample` seconds.
 
