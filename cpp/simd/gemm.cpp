@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t direct_bytes = 1300 * 1024, direct_stride = 1024;
 // Packing B costs more than it saves for so few rows of A.
 constexpr int64_t few_rows = 32;
+constexpr int64_t near_rows = 2048;  // bytes from row to row
 // So much of C waits for its epilogue in L2.
 constexpr int64_t strip_bytes = 256 * 1024;
 // So few multiply-adds go to the unpacked kernel without further questions.
@@ -90,7 +91,10 @@ void packed(const GemmKernels<T>& g, MatView<T> a, MatView<T> b, T* c, int64_t l
   const int64_t m = a.rows, n = b.cols, k = a.cols;
   const int64_t kc = even_part(k, g.kc, 8);
   // Where one block of A is all of it, each panel of B is packed just before its only use, and all take the same place.
-  const bool once = m * kc * int64_t(sizeof(T)) <= g.whole_a;
+  // Not where the rows of B lie far apart: a panel takes little from each of many pages (packed ahead 10 to 18 %
+  // faster).
+  const bool panels_near = b.col_stride != 1 || std::abs(b.row_stride) * int64_t(sizeof(T)) <= near_rows;
+  const bool once = panels_near && m * kc * int64_t(sizeof(T)) <= g.whole_a;
   const int64_t mc = once ? m : even_part(m, g.mc, g.mr);
   // Rows of A that are contiguous are read as they are: packing them costs more than it saves.
   const bool pack_a = a.col_stride != 1 && !near(a);
