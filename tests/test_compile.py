@@ -476,6 +476,15 @@ def test_reports():
     s = f.stats()
     assert s["replays"] == 1
     assert s["programs"] == 1
+    assert s["bytes"] == [2 * 3 * 8]
+    product = wg.compile(lambda x, w: wnp.tanh(x @ w))
+    product(np.ones((20, 30)), np.ones((30, 40)))
+    s = product.stats()
+    assert s["flops"] == [2 * 20 * 30 * 40 + 20 * 40]
+    assert s["bytes"] == [8 * (20 * 30 + 30 * 40 + 20 * 40)]
+    loop = wg.compile(lambda x: wg.fori_loop(0, 50, lambda i, c: wnp.sin(c), x))
+    loop(np.ones(100))
+    assert loop.stats()["bytes"][0] >= 50 * 2 * 100 * 8
 
 
 def test_second_derivatives_at_kinks():

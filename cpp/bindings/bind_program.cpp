@@ -314,6 +314,7 @@ py::list program_list(const py::object& o) {
       d["steps"] = p.steps();
       d["scalar"] = p.is_scalar();
       d["flops"] = program::flops(p.graph());
+      d["bytes"] = p.bytes_moved();
       d["arena"] = p.arena();
       d["checks"] = p.graph().checks.size();
       d["replays"] = spec->replays;

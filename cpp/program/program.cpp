@@ -69,35 +69,4 @@ uint32_t Program::run(Memory& memory, char* const* inputs, char* const* outputs)
   return kNone;
 }
 
-int64_t Program::arena() const {
-  if (scalar_) return static_cast<int64_t>(scalar_->registers) * 8;
-  int64_t bytes = plan_->arena;
-  for (const LoopStep& l : plan_->loops) bytes += l.loop->bytes();
-  return bytes;
-}
-
-std::string Program::explanation() const {
-  std::string s = "recorded: " + std::to_string(recorded_) + " operations\n";
-  for (const PassReport& p : passes_)
-    s += std::string(p.pass) + ": " + std::to_string(p.before) + " -> " + std::to_string(p.after) + "\n";
-  if (scalar_) {
-    s += "scalar code: " + std::to_string(scalar_->operations) + " operations in " + std::to_string(steps()) +
-         " instructions, " + std::to_string(scalar_->registers) + " registers\n";
-    return s;
-  }
-  size_t inside = 0;
-  for (const Fused& f : plan_->fused) inside += f.ops.size();
-  s += "fusion: " + std::to_string(inside) + " elementwise operations in " + std::to_string(plan_->fused.size()) +
-       " groups\n";
-  s += "steps: " + std::to_string(plan_->steps.size()) + " (" + std::to_string(plan_->products.size()) +
-       " matrix products, " + std::to_string(plan_->reductions.size()) + " reductions, " +
-       std::to_string(plan_->copies.size()) + " copies, " + std::to_string(plan_->calls.size()) + " others)\n";
-  size_t finished = 0;
-  for (const Product& p : plan_->products)
-    finished += p.addend.storage != kNone || p.bias.storage != kNone || p.activation != simd::Activation::none;
-  s += "epilogues: " + std::to_string(finished) + " products end with a sum, a bias or a function\n";
-  s += "memory: an arena of " + std::to_string(plan_->arena) + " bytes\n";
-  return s;
-}
-
 }  // namespace wengert::program

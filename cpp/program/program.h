@@ -36,6 +36,7 @@ class Program {
   std::string explanation() const;
   size_t recorded_operations() const { return recorded_; }
   int64_t arena() const;
+  double bytes_moved() const;  // read and written by one run; by one step of loops of unknown length
   size_t steps() const { return scalar_ ? scalar_->code.size() - 1 : plan_->steps.size(); }
   bool is_scalar() const { return scalar_.has_value(); }
   const ScalarCode* scalar() const { return scalar_ ? &*scalar_ : nullptr; }

@@ -154,12 +154,14 @@ class _Reports:
         return list(_core.compiled_reasons(self._g()))
 
     def stats(self) -> dict[str, Any]:
-        """Counts of replays, recordings, checks that failed and calls that went to the function "
-        "itself; memory, flops."""
+        """Counts of replays, recordings, checks that failed and calls that went to the function itself; bytes of memory
+        that a replay works in; for each program its operations on numbers (a product's multiplications and additions),
+        the bytes its steps read and write, and its steps."""
         s = dict(_core.compiled_stats(self._g()))
         programs = _core.compiled_programs(self._g())
         s["arena_bytes"] = sum(p["arena"] for p in programs)
         s["flops"] = [p["flops"] for p in programs]
+        s["bytes"] = [p["bytes"] for p in programs]
         s["steps"] = [p["steps"] for p in programs]
         return s
 
