@@ -56,6 +56,7 @@ def s2_by_hand(x: np.ndarray) -> Any:
 
 # S3: explicit Euler steps of Lotka-Volterra, a Python loop of scalars, gradient by the four parameters
 
+
 def dt_of(steps: int) -> float:
     """The same time for any number of steps above 1000: Euler's spiral leaves the plane if it goes on for long."""
     return min(0.01, 10.0 / steps)

@@ -62,6 +62,7 @@ class Planner {
   Place reshaped(uint32_t x, const Dims& shape);
   static Place window(const Place& whole, const ops::Params& p, DType t);
   bool product(uint32_t last);
+  bool turned_once(const Node& product, uint32_t a, uint32_t b);
   bool reduction(uint32_t i);
   bool rows(uint32_t i);
   bool part(uint32_t i);
