@@ -86,3 +86,48 @@ def test_results_in_outputs_and_joins():
     for a, b in zip(g(*args), f(*map(wg.array, args)), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
     assert epilogues(g) == 3
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("m,k", [(16, 40), (33, 100), (64, 301), (250, 261), (300, 280), (8, 300)])
+def test_matrices_that_many_products_share(m, k, dtype):
+    """They are turned or packed once; to the last bit nothing changes, with any instruction set that comes later."""
+
+    def f(x, w):
+        for _ in range(9):
+            x = wnp.tanh(x @ w) + x @ w.T
+        return x
+
+    args = [(RNG.normal(size=s) / k**0.5).astype(dtype) for s in ((m, k), (k, k))]
+    g = wg.compile(f)
+    g(*args)
+    before = wg._core.active_isa()
+    try:
+        for isa in wg._core.supported_isas().split(","):
+            assert wg._core.set_isa(isa)
+            for special in (None, np.inf):
+                if special:
+                    args[1][3, 5] = special
+                with np.errstate(all="ignore"):
+                    np.testing.assert_array_equal(g(*args), np.asarray(f(*map(wg.array, args))))
+            args[1][3, 5] = 0.1
+    finally:
+        wg._core.set_isa(before)
+
+
+def test_shared_matrices_of_derivatives_annihilate():
+    """A cotangent that is 0 does not meet the inf of a packed matrix."""
+
+    def f(x, w):
+        for _ in range(9):
+            x = wnp.sin(x @ w)
+        return wnp.sum(x[:, :1] * 0.0)
+
+    x, w = RNG.normal(size=(20, 200)), RNG.normal(size=(200, 200))
+    w[7, 9] = np.inf
+    gradient = wg.grad(f, argnums=(0, 1))
+    compiled = wg.compile(gradient)
+    with np.errstate(all="ignore"):
+        for _ in range(2):
+            for a, b in zip(compiled(x, w), gradient(x, w), strict=True):
+                np.testing.assert_array_equal(a, b)

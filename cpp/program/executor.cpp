@@ -31,8 +31,17 @@ template <class T> void run_product(const Product& p, char* const* base) {
     return o.storage == kNone ? nullptr : reinterpret_cast<const T*>(base[o.storage] + o.offset);
   };
   const simd::Epilogue<T> epilogue{at(p.bias), p.activation, at(p.addend), c};
-  simd::gemm(a, b, c, p.cols, false, &epilogue);
+  if (const T* panels = at(p.panels))
+    simd::gemm_panels(a, panels, p.cols, c, p.cols, &epilogue);
+  else
+    simd::gemm(a, b, c, p.cols, false, &epilogue);
   if (p.strong && ops::annihilate(a, b, c)) simd::apply(epilogue, c, p.cols, p.rows, p.cols);
+}
+
+template <class T> void run_packed(const Packed& p, char* const* base) {
+  const simd::MatView<T> b{reinterpret_cast<const T*>(base[p.b] + p.offset_b), p.rows, p.cols, p.row_stride,
+                           p.col_stride};
+  simd::pack_panels(b, reinterpret_cast<T*>(base[p.panels] + p.offset_panels));
 }
 
 template <class T> void run_reduced(const Reduced& s, char* const* base) {
@@ -204,6 +213,11 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
       case Step::product: {
         const Product& p = plan.products[s.index];
         p.dtype == DType::f64 ? run_product<double>(p, base) : run_product<float>(p, base);
+        break;
+      }
+      case Step::packed: {
+        const Packed& p = plan.packs[s.index];
+        p.dtype == DType::f64 ? run_packed<double>(p, base) : run_packed<float>(p, base);
         break;
       }
       case Step::reduced: {

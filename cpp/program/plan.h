@@ -84,6 +84,14 @@ struct Product {  // a matrix product, or a stack of them
     int64_t offset = 0;
   } addend, bias;  // see simd::Epilogue
   simd::Activation activation = simd::Activation::none;
+  Operand panels = {};  // B packed by an earlier step, see simd::gemm_panels
+};
+
+struct Packed {  // the right operand of several products, for all of them
+  uint32_t b, panels;
+  int64_t offset_b, offset_panels;
+  int64_t rows, cols, row_stride, col_stride;
+  DType dtype;
 };
 
 struct Reduced {  // by the kernels: rows (the reduced axes last) or columns (first)
@@ -145,7 +153,21 @@ struct LoopStep {  // see program/loop.h
 };
 
 struct Step {
-  enum Kind : uint8_t { fused, product, reduced, rows, copied, called, check, fill, positions, lookup, loop, draw };
+  enum Kind : uint8_t {
+    fused,
+    product,
+    reduced,
+    rows,
+    copied,
+    called,
+    check,
+    fill,
+    positions,
+    lookup,
+    loop,
+    draw,
+    packed
+  };
   Kind kind;
   uint32_t index;
 };
@@ -170,6 +192,7 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<Fused> fused;
   std::vector<Product> products;
+  std::vector<Packed> packs;
   std::vector<Reduced> reductions;
   std::vector<RowsOp> row_ops;
   std::vector<Copied> copies;

@@ -62,7 +62,12 @@ class Planner {
   Place reshaped(uint32_t x, const Dims& shape);
   static Place window(const Place& whole, const ops::Params& p, DType t);
   bool product(uint32_t last);
-  bool turned_once(const Node& product, uint32_t a, uint32_t b);
+  struct Shared {
+    Place matrix;
+    Product::Operand panels;
+  };
+  Shared shared(const Node& product, uint32_t a, uint32_t b);
+  const Place& packed(uint32_t b);
   bool reduction(uint32_t i);
   bool rows(uint32_t i);
   bool part(uint32_t i);
@@ -93,12 +98,13 @@ class Planner {
   List<uint32_t> output_of_;  // of a node: the output it is written to directly
   std::unordered_map<uint32_t, std::vector<uint32_t>> checks_of_;
   List<char> checked_;
-  List<uint32_t> born_, dies_;                 // steps, of storages
-  List<uint32_t> first_reader_, readers_;      // operations that read a node
-  List<uint32_t> output_count_;                // of a node: how many outputs it is
-  List<char> begun_;                           // joins that have memory and some of their parts
-  std::unordered_map<uint32_t, Place> homes_;  // parts of those: where they are wanted
-  std::unordered_map<uint32_t, Place> dense_;  // row-major copies of nodes that are not
+  List<uint32_t> born_, dies_;                  // steps, of storages
+  List<uint32_t> first_reader_, readers_;       // operations that read a node
+  List<uint32_t> output_count_;                 // of a node: how many outputs it is
+  List<char> begun_;                            // joins that have memory and some of their parts
+  std::unordered_map<uint32_t, Place> homes_;   // parts of those: where they are wanted
+  std::unordered_map<uint32_t, Place> dense_;   // row-major copies of nodes that are not
+  std::unordered_map<uint32_t, Place> panels_;  // right operands of products, packed
   List<uint32_t> group_of_, index_in_group_;
   uint32_t groups_ = 0;
 };

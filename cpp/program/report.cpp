@@ -71,6 +71,10 @@ double moved(const Plan& plan, const Step& s) {
     }
     case Step::loop:
       return moved(*plan.loops[s.index].loop);
+    case Step::packed: {
+      const Packed& p = plan.packs[s.index];
+      return bytes(2 * p.rows * p.cols, p.dtype);
+    }
     case Step::draw:
       return bytes(plan.draws[s.index].count, plan.draws[s.index].dtype);
   }

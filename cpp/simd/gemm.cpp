@@ -333,7 +333,59 @@ template <class T> T dot_any(int64_t n, const T* x, int64_t x_stride, const T* y
   return reduce(Reduction::sum, part.data(), blocks);
 }
 
+// The blocks of k one after the other; in each the panels of nr columns.
+template <class T>
+void panels_part(const GemmKernels<T>& g, MatView<T> a, const T* panels, int64_t all, int64_t j, int64_t n, T* c,
+                 int64_t ldc, const Epilogue<T>* epilogue) {
+  const int64_t k = a.cols, kc = even_part(k, g.kc, 8);
+  for (int64_t p = 0; p < k; p += kc) {
+    const int64_t d = k - p < kc ? k - p : kc;
+    // block() writes to panels only where it packs them itself.
+    T* block = const_cast<T*>(panels) + round_up(all, g.nr) * p + j * d;
+    g.block(part(a, 0, a.rows, p, d), a.row_stride * g.mr, {nullptr, d, n, 0, 0}, false, block, g.nr * d, c, ldc, p > 0,
+            p + d == k ? epilogue : nullptr);
+  }
+}
+
 }  // namespace
+
+int64_t panels_size(int64_t k, int64_t n) {
+  constexpr int64_t widest = 64;  // tile: no instruction set has wider ones
+  return (n + widest - 1) * k;
+}
+
+template <class T> void pack_panels(MatView<T> b, T* panels) {
+  const GemmKernels<T>& g = kernels().gemm<T>();
+  const int64_t n = b.cols, k = b.rows, kc = even_part(k, g.kc, 8);
+  for (int64_t p = 0; p < k; p += kc) {
+    const int64_t d = k - p < kc ? k - p : kc;
+    g.pack_b(panels + round_up(n, g.nr) * p, b.data + p * b.row_stride, b.col_stride, b.row_stride, n, d);
+  }
+}
+
+template <class T>
+void gemm_panels(MatView<T> a, const T* panels, int64_t n, T* c, int64_t ldc, const Epilogue<T>* epilogue) {
+  const GemmKernels<T>& g = kernels().gemm<T>();
+  const int64_t m = a.rows, k = a.cols, work = m * n * k * int64_t(sizeof(T));
+  if (epilogue && !epilogue->bias && !epilogue->addend && epilogue->activation == Activation::none) epilogue = nullptr;
+  const int threads = worth_sharing<T>(m * n * k) ? num_threads() : 1;
+  if (threads == 1) return panels_part(g, a, panels, n, 0, n, c, ldc, epilogue);
+  const auto [height, width] = cut_for(g, m, n, false, threads);
+  const int64_t down = (m + height - 1) / height, across = (n + width - 1) / width;
+  parallel_for(down * across, work < brief * parallel_work, [&, height = height, width = width](int64_t task) {
+    const int64_t i = task / across * height, j = task % across * width;
+    const int64_t h = m - i < height ? m - i : height, w = n - j < width ? n - j : width;
+    const Epilogue<T> columns = from_column(epilogue, j);
+    panels_part(g, part(a, i, h, 0, k), panels, n, j, w, c + i * ldc + j, ldc, epilogue ? &columns : nullptr);
+  });
+}
+
+#define WG_PANELS(T)                         \
+  template void pack_panels(MatView<T>, T*); \
+  template void gemm_panels(MatView<T>, const T*, int64_t, T*, int64_t, const Epilogue<T>*);
+WG_PANELS(double)
+WG_PANELS(float)
+#undef WG_PANELS
 
 template <class T> void apply(const Epilogue<T>& epilogue, T* c, int64_t ldc, int64_t rows, int64_t cols) {
   kernels().gemm<T>().epilogue(c, ldc, rows, cols, &epilogue);

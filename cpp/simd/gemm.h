@@ -28,6 +28,13 @@ void gemm(MatView<double> a, MatView<double> b, double* c, int64_t ldc, bool acc
 void gemm(MatView<float> a, MatView<float> b, float* c, int64_t ldc, bool accumulate = false,
           const Epilogue<float>* epilogue = nullptr);
 
+// Products with one B and many A of few rows (8 to 256, contiguous): B is packed once into so many elements, and the
+// results are those of gemm to the last bit.
+int64_t panels_size(int64_t k, int64_t n);  // for whatever instruction set is chosen
+template <class T> void pack_panels(MatView<T> b, T* panels);
+template <class T>
+void gemm_panels(MatView<T> a, const T* panels, int64_t n, T* c, int64_t ldc, const Epilogue<T>* epilogue);
+
 // The epilogue alone, for a product that was made without one.
 template <class T> void apply(const Epilogue<T>& epilogue, T* c, int64_t ldc, int64_t rows, int64_t cols);
 
