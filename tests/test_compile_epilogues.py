@@ -89,7 +89,7 @@ def test_results_in_outputs_and_joins():
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("m,k", [(16, 40), (33, 100), (64, 301), (250, 261), (300, 280), (8, 300)])
+@pytest.mark.parametrize(("m", "k"), [(16, 40), (33, 100), (64, 301), (250, 261), (300, 280), (8, 300)])
 def test_matrices_that_many_products_share(m, k, dtype):
     """They are turned or packed once; to the last bit nothing changes, with any instruction set that comes later."""
 
