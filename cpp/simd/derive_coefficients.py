@@ -79,7 +79,9 @@ def logarithm_tables(suffix: str, base: mp.mpf | None) -> None:
             inverses[kind].append(c if c == 1 else with_round_value(value, 1 / c, step, kind))
             logarithms[kind].append(value(inverses[kind][-1]))
     table(f"Log{suffix}Inverse", "1 / c, c near the middle of an interval of m", inverses)
-    what = "log(c), by choice of c exact to some bits more than the type has" + ("" if suffix == "Ten" else "; more by that of 2 where m < 1")
+    what = "log(c), by choice of c exact to some bits more than the type has" + (
+        "" if suffix == "Ten" else "; more by that of 2 where m < 1"
+    )
     table(f"Log{suffix}Centre", what, logarithms)
 
 
@@ -265,7 +267,9 @@ def main() -> None:
         0.5,
         {"double": 11},
     )
-    print("// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t.")
+    print(
+        "// erf in sixteen intervals: their centres c, erf(c), 1 where c is 0, and\n// (erf(c + t) - erf(c)) / t less that as polynomials in t."
+    )
     print("template <class T> struct ErfTables;")
     error_function(2.609375, 13, "double")
     error_function(3.875, 6, "float")
@@ -334,6 +338,8 @@ def main() -> None:
     few = "pair_terms = 16, pair_exact = 8"
     parts("StirlingSeries", "B(2 k) / (2 k (2 k - 1)), k = 1, 2, …", stirling, few)
     parts("DigammaSeries", "-B(2 k) / (2 k), k = 1, 2, …", [-b / k for k, b in bernoulli], few)
+    exponential = [1 / mp.factorial(k + 1) for k in range(32)]
+    parts("ExpSeries", "1 / (k + 1)!", exponential, "pair_terms = 15, pair_exact = 5")
     parts("GammaConstants", "ln 2, pi, log(2 pi) / 2", [mp.log(2), mp.pi, mp.log(2 * mp.pi) / 2])
     print("// The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.")
     mp.mp.prec = 1500
