@@ -93,7 +93,9 @@ template <class T, int N> WG_INLINE Vec<T, N> softplus(Vec<T, N> x) {
   using V = Vec<T, N>;
 #if defined(__AVX512F__)
   if constexpr (has_tables<T, N>) {
-    return larger(V(T(0)), x) + log1p_tabled(close_exp(-abs(x)), V(T(0)), V(T(0)));
+    const auto p = close_power(short_exp<ShortExpPoly<T>>(-abs(x)));
+    const V e = fma(p.hi, p.lo, p.hi);
+    return larger(V(T(0)), x) + log1p_tabled(e, fma(p.hi, p.lo, p.hi - e), V(T(0)));
   }
 #endif
   return select(x < 0, V(T(0)), x) + log1p(exp(-abs(x)));
