@@ -47,6 +47,11 @@ def trigamma(x: mp.mpf) -> mp.mpf:  # mpmath's own takes |x| steps left of 0
     return mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
 
 
+def logaddexp(a: mp.mpf, b: mp.mpf) -> mp.mpf:
+    top, low = max(a, b), min(a, b)
+    return mp.log1p(mp.expm1(top) + mp.exp(low)) if abs(top) < 1 else top + mp.log1p(mp.exp(low - top))
+
+
 REFERENCE: dict[str, Callable] = {
     "exp": mp.exp,
     "exp2": lambda x: mp.power(2, x),
@@ -85,7 +90,7 @@ REFERENCE: dict[str, Callable] = {
     "atan2": mp.atan2,
     "pow": mp.power,
     "hypot": mp.hypot,
-    "logaddexp": lambda a, b: mp.log1p(mp.expm1(max(a, b)) + mp.exp(min(a, b))),
+    "logaddexp": logaddexp,
 }
 # Where the sample is taken; elsewhere the result is NaN or another row of the function's special values.
 DOMAIN = {
@@ -213,12 +218,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("evaluate", help="the program built from evaluate.cpp")
     parser.add_argument("--samples", type=int, default=2000)
+    parser.add_argument("--only", nargs="*", help="names of functions")
     parser.add_argument("--write", type=Path, help="write the table to this file")
     options = parser.parse_args()
     listing = subprocess.run([options.evaluate], stdout=subprocess.PIPE, check=True, text=True).stdout.splitlines()
     isas, functions = listing[0].split(","), [line.split() for line in listing[1:]]
     rows, failures = [], 0
     for name, arity in functions:
+        if options.only and name not in options.only:
+            continue
         row = []
         for dtype in (np.float64, np.float32):
             rng = np.random.default_rng(5)
