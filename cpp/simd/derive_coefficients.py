@@ -340,6 +340,8 @@ def main() -> None:
     few = "pair_terms = 16, pair_exact = 8"
     parts("StirlingSeries", "B(2 k) / (2 k (2 k - 1)), k = 1, 2, …", stirling, few)
     parts("DigammaSeries", "-B(2 k) / (2 k), k = 1, 2, …", [-b / k for k, b in bernoulli], few)
+    exponential = [1 / mp.factorial(k + 1) for k in range(32)]
+    parts("ExpSeries", "1 / (k + 1)!", exponential, "pair_terms = 15, pair_exact = 5")
     parts("GammaConstants", "ln 2, pi, log(2 pi) / 2", [mp.log(2), mp.pi, mp.log(2 * mp.pi) / 2])
     print("// The bits of 2/pi after the binary point, 64 a word, for the reduction of huge angles.")
     mp.mp.prec = 1500

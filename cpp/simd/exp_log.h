@@ -27,11 +27,16 @@ template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts(Vec<T, N> x) {
   return {n, exp_q(fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)))};
 }
 
-// The same with r to twice the precision: for results near 0, where the rounding of r would show.
-template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N> x) {
+// The same with r to twice the precision: for results near 0, where the rounding of r would show; q_lo is what the
+// last addition left of q.
+template <class V> struct ExactExpParts {
+  V n, q, q_lo;
+};
+template <class T, int N> WG_INLINE ExactExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N> x) {
   const Vec<T, N> n = rint(x * Ln2<T>::inverse), t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t);
   const Vec<T, N> r_lo = fma(n, -Ln2<T>::lo, t - r);
-  return {n, fma(r * r, poly<ExpPoly<T>>(r), r_lo) + r};
+  const auto q = fast_two_sum(r, fma(r * r, poly<ExpPoly<T>>(r), r_lo));
+  return {n, q.hi, q.lo};
 }
 
 // Beyond these exp is inf and 0.

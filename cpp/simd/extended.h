@@ -71,6 +71,13 @@ template <class V> WG_INLINE Triple<V> operator*(Triple<V> a, Triple<V> b) {
   return triple(p.hi, t.hi, t.lo + s.lo + (q.lo + r.lo) + (a.hi * b.lo + a.mid * b.mid + a.lo * b.hi));
 }
 
+// a b + c where the product is no larger than c.
+template <class V> WG_INLINE Pair<V> times_plus(Pair<V> a, Pair<V> b, Pair<V> c) {
+  const Pair<V> p = two_prod(a.hi, b.hi), s = fast_two_sum(c.hi, p.hi);
+  return {s.hi, s.lo + (c.lo + (p.lo + fma(a.hi, b.lo, a.lo * b.hi)))};
+}
+template <class V> WG_INLINE Triple<V> times_plus(Triple<V> a, Triple<V> b, Triple<V> c) { return a * b + c; }
+
 template <class V> WG_INLINE Pair<V> operator/(Pair<V> a, Pair<V> b) {
   const V q = a.hi / b.hi;
   const Pair<V> rest = a - b * Pair<V>{q, V(0)};
@@ -109,7 +116,7 @@ template <class Series, class X> WG_INLINE X series(X z) {
   for (int i = n - 2; i >= exact; --i) tail = fma(tail, z.hi, V(Series::c[i][0]));
   X r = widened<X>(tail);
 #pragma GCC unroll 1
-  for (int i = exact - 1; i >= 0; --i) r = r * z + constant<X>(Series::c[i]);
+  for (int i = exact - 1; i >= 0; --i) r = times_plus(r, z, constant<X>(Series::c[i]));
   return r;
 }
 

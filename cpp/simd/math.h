@@ -3,7 +3,8 @@
 //
 //   exp exp2 expm1 log log2 log10 log1p                           exp_log.h
 //   sinh cosh tanh asinh acosh atanh                              hyperbolic.h
-//   sigmoid log_sigmoid softplus logaddexp                        hyperbolic.h
+//   sigmoid log_sigmoid softplus                                  hyperbolic.h
+//   logaddexp                                                     logaddexp.h
 //   sin cos tan sinpi cospi asin acos atan atan2                  trig.h
 //   pow cbrt hypot rsqrt                                          power.h
 //   erf erfc erfinv gelu                                          erf.h
@@ -15,5 +16,6 @@
 #include "simd/exp_log.h"
 #include "simd/gamma.h"
 #include "simd/hyperbolic.h"
+#include "simd/logaddexp.h"
 #include "simd/power.h"
 #include "simd/trig.h"

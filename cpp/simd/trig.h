@@ -162,8 +162,8 @@ template <int N> WG_INLINE Vec<float, N> sine_of(ShortReduced<Vec<float, N>> a) 
   using V = Vec<float, N>;
   const V r = a.r;
   const auto z = two_prod(r, r);
-  const V p = fma(z.hi, poly<WideSinPoly<float>>(z.hi), V(-0.16666667163372039794921875f));
-  const V y = fma(r, fma(z.hi, p, fma(z.lo, p, 0.0f)), r);  // + 0: so that the sine of -0 is -0
+  const V c(-0.16666667163372039794921875f), rest = fma(z.hi * z.hi, poly<WideSinPoly<float>>(z.hi), z.lo * c);
+  const V y = fma(r, fma(z.hi, c, rest), r);
   return from_bits<float, N>(to_bits(y) ^ (to_bits(a.counter) << 31));
 }
 
@@ -214,13 +214,14 @@ template <class T, int N> WG_INLINE Vec<T, N> tan(Vec<T, N> x) {
     if constexpr (!has_fma) {
       return in_double([](auto v) { return tan(v); }, x);
     } else {
-      // What the second subtraction rounds away is kept: the quotient would double it.
+      // What the second subtraction and the sum t round away is kept: the quotient would double it.
       const V k = rint(x * 0.636619772f), minus_k = -k;
       const auto p = two_prod(minus_k, V(half_pi_f2)), a = two_sum(fma(minus_k, V(half_pi_f1), x), p.hi);
       const auto sum = fast_two_sum(a.hi, a.lo + fma(minus_k, V(half_pi_f3), p.lo));
-      const V r = sum.hi, z = r * r, t = r + fma(r * z, poly<TanPoly<float>>(z), sum.lo);
+      const V r = sum.hi, z = r * r, beyond = fma(r * z, poly<TanPoly<float>>(z), sum.lo), t = r + beyond;
       const auto odd = (to_bits(k + Format<T>::shifter) & I(1)) != I(0);
       V y = select(odd, V(-1), t) / select(odd, t, V(1));
+      y = fma(select(odd, y * y, V(0)), (r - t) + beyond, y);
       const auto far = abs(x) > float_angle_limit;
       if (__builtin_expect(any(far), 0)) tan_outlier(x, far, y);
       return select(abs(x) < 0x1p-13f, x, y);
