@@ -72,10 +72,12 @@ template <class T, int N> WG_INLINE Vec<T, N> close_exp(Vec<T, N> x) {
   const auto p = close_power(short_exp<ShortExpPoly<T>>(x));
   return fma(p.hi, p.lo, p.hi);
 }
-// exp(x) - 1: next to 0 the power is exactly 1.
+// exp(x) - 1: next to 0 the power is exactly 1, and beside that what its rounding left counts in full.
 template <class T, int N> WG_INLINE Vec<T, N> close_expm1(Vec<T, N> x) {
-  const auto p = close_power(short_exp<ShortExpm1Poly<T>>(x));
-  return fma(p.hi, p.lo, p.hi - T(1));
+  const auto e = short_exp<ShortExpm1Poly<T>>(x);
+  const auto i = to_bits(e.counter);
+  const auto power = scale_floor(lookup(ExpPowers<T>::c, i), e.n), low = lookup(ExpPowersLow<T>::c, i);
+  return fma(power, e.r + fma(e.r * e.r, e.rest, fma(low, e.r, low)), power - T(1));
 }
 #endif
 

@@ -9,7 +9,8 @@ namespace wengert::simd::WG_TARGET {
 // cosh and sinh of x = n ln2 + r from those of n ln2 and of r, halved so that nothing overflows early.
 template <class V> struct SinhCosh {
   Pair<V> a, b;  // cosh(n ln2) / 2, sinh(n ln2) / 2
-  V sinh, top;   // sinh(r), cosh(r) - 1
+  Pair<V> sinh;  // of r
+  V top;         // cosh(r) - 1
 };
 template <class T, int N> WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N> magnitude) {
   using V = Vec<T, N>;
@@ -17,19 +18,21 @@ template <class T, int N> WG_INLINE SinhCosh<Vec<T, N>> sinh_cosh_parts(Vec<T, N
   const V n = rint(x * Ln2<T>::inverse);
   const V t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t), lo = fma(n, -Ln2<T>::lo, t - r), z = r * r;
   const V up = pow2(n - T(2)), down = pow2(-clamp(n, V(T(0)), V(T(100))) - T(2));
-  return {fast_two_sum(up, down), fast_two_sum(up, -down), fma(r * z, poly<SinhPoly<T>>(z), lo) + r,
+  return {fast_two_sum(up, down), fast_two_sum(up, -down), fast_two_sum(r, fma(r * z, poly<SinhPoly<T>>(z), lo)),
           z * poly<CoshPoly<T>>(z)};
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> sinh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
-  const Vec<T, N> y = p.b.hi + fma(p.a.hi, p.sinh, fma(p.b.hi, p.top, p.b.lo));
+  Vec<T, N> rest = fma(p.b.hi, p.top, p.b.lo);
+  if constexpr (!has_fma) rest = rest + p.a.hi * p.sinh.lo;  // there the next product is rounded as well
+  const Vec<T, N> y = p.b.hi + fma(p.a.hi, p.sinh.hi, rest);
   return select(abs(x) < Format<T>::tiny * T(4), x, copysign(y + y, x));
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> cosh(Vec<T, N> x) {
   const auto p = sinh_cosh_parts(abs(x));
-  const Vec<T, N> y = p.a.hi + fma(p.b.hi, p.sinh, fma(p.a.hi, p.top, p.a.lo));
+  const Vec<T, N> y = p.a.hi + fma(p.b.hi, p.sinh.hi, fma(p.a.hi, p.top, p.a.lo));
   return y + y;
 }
 
