@@ -154,6 +154,10 @@ def test_polygamma_left_of_zero(n):
     assert (np.abs(wg.apply("polygamma", x, n=n) - want) <= 64 * np.finfo(float).eps * size).all()
     far, near = (np.asarray(wg.apply("polygamma", -(2.0**40) * k + np.array([0.25, 0.5]), n=n)) for k in (1, 2))
     np.testing.assert_allclose(far, near, rtol=1e-10, atol=1e-10)
+    # The reference does not count its way there, in either direction.
+    for far_x in (-(2.0**40) + np.array([0.25, 0.5]), np.array([1e12, 1e200])):
+        want = np.asarray(wg.apply("polygamma", far_x, n=n))
+        np.testing.assert_allclose(wg.reference.apply("polygamma", far_x, n=n), want, rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

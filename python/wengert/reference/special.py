@@ -86,10 +86,11 @@ def _polygamma(n: int, x: float) -> float:
         return math.nan
     if math.isinf(x):
         return math.nan if x < 0 else (math.inf if n == 0 else 0.0)
-    if x < 0 and n == 0:  # reflection: ψ(1 - x) - ψ(x) = π cot πx
-        return _polygamma(0, 1 - x) - math.pi / math.tan(math.pi * (x - round(x)))
-    if x < 0 and n == 1:
-        return (math.pi / math.sin(math.pi * (x - round(x)))) ** 2 - _polygamma(1, 1 - x)
+    if x < 0:  # reflection (DLMF 5.15.6): (-1)ⁿ ψₙ(1 - x) - ψₙ(x) = π dⁿ/dxⁿ cot πx
+        cot, slope = 1 / math.tan(math.pi * (x - round(x))), np.polynomial.Polynomial([0.0, 1.0])
+        for _ in range(n):  # of polynomials in the cotangent, whose own derivative is -π (1 + cot²)
+            slope = slope.deriv() * np.polynomial.Polynomial([-1.0, 0.0, -1.0])
+        return (-1) ** n * _polygamma(n, 1 - x) - math.pi ** (n + 1) * float(slope(cot))
     sign = -1.0 if n % 2 == 0 else 1.0
     terms = []
     while x < 20 + n:  # ψₙ(x) = ψₙ(x + 1) + (-1)ⁿ⁺¹ n! / xⁿ⁺¹
@@ -97,11 +98,11 @@ def _polygamma(n: int, x: float) -> float:
         x += 1
     if n == 0:
         terms += [math.log(x), -0.5 / x]
-        terms += [-b / (2 * k * x ** (2 * k)) for k, b in enumerate(BERNOULLI, start=1)]
+        terms += [-b / (2 * k) * x ** (-2 * k) for k, b in enumerate(BERNOULLI, start=1)]
     else:
-        terms += [sign * math.factorial(n - 1) / x**n, sign * math.factorial(n) / (2 * x ** (n + 1))]
+        terms += [sign * math.factorial(n - 1) * x**-n, sign * math.factorial(n) / 2 * x ** -(n + 1)]
         terms += [
-            sign * b * math.factorial(2 * k + n - 1) / (math.factorial(2 * k) * x ** (2 * k + n))
+            sign * b * math.factorial(2 * k + n - 1) / math.factorial(2 * k) * x ** -(2 * k + n)
             for k, b in enumerate(BERNOULLI, start=1)
         ]
     return math.fsum(terms)
