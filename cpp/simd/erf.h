@@ -30,10 +30,13 @@ template <int N> WG_INLINE ErfcParts<Vec<double, N>> erfc_parts(Pair<Vec<double,
   const V n = rint(square.hi * -Ln2<double>::inverse);
   const V t = fma(n, -Ln2<double>::hi, -square.hi), r = fma(n, -Ln2<double>::lo, t);
   const V rr = r * r, ep = poly<ExpPoly<double>>(r), low = fma(n, -Ln2<double>::lo, t - r) - square.lo;
-  const V e = r + fma(rr, ep, fma(low, fma(rr, ep, r), low));  // exp(r) - 1 + low exp(r)
-  const auto small = a < 0.5;
-  const auto m = fast_two_sum(q, fma(q, e, q_lo));
-  return {select(small, 1 - erf_small(a), m.hi), select(small, V(0), m.lo), select(small, V(0), n)};
+  const V rest = fma(rr, ep, fma(low, fma(rr, ep, r), low));  // exp(r) - 1 + low exp(r), less r
+  const auto m = fast_two_sum(q, fma(q, r, fma(q, rest, q_lo)));
+  // 1 - erf(a): gelu, which goes on with it, needs what the sums leave.
+  const V z = a * a, slope = fma(z, fma(z, 0.564, -1.128), 1.128);  // of erf, a few bits
+  const auto y = fast_two_sum(a, a * poly<ErfPoly<double>>(z));
+  const auto small = a < 0.7;
+  return {select(small, 1 - y.hi, m.hi), select(small, -fma(x.lo, slope, y.lo), m.lo), select(small, V(0), n)};
 }
 
 template <class T, int N> WG_INLINE Vec<T, N> erfc(Vec<T, N> x) {
