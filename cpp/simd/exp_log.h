@@ -27,16 +27,14 @@ template <class T, int N> WG_INLINE ExpParts<Vec<T, N>> exp_parts(Vec<T, N> x) {
   return {n, exp_q(fma(n, -Ln2<T>::lo, fma(n, -Ln2<T>::hi, x)))};
 }
 
-// The same with r to twice the precision: for results near 0, where the rounding of r would show; q_lo is what the
-// last addition left of q.
+// The same with r to twice the precision and exp(r) = 1 + r + rest: for results near 0, where roundings would show.
 template <class V> struct ExactExpParts {
-  V n, q, q_lo;
+  V n, r, rest;
 };
 template <class T, int N> WG_INLINE ExactExpParts<Vec<T, N>> exp_parts_exact(Vec<T, N> x) {
   const Vec<T, N> n = rint(x * Ln2<T>::inverse), t = fma(n, -Ln2<T>::hi, x), r = fma(n, -Ln2<T>::lo, t);
   const Vec<T, N> r_lo = fma(n, -Ln2<T>::lo, t - r);
-  const auto q = fast_two_sum(r, fma(r * r, poly<ExpPoly<T>>(r), r_lo));
-  return {n, q.hi, q.lo};
+  return {n, r, fma(r * r, poly<ExpPoly<T>>(r), r_lo)};
 }
 
 // Beyond these exp is inf and 0.
@@ -105,7 +103,7 @@ template <class T, int N> WG_INLINE Vec<T, N> exp2(Vec<T, N> x) {
   return scale(exp_q(f * T(0.693147180559945309417)) + T(1), n);
 }
 
-// 2^n (1 + q) - 1 with 2^n - 1 kept apart; half of it, so that nothing overflows early.
+// 2^n - 1 + 2^n r + 2^n rest, the smallest last; half of it, so that nothing overflows early.
 template <class T, int N> WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
   using V = Vec<T, N>;
 #if defined(__AVX512F__)
@@ -117,7 +115,7 @@ template <class T, int N> WG_INLINE Vec<T, N> expm1(Vec<T, N> x) {
   }
 #endif
   const auto p = exp_parts_exact(clamp(x, V(T(-60)), V(exp_max<T>)));
-  const V s = pow2(p.n - T(1)), y = fma(s, p.q, s - T(0.5));
+  const V s = pow2(p.n - T(1)), y = fma(s, p.rest, fma(s, p.r, s - T(0.5)));
   return select(abs(x) < Format<T>::tiny * T(4), x, y + y);
 }
 

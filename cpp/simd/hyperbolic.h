@@ -69,12 +69,13 @@ template <class T, int N> WG_INLINE Vec<T, N> sigmoid(Vec<T, N> x) {
   }
 #endif
   const auto p = exp_parts_exact(clamp(-abs(x), V(exp_min<T>), V(T(0))));
-  const auto e = fast_two_sum(V(T(1)), p.q);
-  const V s = pow2(select(p.n < T(-100), V(T(-100)), p.n)), d = fma(s, p.q, s + T(1));
+  const V q = p.r + p.rest;
+  const auto e = fast_two_sum(V(T(1)), q);
+  const V s = pow2(select(p.n < T(-100), V(T(-100)), p.n)), d = fma(s, q, s + T(1));
   const V n = select(x < 0, e.hi, V(T(1))), y = n / d;
   // What the roundings of numerator, denominator and quotient left; 1 / d is y itself or 1 - s y.
   const auto back = two_prod(y, d);
-  const V lost = ((n - back.hi) - back.lo) + (select(x < 0, e.lo, V(T(0))) - y * fma(s, p.q, (s + T(1)) - d));
+  const V lost = ((n - back.hi) - back.lo) + (select(x < 0, e.lo, V(T(0))) - y * fma(s, q, (s + T(1)) - d));
   return scale(fma(lost, select(x < 0, T(1) - s * y, y), y), select(x < 0, p.n, V(T(0))));
 }
 

@@ -44,8 +44,8 @@ template <class T, int N> WG_INLINE Vec<T, N> plus_softplus(Vec<T, N> top, Vec<T
   }
 #endif
   const auto p = exp_parts_exact(larger(-hi, V(exp_min<T>)));
-  const auto e = fast_two_sum(V(T(1)), p.q);
-  const V h = scale(e.hi, p.n), l = scale(fma(-lo, e.hi, e.lo + p.q_lo), p.n);
+  const auto q = fast_two_sum(p.r, p.rest), e = fast_two_sum(V(T(1)), q.hi);
+  const V h = scale(e.hi, p.n), l = scale(fma(-lo, e.hi, e.lo + q.lo), p.n);
   const auto u = fast_two_sum(V(T(1)), h);
   const auto far = u.hi > T(1.41421356237309504880);
   const V f = select(far, fma(u.hi, T(0.5), T(-1)), h), g = select(far, f + Ln2<T>::hi, h);  // both exact
