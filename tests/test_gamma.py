@@ -9,19 +9,9 @@ import numpy as np
 import pytest
 import scipy.special
 import wengert as wg
-from wengert import _core
 
 FLOATS = [np.float64, np.float32]
 ULP = 4  # the promise
-TARGETS = _core.supported_isas().split(",")
-
-
-@pytest.fixture(params=TARGETS)
-def target(request):
-    before = _core.active_isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
 
 
 def value(name, x):

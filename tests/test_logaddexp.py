@@ -6,11 +6,9 @@ import mpmath
 import numpy as np
 import pytest
 import wengert as wg
-from wengert import _core
 
 FLOATS = [np.float64, np.float32]
 ULP = 2  # the promise
-TARGETS = _core.supported_isas().split(",")
 
 #: The pairs found nearest to the curve among some hundred million: the result is down to 2**-82 of a.
 NEAREST = [
@@ -26,14 +24,6 @@ NEAREST = [
     (-1.1271282213650603e-150, -345.2680909482359),
     (-9.37476657354595e-253, -580.3160068547688),
 ]
-
-
-@pytest.fixture(params=TARGETS)
-def target(request):
-    before = _core.active_isa()
-    _core.set_isa(request.param)
-    yield request.param
-    _core.set_isa(before)
 
 
 def value(a, b):
