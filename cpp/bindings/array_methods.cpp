@@ -54,8 +54,7 @@ PyObject* hook(const char* name) {
   return f;
 }
 
-// ---- attributes
-// -------------------------------------------------------------------------------------------------------
+// ---- attributes -----------------------------------------------------------------------------------------------------
 
 template <PyObject* (*F)(PyArray*)> PyObject* getter(PyObject* o, void*) {
   return guarded([&] { return F(as_array(o)); });
@@ -82,8 +81,7 @@ PyObject* transposed(PyArray* a, bool matrix_only) {
 PyObject* get_t(PyArray* a) { return transposed(a, false); }
 PyObject* get_mt(PyArray* a) { return transposed(a, true); }
 
-// ---- methods
-// ----------------------------------------------------------------------------------------------------------
+// ---- methods --------------------------------------------------------------------------------------------------------
 
 template <OpCode Op> PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&] {

@@ -27,8 +27,7 @@ void dealloc(PyObject* o) {
   Py_DECREF(type);
 }
 
-// ---- operators
-// --------------------------------------------------------------------------------------------------------
+// ---- operators ------------------------------------------------------------------------------------------------------
 
 // Arithmetic between Python numbers gives a Python number: arguments of a compiled function that are numbers stay weak.
 Value arithmetic(OpCode op, const Value& a, const Value& b) {
@@ -206,8 +205,7 @@ PyObject* index_slot(PyObject* a) {
   });
 }
 
-// ---- container
-// --------------------------------------------------------------------------------------------------------
+// ---- container ------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* a) {
   return guarded([&]() -> Py_ssize_t {
@@ -237,8 +235,7 @@ PyObject* iterate(PyObject* a) {
   });
 }
 
-// ---- the type
-// ---------------------------------------------------------------------------------------------------------
+// ---- the type -------------------------------------------------------------------------------------------------------
 
 template <class F> void* slot(F f) { return reinterpret_cast<void*>(f); }
 

@@ -103,8 +103,7 @@ class BodyRecorder {
   bool open_ = true;
 };
 
-// ---- replaying a body on values
-// ----------------------------------------------------------------------------------------
+// ---- replaying a body on values -------------------------------------------------------------------------------------
 
 // An operation at positions that are computed: its parameters name the new positions.
 ad::ParamsRef at_positions(const Node& n, const Value& positions) {
@@ -179,8 +178,7 @@ py::list replay(const Body& body, const py::sequence& values, const py::object& 
   return out;
 }
 
-// ---- loops as operations
-// -----------------------------------------------------------------------------------------------
+// ---- loops as operations --------------------------------------------------------------------------------------------
 
 constexpr char too_long[] = "a loop takes more steps than its derivative has room for";
 

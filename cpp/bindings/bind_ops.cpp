@@ -138,8 +138,7 @@ template <OpCode Op> PyObject* structured_entry(PyObject*, PyObject* const* args
   return guarded([&] { return structured_function(Op, args, n, kwnames); });
 }
 
-// ---- functions that are not primitives themselves
-// ---------------------------------------------------------------------
+// ---- functions that are not primitives themselves -------------------------------------------------------------------
 
 PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
   return guarded([&]() -> PyObject* {

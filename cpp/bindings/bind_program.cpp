@@ -14,8 +14,7 @@ namespace {
 
 using program::Program;
 
-// ---- calls
-// --------------------------------------------------------------------------------------------------------------
+// ---- calls ----------------------------------------------------------------------------------------------------------
 
 constexpr uint64_t kTooMany = 32;  // recordings of one signature, then it is not recorded any more
 constexpr size_t kReasonsKept = 200;
@@ -210,8 +209,7 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
   });
 }
 
-// ---- the type
-// -----------------------------------------------------------------------------------------------------------
+// ---- the type -------------------------------------------------------------------------------------------------------
 
 PyTypeObject* compiled_type = nullptr;
 

@@ -11,8 +11,7 @@
 
 namespace wengert::bindings {
 
-// ---- what a call consists of
-// --------------------------------------------------------------------------------------------
+// ---- what a call consists of ----------------------------------------------------------------------------------------
 
 enum class Family : uint8_t { python, numpy, array };  // of numbers; the strongest among the arguments decides
 

@@ -25,8 +25,7 @@ bool in_list(const std::string& name) {  // types of NumPy scalars an argument m
   return std::any_of(std::begin(names), std::end(names), [&](const char* n) { return name == n; });
 }
 
-// ---- Python to plain data
-// --------------------------------------------------------------------------------------------
+// ---- Python to plain data -------------------------------------------------------------------------------------------
 
 Tree with_text(Tree::Kind kind, const char* p, Py_ssize_t n) {
   if (!p) throw PythonError{};
@@ -165,8 +164,7 @@ Tree result_form(const Template& t) {
   }
 }
 
-// ---- plain data to Python
-// --------------------------------------------------------------------------------------------
+// ---- plain data to Python -------------------------------------------------------------------------------------------
 
 [[noreturn]] void wrong(const std::string& what) { value_error("wengert.load_program: " + what); }
 

@@ -3,7 +3,7 @@
 // Elementwise operations give `value` over SIMD lanes and `slope` (the derivative of the result by an operand, written
 // generically: lanes, dual numbers and recorded values all run the same line). Structured operations give `value` over
 // arrays, `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward) and `vjp`
-// (cotangents back), both generic in the value type X.
+// (cotangents back), both templates over R, which stands for the rule: what it sees and may call (ad/rules.h).
 #pragma once
 #include <concepts>
 #include <limits>

@@ -100,8 +100,7 @@ std::vector<uint32_t> readers(const Graph& g) {
   return n;
 }
 
-// ---- arrays made of parts
-// ------------------------------------------------------------------------------------------------
+// ---- arrays made of parts -------------------------------------------------------------------------------------------
 
 uint32_t reshaped(Graph& g, uint32_t x, const Dims& shape) {
   if (g.nodes[x].shape == shape) return x;
@@ -168,8 +167,7 @@ Graph parts_joined(Graph g) {
   return changed ? sorted(g, replaced) : std::move(g);
 }
 
-// ---- sums of products
-// -------------------------------------------------------------------------------------------------
+// ---- sums of products -----------------------------------------------------------------------------------------------
 
 // The sum over the rows of a matrix (kNone: it is none), perhaps under another shape.
 uint32_t column_sum(const Graph& g, uint32_t i) {
@@ -260,8 +258,7 @@ Graph sums_gathered(Graph g) {
   return changed ? sorted(g, replaced) : std::move(g);
 }
 
-// ---- products with one right operand
-// ------------------------------------------------------------------------------------
+// ---- products with one right operand --------------------------------------------------------------------------------
 
 // Does any of the nodes depend on another one of them?
 bool dependent(const Graph& g, const std::vector<uint32_t>& members) {
@@ -307,8 +304,7 @@ Graph rows_gathered(Graph g) {
   return g;
 }
 
-// ---- joins of the same parts
-// ------------------------------------------------------------------------------------------------------
+// ---- joins of the same parts ----------------------------------------------------------------------------------------
 
 // One below the other (axis -2), at least a few.
 bool stacked(const Graph& g, uint32_t i) {

@@ -74,8 +74,7 @@ Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std
 // The elements in a buffer, where the array object itself may hold them: views of it repeat elements without copying.
 ArrayRef in_buffer(const ArrayRef& a);
 
-// ---- passes: each takes a graph and gives an equal one
-// ----------------------------------------------------------------
+// ---- passes: each takes a graph and gives an equal one --------------------------------------------------------------
 
 // How a rewriting pass replaces one node, given its operands in the new graph; kNone: kept as it is.
 using Rule = uint32_t (*)(Graph& to, const Node& node, std::span<const uint32_t> operands);

@@ -34,8 +34,7 @@ std::string loop_text(const Node& n) {
   return (l.counted ? "scan<at most " : "scan<") + steps + (l.reverse ? ", backwards>" : ">");
 }
 
-// ---- shapes
-// -------------------------------------------------------------------------------------------------------------
+// ---- shapes ---------------------------------------------------------------------------------------------------------
 
 DType Loop::operand_type(size_t k) const {
   if (kind == branch) return k == 0 ? DType::b1 : body.nodes[body.inputs[k - 1]].dtype;
@@ -59,8 +58,7 @@ Dims Loop::result_shape(size_t k) const {
   return kind != branch && k >= carries ? core::concat(Dims{length}, s) : s;
 }
 
-// ---- programs and memory
-// -----------------------------------------------------------------------------------------------
+// ---- programs and memory --------------------------------------------------------------------------------------------
 
 const Program& Loop::body_program() const {
   if (!body_program_) body_program_ = std::make_unique<Program>(without_cuts(body));
@@ -153,8 +151,7 @@ int64_t Loop::bytes() const {
   return total;
 }
 
-// ---- running
-// ------------------------------------------------------------------------------------------------------------
+// ---- running --------------------------------------------------------------------------------------------------------
 
 uint32_t Loop::run(LoopMemory& m, char* const* operands, char* const* results) const {
   switch (kind) {

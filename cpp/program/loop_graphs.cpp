@@ -128,8 +128,7 @@ std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active
   return r;
 }
 
-// ---- the two halves of a reverse sweep
-// ----------------------------------------------------------------------------------
+// ---- the two halves of a reverse sweep ------------------------------------------------------------------------------
 
 namespace {
 
@@ -276,8 +275,7 @@ Split split(const Graph& whole, uint32_t carries, uint32_t rows, uint32_t consta
   return s;
 }
 
-// ---- trimming
-// -----------------------------------------------------------------------------------------------------------
+// ---- trimming -------------------------------------------------------------------------------------------------------
 
 namespace {
 

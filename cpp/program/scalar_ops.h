@@ -3,16 +3,17 @@
 #include <cstdint>
 
 #define WG_SCALAR_PAIRS(X, f) X(f##_add) X(f##_subtract) X(f##_from) X(f##_multiply) X(f##_scale)
-#define WG_SCALAR_OPS(X)                                                                                              \
-  X(copy)                                                                                                             \
-  X(negative)                                                                                                         \
-  X(absolute)                                                                                                         \
-  X(sqrt)                                                                                                             \
-  X(square)                                                                                                           \
-  X(reciprocal) X(relu) X(add) X(subtract) X(multiply) X(scale) X(divide) X(maximum) X(minimum) X(equal) X(not_equal) \
-      X(less) X(less_equal) X(logical_and) X(logical_or) X(logical_xor) X(logical_not) X(isnan) X(isfinite) X(isinf)  \
-          X(select) WG_SCALAR_PAIRS(X, add) WG_SCALAR_PAIRS(X, subtract) WG_SCALAR_PAIRS(X, multiply)                 \
-              WG_SCALAR_PAIRS(X, scale) X(call1) X(call2) X(test_true) X(test_false) X(test_equal) X(stop)
+// clang-format off
+#define WG_SCALAR_OPS(X)                                                                                      \
+  X(copy) X(negative) X(absolute) X(sqrt) X(square) X(reciprocal) X(relu)                                     \
+  X(add) X(subtract) X(multiply) X(scale) X(divide) X(maximum) X(minimum)                                     \
+  X(equal) X(not_equal) X(less) X(less_equal)                                                                 \
+  X(logical_and) X(logical_or) X(logical_xor) X(logical_not) X(isnan) X(isfinite) X(isinf) X(select)          \
+  WG_SCALAR_PAIRS(X, add) WG_SCALAR_PAIRS(X, subtract)                                                        \
+  WG_SCALAR_PAIRS(X, multiply) WG_SCALAR_PAIRS(X, scale)                                                      \
+  X(call1) X(call2)                                                                                           \
+  X(test_true) X(test_false) X(test_equal) X(stop)
+// clang-format on
 
 namespace wengert::program::scalar {
 

@@ -20,7 +20,7 @@ constexpr int64_t few_rows = 32;
 constexpr int64_t near_rows = 2048;  // bytes from row to row
 // So much of C waits for its epilogue in L2.
 constexpr int64_t strip_bytes = 256 * 1024;
-// So few multiply-adds go to the unpacked kernel without further questions.
+// A product of at most so many multiply-adds goes to the unpacked kernel without further questions.
 constexpr int64_t small = 32 * 32 * 32;
 // Below this much work one thread is faster than two: a product's multiply-adds times the size of an element (2 us on
 // two cores; handing work over takes 0.25 us), and the elements of a matrix that is read once.

@@ -14,8 +14,8 @@ namespace wengert::simd {
 template <class T> struct GemmKernels {
   // Register tile mr x nr; an mc x kc block of A is packed for L2, a kc x nc block of B for L3.
   int64_t mr, nr, mc, kc, nc;
-  int64_t whole_a;     // so many bytes of A are one block
-  int64_t unpacked_b;  // so many bytes of B are read as they lie
+  int64_t whole_a;     // an A of at most so many bytes is one block
+  int64_t unpacked_b;  // a B of at most so many bytes is read as it lies, unpacked
 
   // Panels of `width` (mr or nr) lines, k-major: dst[panel][p][line]. `line_stride` leads from line to line, `k_stride`
   // along k; lines past `count` are never read (but may be written).

@@ -1,4 +1,4 @@
-// The smallest test harness that will do: TEST functions, CHECK, a count, an exit code.
+// The smallest test harness that will do: CHECK, a count, an exit code.
 #pragma once
 
 #include <cstdio>

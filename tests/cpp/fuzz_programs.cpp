@@ -89,8 +89,7 @@ uint32_t run(const Program& p, const std::vector<ArrayRef>& inputs, std::vector<
   return failed;
 }
 
-// ---- equal programs compute equal numbers
-// ----------------------------------------------------------------------------
+// ---- equal programs compute equal numbers ---------------------------------------------------------------------------
 
 // `tolerance` 0 means to the last bit, but for the payload of NaN.
 bool equal(const ArrayRef& x, const ArrayRef& y, double tolerance) {
@@ -227,8 +226,7 @@ void pipeline(Random& r) {
   ++counts.programs;
 }
 
-// ---- files
-// -----------------------------------------------------------------------------------------------------------
+// ---- files ----------------------------------------------------------------------------------------------------------
 
 Tree leaf(Tree::Kind kind, int64_t number = 0) {
   Tree t;
@@ -443,8 +441,7 @@ void forgery(Random& r) {
   load(r, file);
 }
 
-// ---- rounds
-// ----------------------------------------------------------------------------------------------------------
+// ---- rounds ---------------------------------------------------------------------------------------------------------
 
 void one_round(uint64_t seed) {
   round_now = seed;
