@@ -67,7 +67,7 @@ ArrayType result_type(OpCode op, std::span<const ArrayType> in, const Params* pa
     refuse(f.name, "it takes " + (f.arity == kVariadic ? "at least 1" : std::to_string(f.arity)) + " operands, got " +
                        std::to_string(in.size()));
   if (!f.params.empty() && !params) refuse(f.name, "its parameters are missing");
-  static const Params none;
+  static const Params none{};
   ArrayType out = rules[op](in, params ? *params : none);
   check_array(out);
   return out;

@@ -262,9 +262,8 @@ uint32_t Loop::run_numbers(LoopMemory& m, char* const* operands, char* const* re
 // A part of the steps of such a body, `times` of them in each run of the code.
 uint32_t Loop::run_moves(const ScalarCode& code, double* r, int64_t times, const Steps& steps, LoopMemory& m,
                          char* const* operands, char* const* results) const {
-  const auto [from, to, n] = steps;
+  const int64_t from = steps.from, to = steps.to, last = steps.all - 1 - from;
   if (from == to) return kNone;
-  const int64_t last = n - 1 - from;
   // Where the row of step `from + u` is, and how far it moves from one run to the next.
   auto place = [&](char* base, int64_t row, int64_t u, char** at, int64_t* step) {
     *at = base + (reverse ? last - u : from + u) * row;

@@ -58,12 +58,12 @@ template <int N, class F> WG_INLINE void joined(Vec<int32_t, N> high, Vec<int32_
   const auto h = convert<int64_t>(high), l = convert<int64_t>(low);
   to((h << 32) | (l & Vec<int64_t, N>(0xffffffff)));
 }
-template <class F> WG_INLINE void each_half(Word high, Word low, F to) {
-  if constexpr (kLanes == 1) {
+template <int N, class F> WG_INLINE void each_half(Vec<int32_t, N> high, Vec<int32_t, N> low, F to) {
+  if constexpr (N == 1) {
     joined(high, low, [&](auto v) __attribute__((always_inline)) { to(0, v); });
   } else {
     joined(half<0>(high), half<0>(low), [&](auto v) __attribute__((always_inline)) { to(0, v); });
-    joined(half<1>(high), half<1>(low), [&](auto v) __attribute__((always_inline)) { to(kLanes / 2, v); });
+    joined(half<1>(high), half<1>(low), [&](auto v) __attribute__((always_inline)) { to(N / 2, v); });
   }
 }
 

@@ -37,7 +37,7 @@ template <class Op, class T, int N> WG_INLINE T reduce_lanes(Vec<T, N> x) {
 template <class Op, class T> WG_INLINE T reduce_chunk(const T* x, int64_t n) {
   constexpr int L = lanes<T>, U = 8;
   using X = Vec<T, L>;
-  X total(T(Op::identity));
+  X total = X(T(Op::identity));
   int64_t i = 0;
   if (n >= U * L) {
     X acc[U];
