@@ -7,7 +7,9 @@ namespace wengert::simd::WG_TARGET {
 namespace {
 
 // The register tile: rows x (vectors x lanes) numbers of C stay in registers.
-#if WG_VECTOR_BYTES == 64
+#ifdef WG_SMALL_TILES  // see targets.cmake
+constexpr int tile_rows = 4, tile_vectors = 2;
+#elif WG_VECTOR_BYTES == 64
 constexpr int tile_rows = 8, tile_vectors = 3;
 #elif WG_VECTOR_BYTES == 32
 constexpr int tile_rows = 4, tile_vectors = 3;

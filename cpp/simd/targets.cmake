@@ -22,7 +22,10 @@ set(WENGERT_BYTES_x86_64_v3 32)
 set(WENGERT_BYTES_x86_64_v4 64)
 
 # Contraction off: a*b+c is fused where the source says fma() and nowhere else, so no result depends on a lane.
-set(WENGERT_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-uninitialized -Wno-maybe-uninitialized)
+set(WENGERT_KERNEL_FLAGS -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math -Wno-psabi -Wno-uninitialized)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  list(APPEND WENGERT_KERNEL_FLAGS -Wno-maybe-uninitialized)
+endif()
 # Sanitizers look at the narrowest and the widest kernels; those between differ from the widest in the number of lanes
 # only, and instrumenting all of them would double a build of many minutes.
 if(WENGERT_ASAN OR WENGERT_TSAN)
@@ -30,6 +33,17 @@ if(WENGERT_ASAN OR WENGERT_TSAN)
   list(APPEND WENGERT_KERNEL_FLAGS -O1 -g0)
   set(WENGERT_FLAGS_x86_64_v2 "-march=x86-64-v2;-fno-sanitize=all")
   set(WENGERT_FLAGS_x86_64_v3 "-march=x86-64-v3;-fno-sanitize=all")
+endif()
+
+# Every shape of register tile is a function of its own: with the large ones gemm_kernels.cpp alone takes seven minutes
+# under a sanitizer.
+set(small_tiles OFF)
+if(WENGERT_ASAN OR WENGERT_TSAN)
+  set(small_tiles ON)
+endif()
+option(WENGERT_SMALL_TILES "Matrix products in small register tiles: slower, and much less to compile" ${small_tiles})
+if(WENGERT_SMALL_TILES)
+  list(APPEND WENGERT_KERNEL_FLAGS -DWG_SMALL_TILES)
 endif()
 
 # More flags after the source are for it alone.
