@@ -60,3 +60,14 @@ function(wengert_per_target target source)
     target_sources(${target} PRIVATE ${stub})
   endforeach()
 endfunction()
+
+# A test that the kernels of these targets define no symbol outside the namespace of their instruction set: the linker
+# would keep one copy for everybody, perhaps the one with AVX-512.
+function(wengert_test_kernel_symbols)
+  if(CMAKE_NM AND CMAKE_EXECUTABLE_FORMAT STREQUAL "ELF")
+    foreach(target IN LISTS ARGN)
+      add_test(NAME kernel_symbols_${target} COMMAND ${CMAKE_COMMAND} -DNM=${CMAKE_NM} "-DISAS=${WENGERT_ISAS}"
+        "-DOBJECTS=$<TARGET_OBJECTS:${target}>" -P ${CMAKE_CURRENT_SOURCE_DIR}/kernel_symbols.cmake)
+    endforeach()
+  endif()
+endfunction()
