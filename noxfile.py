@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "venv"
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types: ruff, mypy, clang-format."""
-    session.install(".[lint]", "clang-format")
+    session.install(".[lint]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
