@@ -2,6 +2,7 @@
 
 #include "ad/functions.h"
 #include "ad/levels.h"
+#include "bindings/params.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -133,7 +134,8 @@ PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject
       else if (PyUnicode_CompareWithASCIIString(key, "retain_graph") == 0)
         retain = PyObject_IsTrue(args[n + i]);
       else
-        type_error("wengert.backward takes cotangent and retain_graph, not '" + std::string(py::str(key)) + "'");
+        type_error("wengert.backward takes cotangent and retain_graph, not '" + std::string(py::str(key)) + "'" +
+                   keyword_hint(key));
     }
     const Value y = read(as_array(self));
     run_backward(y, initial_cotangent(y, given), retain == 1);

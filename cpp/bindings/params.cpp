@@ -1,5 +1,7 @@
 #include "bindings/params.h"
 
+#include <algorithm>
+
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -17,11 +19,16 @@ std::string op_name(OpCode op) { return std::string(info(op).name); }
              std::to_string(got));
 }
 
+// What python/wengert/hints.py has to say about it.
+std::string keyword_hint(PyObject* name) {
+  return std::string(py::str(py::module_::import("wengert.hints").attr("keyword")(py::handle(name))));
+}
+
 void refuse_keywords(OpCode op, PyObject* kwnames) {
   if (!kwnames || PyTuple_GET_SIZE(kwnames) == 0) return;
-  type_error("wengert." + op_name(op) + ": unknown keyword argument '" +
-             std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) +
-             "' (out=, where= and dtype= of NumPy are not supported here)");
+  type_error(
+      "wengert." + op_name(op) + ": unknown keyword argument '" + std::string(py::str(PyTuple_GET_ITEM(kwnames, 0))) +
+      "' (out=, where= and dtype= of NumPy are not supported here)" + keyword_hint(PyTuple_GET_ITEM(kwnames, 0)));
 }
 
 namespace {
@@ -148,7 +155,15 @@ ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_s
   if (used != nkw) {
     std::string names;
     for (const ops::Param& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
-    type_error("wengert." + op_name(op) + ": unknown or repeated keyword argument; it takes " + names);
+    for (Py_ssize_t k = 0; k < nkw; ++k) {
+      PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+      const bool known = std::ranges::any_of(
+          params, [&](const ops::Param& d) { return PyUnicode_CompareWithASCIIString(name, d.name.data()) == 0; });
+      if (!known)
+        type_error("wengert." + op_name(op) + ": unknown keyword argument '" + std::string(py::str(name)) + "'" +
+                   keyword_hint(name) + "; it takes " + names);
+    }
+    type_error("wengert." + op_name(op) + ": an argument is given by position and by name; it takes " + names);
   }
   if (info(op).check) info(op).check(info(op).name, shape, *p);
   return p;

@@ -6,6 +6,7 @@ namespace wengert::bindings {
 
 std::string op_name(ad::OpCode op);
 [[noreturn]] void wrong_count(ad::OpCode op, Py_ssize_t got);
+std::string keyword_hint(PyObject* name);
 void refuse_keywords(ad::OpCode op, PyObject* kwnames);
 
 // Parameters of a structured operation from Python arguments: args[first …] then keywords.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from . import _array, threadpool
+from . import _array, hints, threadpool
 from ._array import no_grad
 from ._core import Array, array, asarray
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
@@ -79,7 +79,7 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'wengert' has no attribute '{name}'")
+    raise hints.missing(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
+from . import _core, hints
 from ._core import Array
 
 
@@ -115,6 +115,10 @@ def _dlpack_device(_self: Any) -> tuple[int, int]:
     return (1, 0)  # the CPU
 
 
+def _dir(self: Any) -> list[str]:
+    return [name for name in object.__dir__(self) if name not in hints.NAMES["wengert.Array"]]
+
+
 def install() -> None:
     """Puts everything on the type; called once when wengert is imported."""
     _core.set_hooks({"repr": _repr, "array_ufunc": _ufunc, "array_function": _function, "array_namespace": _namespace})
@@ -129,8 +133,12 @@ def install() -> None:
         "__reduce__": _reduce,
         "__dlpack__": _dlpack,
         "__dlpack_device__": _dlpack_device,
+        "__dir__": _dir,
     }.items():
         setattr(Array, name, function)
+    for name in hints.NAMES["wengert.Array"]:
+        if not hasattr(Array, name):
+            setattr(Array, name, hints.MissingMethod(name))
 
 
 class no_grad(_core.NoGrad, contextlib.ContextDecorator):

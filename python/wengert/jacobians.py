@@ -11,10 +11,12 @@ import numpy as np
 from . import _core
 from ._core import Array
 from .arguments import Function, Inputs, leave_level, like, like_all, named_after, shape_of, split_aux
+from .hints import explain_keywords
 from .transforms import grad, jvp, push_forward
 from .tree import tree_flatten, tree_unflatten
 
 
+@explain_keywords
 def jacfwd(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The full Jacobian by forward mode, all columns in one run (k tangents at once).
 
@@ -29,6 +31,7 @@ def jacfwd(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     return _jacobian_function(f, argnums, has_aux, "jacfwd")
 
 
+@explain_keywords
 def jacrev(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The full Jacobian by reverse mode, one sweep for each element of the value; shapes as in :func:`jacfwd`.
 
@@ -40,6 +43,7 @@ def jacrev(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     return _jacobian_function(f, argnums, has_aux, "jacrev")
 
 
+@explain_keywords
 def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False, explain: bool = False) -> Function:
     """The full Jacobian by whichever mode is cheaper; shapes as in :func:`jacfwd`.
 
@@ -205,6 +209,7 @@ def _reverse_rows(level: Any, y: Any, inputs: Inputs, name: str) -> Any:
     return tree_unflatten(spec, blocks)
 
 
+@explain_keywords
 def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """The Hessian of a scalar function: forward mode over the reverse gradient, shape ``x.shape + x.shape``.
 

@@ -33,11 +33,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wengert as wg
 import wengert.numpy as wnp
 
+from . import hints
 from .tree import tree_flatten, tree_unflatten
 
 
@@ -125,6 +126,7 @@ class SGD(Optimizer):
     Raises ValueError for negative settings and for `nesterov` without momentum or with dampening.
     """
 
+    @hints.explain_keywords
     def __init__(
         self,
         params: Iterable[Any] | None = None,
@@ -163,6 +165,7 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015) with bias correction; `weight_decay` adds to the gradient, as in PyTorch."""
 
+    @hints.explain_keywords
     def __init__(
         self,
         params: Iterable[Any] | None = None,
@@ -219,3 +222,9 @@ def _positive(name: str, value: float) -> float:
     if not value >= 0.0:
         raise ValueError(f"{name} must not be negative, got {value}")
     return value
+
+
+if not TYPE_CHECKING:  # to a type checker a missing name stays an error
+
+    def __getattr__(name: str) -> Any:
+        raise hints.missing(__name__, name)

@@ -19,10 +19,11 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import hints
 from . import numpy as wnp
 from ._core import Array, ops
 from .numpy.arrays import ArrayLike, DType, Shape, floating, is_array, lengths, normalize_axis, operand
@@ -332,3 +333,9 @@ def _fits(name: str, argument: str, x: ArrayLike, shape: Shape | None) -> Array:
 
 def _cast(name: str, argument: str, x: ArrayLike, like: Array) -> Array:
     return ops.astype(_fits(name, argument, floating(x), like.shape), like.dtype)
+
+
+if not TYPE_CHECKING:  # to a type checker a missing name stays an error
+
+    def __getattr__(name: str) -> Any:
+        raise hints.missing(__name__, name)

@@ -26,11 +26,13 @@ from .arguments import (
     split_aux,
     zeros_like,
 )
+from .hints import explain_keywords
 from .tree import is_leaf, tree_flatten, tree_unflatten
 
 # ---- reverse mode ----------------------------------------------------------------------------------------------------
 
 
+@explain_keywords
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """A function that returns ``(f(...), gradient)`` from one run.
 
@@ -45,6 +47,7 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool 
     return _gradient(f, argnums, has_aux, "value_and_grad", with_value=True)
 
 
+@explain_keywords
 def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """A function that returns the gradient of the scalar function ``f``; see :func:`value_and_grad`.
 
@@ -252,6 +255,7 @@ def stop_gradient(x: Any) -> Any:
     return tree_unflatten(spec, [stop_gradient(v) for v in leaves])
 
 
+@explain_keywords
 def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """The derivative of a function that maps arrays element by element; the result has the shape of the argument.
 

@@ -38,6 +38,7 @@ from numpy import (
     set_printoptions,
 )
 
+from wengert import hints as _hints
 from wengert._core import Array as ndarray
 from wengert._core import ops as _ops
 from wengert._core import registry as _registry
@@ -54,7 +55,6 @@ from wengert.numpy.indexing import *
 from wengert.numpy.inplace import *
 from wengert.numpy.inspection import *
 from wengert.numpy.joining import *
-from wengert.numpy.missing import missing_name as _missing_name
 from wengert.numpy.products import *
 from wengert.numpy.reductions import *
 from wengert.numpy.shaping import *
@@ -76,4 +76,4 @@ protocols.connect({name: globals()[name] for name in __all__})
 
 
 def __getattr__(name: str) -> Any:
-    raise _missing_name("", name, __all__)
+    raise _hints.missing(__name__, name)

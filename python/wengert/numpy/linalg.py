@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wengert import hints
 from wengert._core import Array, ops
 from wengert.numpy import indexing
 from wengert.numpy.arrays import ArrayLike, Axis, floating, normalize_axes, operand
-from wengert.numpy.missing import missing_name
 from wengert.numpy.products import cross, outer, tensordot, vecdot
 from wengert.numpy.reductions import root
 from wengert.numpy.shaping import matrix_transpose
@@ -160,5 +160,7 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: None = None) -> Array:
     return einsum(*(part for pair in zip(chain, labels, strict=True) for part in pair), free)
 
 
-def __getattr__(name: str) -> Any:
-    raise missing_name("linalg.", name, __all__)
+if not TYPE_CHECKING:  # to a type checker a missing name stays an error
+
+    def __getattr__(name: str) -> Any:
+        raise hints.missing(__name__, name)

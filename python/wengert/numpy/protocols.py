@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -67,7 +66,7 @@ def array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         return _METHODS[method](ufunc, *inputs, **kwargs)
     function = UFUNCS.get(ufunc) or _foreign(ufunc)
     if function is None:
-        raise _no_rule(f"{_owner(ufunc)}.{ufunc.__name__}", [u.__name__ for u in UFUNCS])
+        raise _no_rule(f"{_owner(ufunc)}.{ufunc.__name__}")
     return _call_with_keywords(ufunc, function, inputs, **kwargs) if kwargs else function(*inputs)
 
 
@@ -125,12 +124,10 @@ def _owner(ufunc: np.ufunc) -> str:
     return "numpy" if getattr(np, ufunc.__name__, None) is ufunc else "ufunc"
 
 
-def _no_rule(name: str, existing: Sequence[str]) -> TypeError:
-    close = get_close_matches(name.rpartition(".")[2], existing, 3)
-    hint = f"use {' or '.join(close)}, " if close else "compose it from functions of wengert.numpy, "
+def _no_rule(name: str) -> TypeError:
     return TypeError(
-        f"{name} has no derivative rule for an Array: {hint}write a rule with wengert.custom_vjp, "
-        "or compute with plain values: x.detach().numpy()"
+        f"{name} has no derivative rule for an Array: compose it from functions of wengert.numpy, write a rule with "
+        "wengert.custom_vjp, or compute with plain values: x.detach().numpy()"
     )
 
 
@@ -193,7 +190,7 @@ def _reduceat(ufunc: np.ufunc, *inputs: Any, **kwargs: Any) -> Any:
 def _binary(ufunc: np.ufunc, method: str) -> Callable[..., Any]:
     function = UFUNCS.get(ufunc)
     if function is None or ufunc.nin != 2 or ufunc.signature is not None:
-        raise _no_rule(f"numpy.{ufunc.__name__}.{method}", [f"{u.__name__}.{method}" for u in _REDUCE])
+        raise _no_rule(f"numpy.{ufunc.__name__}.{method}")
     return function
 
 
@@ -216,4 +213,4 @@ def array_function(
     if not all(issubclass(t, (Array, np.ndarray)) for t in types):
         return NotImplemented
     module = (func.__module__ or "numpy").replace("numpy._core", "numpy").split("._")[0]
-    raise _no_rule(f"{module}.{func.__name__}", [f.__name__ for f in FUNCTIONS])
+    raise _no_rule(f"{module}.{func.__name__}")
