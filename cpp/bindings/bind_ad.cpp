@@ -288,9 +288,13 @@ void bind_ad(py::module_& m) {
   m.def("active_isa", simd::active_isa);
   m.def("supported_isas", simd::supported_isas);
   m.def("num_threads", simd::num_threads);
-  m.def("set_num_threads", [](int n) {
-    if (n < 1) value_error("wengert.set_num_threads: at least one thread is needed, got " + std::to_string(n));
-    simd::set_num_threads(n);
+  m.def("set_num_threads", [](const py::object& number) {
+    const Py_ssize_t n = PyNumber_AsSsize_t(number.ptr(), nullptr);  // what does not fit becomes the largest
+    if (n == -1 && PyErr_Occurred()) throw PythonError();
+    if (n < 1 || n > simd::kMostThreads)
+      value_error("wengert.set_num_threads: from 1 to " + std::to_string(simd::kMostThreads) + " threads, got " +
+                  std::string(py::str(number)));
+    simd::set_num_threads(static_cast<int>(n));
   });
   m.def("set_isa", simd::set_isa);
   m.def("dispatch_error", []() -> py::object {

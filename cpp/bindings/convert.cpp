@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/memory_share.h"
+
 namespace wengert::bindings {
 
 PyTypeObject* array_type = nullptr;
@@ -18,6 +20,8 @@ void set_python_error() noexcept {
   } catch (const Error& e) {
     PyObject* kinds[] = {PyExc_ValueError, PyExc_TypeError, PyExc_IndexError, PyExc_RuntimeError};
     PyErr_SetString(kinds[static_cast<int>(e.kind())], e.what());
+  } catch (const core::OutOfMemory& e) {
+    PyErr_SetString(PyExc_MemoryError, e.what());
   } catch (const std::bad_alloc&) {
     PyErr_NoMemory();
   } catch (const std::exception& e) {

@@ -6,6 +6,8 @@
 #include <new>
 #include <vector>
 
+#include "core/memory_share.h"
+
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -145,6 +147,7 @@ Buffer* new_buffer(int64_t bytes) {
     return b;
   }
   const int64_t size = (class_bytes(c) + 63) / 64 * 64;
+  count_memory(size);
   void* raw = fresh(static_cast<std::size_t>(size + kHeader));
   if (!raw) throw std::bad_alloc();
   b = new (raw) Buffer;

@@ -28,7 +28,7 @@ int processors() {
 int initial_threads() {
   if (const char* text = std::getenv("WENGERT_NUM_THREADS")) {
     const int n = std::atoi(text);
-    if (n > 0) return n;
+    if (n > 0) return n < kMostThreads ? n : kMostThreads;
   }
   return processors();
 }

@@ -10,6 +10,7 @@ namespace wengert::simd {
 // How many threads a parallel loop may use, the caller included. At first WENGERT_NUM_THREADS, or the processors this
 // process may run on.
 int num_threads();
+inline constexpr int kMostThreads = 1024;  // each has a stack: a slip must not make a million of them
 void set_num_threads(int n);
 
 namespace detail {

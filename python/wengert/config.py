@@ -43,7 +43,8 @@ def show_config(print_it: bool = True) -> dict[str, Any]:
 def set_num_threads(n: int) -> None:
     """At most ``n`` threads for one operation, the calling one included. Results do not depend on it, bit for bit.
 
-    The environment variable ``WENGERT_NUM_THREADS`` sets it at start. Raises ValueError for ``n < 1``.
+    The environment variable ``WENGERT_NUM_THREADS`` sets it at start. Raises ValueError for ``n < 1`` and
+    ``n > 1024``.
 
     >>> import wengert as wg
     >>> wg.set_num_threads(2)
