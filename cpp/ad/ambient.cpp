@@ -17,7 +17,9 @@ void merge(ReverseTrace* into, ReverseTrace* from) {
   from->offset = into->tape.absorb(from->tape);
   for (auto& [node, leaf] : from->leaves) into->leaves.emplace_back(node + from->offset, leaf);
   from->leaves.clear();
+  into->calls.take_all(from->calls);
   from->merged_into = ReverseRef(into);
+  if (into->keeper || from->keeper) keeper_hooks.merged(into, from);
 }
 
 uint32_t leaf_node(ReverseTrace* t, Leaf* leaf, const Value& v) {

@@ -12,7 +12,6 @@ using ops::info;
 namespace {
 
 __attribute__((tls_model("initial-exec"))) thread_local int depth_of_thread = 0;
-__attribute__((tls_model("initial-exec"))) thread_local bool recording = true;
 
 }  // namespace
 
@@ -254,7 +253,7 @@ Value apply2(OpCode op, const Value& a, const Value& b) {
 }
 
 std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call) {
-  if (level->depth == 0 && !recording) return call->results;
+  if (level->depth == 0 && !recording_enabled()) return call->results;
   const int n = static_cast<int>(args.size());
   const ReverseRef t =
       level->depth == 0 ? common_tape(Pointers(args.data(), n), n) : ReverseRef(static_cast<ReverseTrace*>(level));
@@ -262,6 +261,7 @@ std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, con
   for (const Value& v : args)
     nodes.push_back(level->depth == 0 ? node_in(t.get(), v) : v.trace.get() == level ? v.node : kNoNode);
   const uint32_t first = t->tape.append_call(nodes, call);
+  t->calls.insert(*call);
   std::vector<Value> out;
   for (size_t i = 0; i < call->results.size(); ++i) {
     const Value& r = call->results[i];
@@ -321,8 +321,6 @@ void push_level() { ++depth_of_thread; }
 void pop_level() { --depth_of_thread; }
 Depth::Depth() { push_level(); }
 Depth::~Depth() { pop_level(); }
-bool recording_enabled() { return recording; }
-void set_recording_enabled(bool on) { recording = on; }
 
 // ---- promotion ----------------------------------------------------------------------------------------------------
 

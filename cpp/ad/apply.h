@@ -53,7 +53,10 @@ struct Depth {  // one more level for as long as it lives
 };
 void push_level();
 void pop_level();
-bool recording_enabled();  // false inside no_grad
-void set_recording_enabled(bool on);
+// False inside no_grad. Which of its blocks hold here is a question to Python (to the context that runs), asked only
+// while there are blocks at all.
+inline int64_t no_grad_blocks = 0;
+inline bool (*no_grad_hook)() = nullptr;
+inline bool recording_enabled() { return no_grad_blocks == 0 || !no_grad_hook(); }
 
 }  // namespace wengert::ad

@@ -225,7 +225,8 @@ void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
     return;
   }
   ct.take(i);
-  CustomCall& c = *tape.saved(i, kSavesParams).custom();
+  const Ref<CustomCall> held(tape.saved(i, kSavesParams).custom());  // its rule may sweep this tape again
+  CustomCall& c = *held;
   std::vector<Value> g(c.results.size());
   for (size_t k = 0; k < g.size(); ++k) {
     const uint32_t result = i + 1 + static_cast<uint32_t>(k);

@@ -33,16 +33,18 @@ Value Cell::take_value() {
   return v;
 }
 
+// Empties the cell first: the end of a rule may run code of the user's, which records on this tape.
 void Cell::release() {
-  if ((bits_ & kTag) == kValue)
-    delete reinterpret_cast<Value*>(bits_ & ~kTag);
-  else if ((bits_ & kTag) == kParams)
-    ParamsRef::adopt(params());
-  else if ((bits_ & kTag) == kCustom)
-    Ref<CustomCall>::adopt(custom());
-  else if (bits_)
-    ArrayRef::adopt(array());
-  bits_ = 0;
+  Cell own;
+  std::swap(own.bits_, bits_);
+  if ((own.bits_ & kTag) == kValue)
+    delete reinterpret_cast<Value*>(own.bits_ & ~kTag);
+  else if ((own.bits_ & kTag) == kParams)
+    ParamsRef::adopt(own.params());
+  else if ((own.bits_ & kTag) == kCustom)
+    Ref<CustomCall>::adopt(own.custom());
+  else if (own.bits_)
+    ArrayRef::adopt(own.array());
 }
 
 namespace {
@@ -220,13 +222,12 @@ Value Tape::saved_value(uint32_t i, uint8_t bit) {
 }
 
 void Tape::drop_saved(uint32_t i) {
-  Node& n = nodes_[i];
+  const Node n = nodes_[i];
   if (n.saved & kConsumed) return;
-  if (!(n.saved & kNumbers)) {
-    const int count = __builtin_popcount(n.saved & (kConsumed - 1u));
-    for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
-  }
-  n.saved |= kConsumed;
+  nodes_[i].saved |= kConsumed;
+  if (n.saved & kNumbers) return;
+  const int count = __builtin_popcount(n.saved & (kConsumed - 1u));
+  for (int k = 0; k < count; ++k) cells_[n.first_saved + static_cast<uint32_t>(k)].release();
 }
 
 namespace {
@@ -254,7 +255,12 @@ bool Tape::wait_for_other_thread() {
     sweeper_ = 0;
     return false;
   }
-  while (sweeper_) {  // rare, and a sweep lasts milliseconds: no condition variable is worth its place in every tape
+  while (sweeper_) {
+    if (core::lock_hooks.ending && core::lock_hooks.ending()) {  // that thread will not go on
+      sweeper_ = 0;
+      return false;
+    }
+    // rare, and a sweep lasts milliseconds: no condition variable is worth its place in every tape
     const core::Unlocked unlocked(true);
     std::this_thread::sleep_for(std::chrono::microseconds(100));
   }

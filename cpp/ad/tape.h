@@ -1,7 +1,6 @@
 // The Wengert list: one 16-byte record a node, arguments and saved values in flat arrays. Recording order is the
 // order of the sweep.
 #pragma once
-#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -12,10 +11,36 @@
 
 namespace wengert::ad {
 
-// A call of a function with a rule of its own: cotangents of the results in, cotangents of the operands out (an empty
-// Value where there is none).
-struct CustomCall : core::Counted<CustomCall> {
-  std::function<std::vector<Value>(const std::vector<Value>&)> backward;
+// A place in a ring; whoever is destroyed leaves it.
+struct Linked {
+  Linked *previous = this, *next = this;
+  Linked() = default;
+  Linked(const Linked&) = delete;
+  ~Linked() {
+    previous->next = next;
+    next->previous = previous;
+  }
+  void insert(Linked& one) {  // that is in no ring
+    one.next = this;
+    one.previous = previous;
+    previous->next = &one;
+    previous = &one;
+  }
+  void take_all(Linked& from) {
+    if (from.next == &from) return;
+    from.next->previous = previous;
+    previous->next = from.next;
+    from.previous->next = this;
+    previous = from.previous;
+    from.next = from.previous = &from;
+  }
+};
+
+// A call of a function with a rule of its own.
+struct CustomCall : core::Counted<CustomCall>, Linked {
+  virtual ~CustomCall() = default;
+  // Cotangents of the results in, cotangents of the operands out (an empty Value where there is none).
+  virtual std::vector<Value> backward(const std::vector<Value>& cotangents) = 0;
   std::vector<Value> results;
 };
 
@@ -143,9 +168,22 @@ class Sweeping {
   uint64_t before_;
 };
 
+struct ReverseTrace;
+// What the owner of the rules (the bindings) is told of a level that has calls with a rule of their own.
+struct KeeperHooks {
+  void (*drop)(void* keeper) = nullptr;                              // the level ends
+  void (*merged)(ReverseTrace* into, ReverseTrace* from) = nullptr;  // one of the two has a keeper
+};
+inline KeeperHooks keeper_hooks;
+
 struct ReverseTrace : Trace {
   explicit ReverseTrace(int depth) : Trace(Kind::reverse, depth) {}
+  ~ReverseTrace() override {
+    if (keeper) keeper_hooks.drop(keeper);
+  }
   Tape tape;
+  Linked calls;            // the CustomCalls on the tape
+  void* keeper = nullptr;  // what shows them to a garbage collector
   // Depth 0 only. Graphs of values that require gradients each start a tape of their own; when two meet in an
   // operation, one takes over the other. `leaves` are the nodes that accumulate into Array.grad.
   Ref<ReverseTrace> merged_into;

@@ -2,10 +2,12 @@
 #include "bindings/array_type.h"
 
 #include <pybind11/numpy.h>
+#include <structmember.h>
 
 #include "ad/functions.h"
 #include "bindings/array_methods.h"
 #include "bindings/bind_ops.h"
+#include "bindings/garbage.h"
 #include "bindings/index.h"
 #include "ops/info.h"
 
@@ -17,14 +19,24 @@ using ops::code_of;
 
 void dealloc(PyObject* o) {
   PyArray* a = as_array(o);
+  if (a->tracked) PyObject_GC_UnTrack(o);
+  if (a->weakrefs) PyObject_ClearWeakRefs(o);
   if (a->link) {
     Py_XDECREF(reinterpret_cast<PyObject*>(a->link->base));
     delete a->link;
   }
   a->value.~Value();
   PyTypeObject* type = Py_TYPE(o);
-  core::small_free(a, sizeof(PyArray));
+  release(a);
   Py_DECREF(type);
+}
+
+// Only tracked arrays are asked. Nothing to clear: cycles are broken at the rules (garbage.h).
+int traverse(PyObject* o, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(o));
+  const PyArray* a = as_array(o);
+  if (a->link) Py_VISIT(a->link->base);
+  return visit_value(a->value, visit, arg);
 }
 
 // ---- operators ------------------------------------------------------------------------------------------------------
@@ -164,16 +176,16 @@ int truth(PyObject* a) {
 
 // float(x) of a differentiated value is allowed (`if float(x) > 0:`), but NumPy also calls it for `out[i] = x`, where
 // the derivative would be lost without a word. The two differ in the instruction of the calling frame.
+int store_subscript = -1;  // the instruction
 void refuse_store(PyObject* a) {
   if (!as_array(a)->value.trace) return;
   PyFrameObject* f = PyEval_GetFrame();
   if (!f) return;
-  static const int store = py::module_::import("opcode").attr("opmap")["STORE_SUBSCR"].cast<int>();
   const py::handle frame(reinterpret_cast<PyObject*>(f));
   const py::bytes code(frame.attr("f_code").attr("co_code"));
   const auto at = frame.attr("f_lasti").cast<Py_ssize_t>();
   if (at < 0 || at >= PyBytes_GET_SIZE(code.ptr()) ||
-      static_cast<unsigned char>(PyBytes_AS_STRING(code.ptr())[at]) != store)
+      static_cast<unsigned char>(PyBytes_AS_STRING(code.ptr())[at]) != store_subscript)
     return;
   type_error(
       "wengert.setitem: storing a value that is being differentiated in an array of another library would silently "
@@ -239,11 +251,16 @@ PyObject* iterate(PyObject* a) {
 
 template <class F> void* slot(F f) { return reinterpret_cast<void*>(f); }
 
+PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyArray, weakrefs), READONLY, nullptr},
+                         {nullptr, 0, 0, 0, nullptr}};
+
 PyType_Slot slots[] = {
     {Py_tp_doc,
      const_cast<char*>("An n-dimensional array that can be differentiated. Made by wengert.array and by every "
                        "function of wengert.numpy.")},
     {Py_tp_dealloc, slot(dealloc)},
+    {Py_tp_traverse, slot(traverse)},
+    {Py_tp_members, members},
     {Py_tp_repr, slot(array_repr)},
     {Py_tp_richcompare, slot(compare)},
     {Py_tp_hash, slot(PyObject_HashNotImplemented)},
@@ -281,11 +298,20 @@ PyType_Slot slots[] = {
     {Py_bf_getbuffer, slot(array_buffer)},
     {0, nullptr}};
 
-PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0,
+                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+
+// Bytes in front of an object that the collector knows.
+size_t gc_header() {
+  const py::list some;
+  return py::module_::import("sys").attr("getsizeof")(some).cast<size_t>() - some.attr("__sizeof__")().cast<size_t>();
+}
 
 }  // namespace
 
 void bind_array_type(py::module_& m) {
+  if (gc_header() != kGcHeader) spec.flags &= ~static_cast<unsigned>(Py_TPFLAGS_HAVE_GC);
+  store_subscript = py::module_::import("opcode").attr("opmap")["STORE_SUBSCR"].cast<int>();
   array_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   if (!array_type) throw py::error_already_set();
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));

@@ -2,6 +2,7 @@
 #include "bindings/bind_ad.h"
 
 #include "ad/rules.h"
+#include "bindings/garbage.h"
 #include "bindings/params.h"
 #include "bindings/reverse_level.h"
 #include "ops/info.h"
@@ -93,28 +94,11 @@ py::object name(const py::object& x, const std::string& label) {
   return x;
 }
 
-// The body of `with no_grad():`. Entering and leaving are single calls, so an interrupt cannot fall between switching
-// recording off and the promise to switch it on again.
-class NoGrad {
- public:
-  void enter() {
-    before_.push_back(ad::recording_enabled());
-    ad::set_recording_enabled(false);
-  }
-  void exit() {
-    if (before_.empty()) runtime_error("wengert.no_grad: left without having been entered");
-    ad::set_recording_enabled(before_.back());
-    before_.pop_back();
-  }
-
- private:
-  std::vector<bool> before_;
-};
-
 // The level that handles an operation on some arrays, for functions with rules of their own.
 class TopLevel {
  public:
   explicit TopLevel(ad::Trace* t) : trace_(t) {}
+  int traverse(visitproc visit, void* arg) const { return visit_trace(trace_.get(), visit, arg); }
   std::string kind() const {
     if (trace_->depth == 0 || trace_->kind == ad::Trace::Kind::reverse) return "reverse";
     if (trace_->kind == ad::Trace::Kind::program) return "program";
@@ -157,7 +141,9 @@ class TopLevel {
   py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
     std::vector<Value> args;
     for (const auto& x : operands) args.push_back(require_value(x.ptr(), "custom_vjp"));
-    core::Ref<ad::CustomCall> call(new ad::CustomCall);
+    std::vector<std::pair<Dims, DType>> expected;
+    for (const Value& v : args) expected.emplace_back(v.shape(), v.dtype());
+    const core::Ref<ad::CustomCall> call(new Rule(backward, std::move(expected)));
     for (const auto& y : results) {
       Value v = require_value(y.ptr(), "custom_vjp");
       v.weak = false;
@@ -169,31 +155,15 @@ class TopLevel {
       call->results.push_back(std::move(v));
     }
     if (call->results.empty()) value_error("wengert.custom_vjp: the function returned no array");
-    std::vector<std::pair<Dims, DType>> expected;
-    for (const Value& v : args) expected.emplace_back(v.shape(), v.dtype());
-    call->backward = [backward, expected](const std::vector<Value>& cts) {
-      py::list g;
-      for (const Value& v : cts) g.append(wrapped(v));
-      const py::sequence out = backward(g);
-      if (out.size() != expected.size())
-        value_error("wengert.custom_vjp: the rule returned " + std::to_string(out.size()) + " cotangents for " +
-                    std::to_string(expected.size()) + " operands");
-      std::vector<Value> r;
-      for (size_t i = 0; i < out.size(); ++i) {
-        const py::object o = out[i];
-        r.emplace_back();
-        if (o.is_none()) continue;
-        Value v = ad::astype(require_value(o.ptr(), "custom_vjp"), expected[i].second);
-        v.weak = false;
-        if (!(v.shape() == expected[i].first))
-          value_error("wengert.custom_vjp: the rule returned a cotangent of shape " + v.shape().str() +
-                      " for an argument of shape " + expected[i].first.str());
-        r.back() = std::move(v);
-      }
-      return r;
-    };
+    rules_possible = true;
+    for (const auto& x : operands)
+      if (is_array(x.ptr())) follow(as_array(x.ptr()));
+    std::vector<Value> recorded = ad::record_call(trace_.get(), args, call);
+    for (const Value& v : recorded)
+      if (v.trace && v.trace->kind == ad::Trace::Kind::reverse)
+        keep_rules(static_cast<ad::ReverseTrace*>(v.trace.get()));
     py::list out;
-    for (Value& v : ad::record_call(trace_.get(), args, call)) out.append(wrapped(std::move(v)));
+    for (Value& v : recorded) out.append(wrapped(std::move(v)));
     return out;
   }
 
@@ -229,7 +199,7 @@ std::string current_location() {
 
 void bind_ad(py::module_& m) {
   ad::location_hook = current_location;
-  py::class_<Level>(m, "Level")
+  py::class_<Level>(m, "Level", collected<Level>())
       .def("close", &Level::close, "Ends the transform; its values may no longer take part in operations.")
       .def("owns",
            [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
@@ -252,7 +222,7 @@ void bind_ad(py::module_& m) {
       .def("input", &ListingLevel::input)
       .def("node_of", &ListingLevel::node_of)
       .def("entries", &ListingLevel::entries);
-  py::class_<TopLevel>(m, "TopLevel")
+  py::class_<TopLevel>(m, "TopLevel", collected<TopLevel>())
       .def_property_readonly("kind", &TopLevel::kind)
       .def_property_readonly("tangents", &TopLevel::tangents)
       .def("primal", &TopLevel::primal)
@@ -262,10 +232,6 @@ void bind_ad(py::module_& m) {
       .def("owns",
            [](const TopLevel& l, const py::object& x) { return is_array(x.ptr()) && l.owns(read(as_array(x.ptr()))); })
       .def("record", &TopLevel::record);
-  py::class_<NoGrad>(m, "NoGrad")
-      .def(py::init<>())
-      .def("__enter__", &NoGrad::enter)
-      .def("__exit__", [](NoGrad& self, const py::args&) { self.exit(); });
   m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });

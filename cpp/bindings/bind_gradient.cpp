@@ -4,6 +4,8 @@
 
 #include <pybind11/numpy.h>
 
+#include "bindings/garbage.h"
+#include "bindings/interpreter.h"
 #include "bindings/trees.h"
 
 namespace wengert::bindings {
@@ -44,13 +46,19 @@ class Gradient {
                       trees[k].rebuilt([&](size_t leaf) { return std::move(inputs[leaf]); }).release().ptr());
     const bool keywords = kwargs && PyDict_GET_SIZE(kwargs);
     const py::object result =
-        py::reinterpret_steal<py::object>(PyObject_Call(f_.ptr(), held.ptr(), keywords ? kwargs : nullptr));
+        py::reinterpret_steal<py::object>(call_python(f_.ptr(), held.ptr(), keywords ? kwargs : nullptr));
     if (!result) throw PythonError{};
     const bool scalar = is_array(result.ptr()) && read(as_array(result.ptr())).shape().empty() &&
                         core::is_float(read(as_array(result.ptr())).dtype());
     if (!scalar) check_(result);
     level.close();
     return finish(result, scalar, level, leaves, trees);
+  }
+
+  int traverse(visitproc visit, void* arg) const {
+    Py_VISIT(f_.ptr());
+    Py_VISIT(check_.ptr());
+    return 0;
   }
 
  private:
@@ -60,11 +68,7 @@ class Gradient {
     Family widest = Family::number;
     for (const Argument& a : leaves) widest = std::max(widest, a.family);
     if (widest != Family::ndarray || y.trace) return as_family(y, widest);
-    static const py::object* types = [] {
-      const py::module_ np = py::module_::import("numpy");
-      return new py::object[2]{np.attr("float32"), np.attr("float64")};
-    }();
-    return types[y.dtype() == DType::f64](core::item(*y.array));
+    return py::handle(numpy_types.scalar[static_cast<int>(y.dtype())])(core::item(*y.array));
   }
 
   PyObject* finish(const py::object& result, bool scalar, const ReverseLevel& level,
@@ -106,16 +110,14 @@ class Gradient {
 }  // namespace
 
 void bind_gradient(py::module_& m) {
-  py::class_<Gradient>(m, "Gradient")
-      .def(py::init<py::object, py::object, bool, py::object>())
-      .def(
-          "__call__",
-          [](const Gradient& g, const py::tuple& args, const py::dict& kwargs) {
-            PyObject* r = guarded([&] { return g(args.ptr(), kwargs.ptr()); });
-            if (!r) throw py::error_already_set();
-            return py::reinterpret_steal<py::object>(r);
-          },
-          "The result, or NotImplemented where an argument has other leaves or containers.");
+  py::class_<Gradient>(m, "Gradient", collected<Gradient>())
+      .def(py::init<py::object, py::object, bool, py::object>(), "The short way of a Transform.");
+}
+
+PyObject* run_gradient(PyObject* gradient, PyObject* args, PyObject* kwargs) {
+  const py::object held = py::reinterpret_borrow<py::object>(gradient);
+  const auto* i = reinterpret_cast<py::detail::instance*>(gradient);
+  return guarded([&] { return (*static_cast<const Gradient*>(i->simple_value_holder[0]))(args, kwargs); });
 }
 
 }  // namespace wengert::bindings

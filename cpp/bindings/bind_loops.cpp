@@ -8,7 +8,9 @@
 #include "ad/levels.h"
 #include "ad/rules.h"
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 #include "core/patience.h"
+#include "core/unlocked.h"
 #include "program/loop.h"
 
 namespace wengert::bindings {
@@ -281,11 +283,12 @@ bool interrupted() {
   if (now - asked < std::chrono::milliseconds(100)) return false;
   asked = now;
   if (PyGILState_Check()) {  // the other threads have waited for the lock
-    PyThreadState* state = PyEval_SaveThread();
-    PyEval_RestoreThread(state);
+    {
+      const core::Unlocked others(true);
+    }
     return PyErr_CheckSignals() != 0;
   }
-  const PyGILState_STATE state = PyGILState_Ensure();
+  const PyGILState_STATE state = going_back([] { return PyGILState_Ensure(); });
   const bool stop = PyErr_CheckSignals() != 0;
   PyGILState_Release(state);
   return stop;

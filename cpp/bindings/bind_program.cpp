@@ -6,8 +6,10 @@
 #include <structmember.h>
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 
 namespace wengert::bindings {
 namespace {
@@ -72,7 +74,8 @@ PyObject* plain_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kw
         "these arguments have to be passed to the function itself: values that are being "
         "differentiated (save the compiled derivative instead) or of a type no program takes");
   ++s.eager;
-  PyObject* r = PyObject_Vectorcall(s.function.ptr(), args, static_cast<size_t>(n), kwnames);
+  const py::object f = s.function;
+  PyObject* r = going_back([&] { return PyObject_Vectorcall(f.ptr(), args, static_cast<size_t>(n), kwnames); });
   if (!r) throw PythonError{};
   return r;
 }
@@ -81,6 +84,36 @@ size_t programs(const State& s) {
   size_t n = 0;
   for (const Entry& e : s.entries) n += e.programs.size();
   return n;
+}
+
+// What was learnt of signatures without a program is kept for a while, unless that keeps objects of the user's alive.
+void drop_entries(State& s) {
+  std::list<Entry> dropped;  // ends last: that may run any code
+  size_t n = 0;
+  for (auto e = s.entries.begin(); e != s.entries.end();) {
+    const auto at = e++;
+    const bool empty = at->objects && at->programs.empty();
+    if ((empty && !at->given_up) || ++n > (empty ? s.capacity : 4 * s.capacity))
+      dropped.splice(dropped.end(), s.entries, at);
+  }
+}
+
+// Forgets interned objects that no entry names.
+void forget_unused(State& s) {
+  std::unordered_set<int64_t> used;
+  for (const Entry& e : s.entries) used.insert(e.interned.begin(), e.interned.end());
+  py::list dropped;
+  for (Interned* kind : {&s.statics, &s.structures, &s.names}) {
+    py::dict kept;
+    PyObject *key, *number;
+    for (Py_ssize_t at = 0; PyDict_Next(kind->ids.ptr(), &at, &key, &number);)
+      if (used.count(PyLong_AsLongLong(number)))
+        kept[py::handle(key)] = py::handle(number);
+      else
+        dropped.append(py::handle(key));
+    if (kept.size() < kind->ids.size()) std::swap(kind->ids, kept);
+  }
+  s.numbers_seen = s.next_number;
 }
 
 PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, PyObject* const* args, Py_ssize_t n,
@@ -94,6 +127,8 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   std::string why = e ? reason : why_new(s, description);
   const std::string signature = c.signature;
   const Family family = c.family;
+  const std::vector<int64_t> interned = c.interned;
+  const bool objects = c.objects;
   std::string unsavable;
   program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
   std::vector<std::string> notes;
@@ -106,6 +141,8 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
     at = s.entries.begin();
     at->signature = signature;
     at->family = family;
+    at->interned = interned;
+    at->objects = objects;
     at->description = std::move(description);
     at->form = std::move(form);
     at->unsavable = std::move(unsavable);
@@ -134,7 +171,7 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
         break;
       }
   }
-  while (s.entries.size() > 4 * s.capacity) s.entries.pop_back();
+  drop_entries(s);
   return result.release().ptr();
 }
 
@@ -203,6 +240,15 @@ PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObj
       ~Return() {
         s.scratch.clear();
         s.scratch_used = false;
+        if (s.numbers_seen != s.next_number) {
+          const py::error_scope kept;
+          try {
+            forget_unused(s);
+          } catch (...) {  // of a key that cannot be hashed any more
+            set_python_error();
+            PyErr_Clear();
+          }
+        }
       }
     } back{s};
     return call(s, args, n, kwnames, s.scratch);
@@ -218,15 +264,34 @@ State& state_of(const py::object& o) {
   return *reinterpret_cast<Compiled*>(o.ptr())->state;
 }
 
+int visit_template(const Template& t, visitproc visit, void* arg) {
+  Py_VISIT(t.held.ptr());
+  for (const Template& part : t.parts)
+    if (const int r = visit_template(part, visit, arg)) return r;
+  return 0;
+}
+
 int traverse(PyObject* o, visitproc visit, void* arg) {
   auto* c = reinterpret_cast<Compiled*>(o);
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(c->dict);
-  if (c->state) Py_VISIT(c->state->function.ptr());
+  const State& s = *c->state;
+  for (const py::object* held : {&s.function, &s.flatten_other, &s.unflatten_other}) Py_VISIT(held->ptr());
+  for (const Interned* kind : {&s.statics, &s.structures, &s.names}) Py_VISIT(kind->ids.ptr());
+  for (const Entry& e : s.entries)
+    for (const auto& spec : e.programs)
+      if (const int r = visit_template(spec->result, visit, arg)) return r;
   return 0;
 }
 int clear(PyObject* o) {
-  Py_CLEAR(reinterpret_cast<Compiled*>(o)->dict);
+  auto* c = reinterpret_cast<Compiled*>(o);
+  Py_CLEAR(c->dict);
+  State dropped;
+  std::swap(c->state->entries, dropped.entries);
+  std::swap(c->state->statics, dropped.statics);
+  std::swap(c->state->structures, dropped.structures);
+  std::swap(c->state->names, dropped.names);
+  dropped.function = std::exchange(c->state->function, py::none());
   return 0;
 }
 void dealloc(PyObject* o) {
@@ -279,22 +344,35 @@ PyType_Spec spec = {
     "wengert.Compiled", sizeof(Compiled), 0,
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
-py::object new_compiled(const py::object& f, const py::tuple& static_arguments, const py::tuple& donated,
-                        size_t capacity, const py::object& flatten, const py::object& unflatten) {
+// Without a function; compiled_define gives it one. (Unpickling makes the object before what it consists of.)
+py::object new_compiled(const py::object& flatten, const py::object& unflatten) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
   c->dict = nullptr;
   c->weakrefs = nullptr;
   c->vectorcall = vectorcall;
   c->state = new State;
-  c->state->function = f;
+  c->state->function = py::none();
   c->state->flatten_other = flatten;
   c->state->unflatten_other = unflatten;
-  c->state->capacity = capacity;
-  for (const auto& i : static_arguments) c->state->static_arguments.push_back(i.cast<Py_ssize_t>());
-  for (const auto& i : donated) c->state->donated_arguments.push_back(i.cast<Py_ssize_t>());
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));
+}
+
+void define(const py::object& o, const py::object& f, const py::tuple& static_arguments, const py::tuple& donated,
+            size_t capacity) {
+  State& s = state_of(o);
+  s.capacity = capacity;
+  s.static_arguments = s.donated_arguments = {};
+  for (const auto& i : static_arguments) s.static_arguments.push_back(i.cast<Py_ssize_t>());
+  for (const auto& i : donated) s.donated_arguments.push_back(i.cast<Py_ssize_t>());
+  s.function = f;
+}
+
+void forget_all(State& s) {
+  std::list<Entry> dropped;
+  std::swap(s.entries, dropped);
+  if (!s.scratch_used) forget_unused(s);
 }
 
 py::list program_list(const py::object& o) {
@@ -328,6 +406,7 @@ void bind_program(py::module_& m) {
   if (!compiled_type) throw py::error_already_set();
   m.add_object("Compiled", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(compiled_type)));
   m.def("new_compiled", new_compiled);
+  m.def("compiled_define", define);
   m.def("compiled_programs", program_list);
   m.def("compiled_reasons", [](const py::object& o) { return state_of(o).reasons; });
   m.def("compiled_stats", [](const py::object& o) {
@@ -355,7 +434,7 @@ void bind_program(py::module_& m) {
     const State& s = state_of(o);
     return py::make_tuple(py::tuple(py::cast(s.static_arguments)), s.capacity);
   });
-  m.def("compiled_clear", [](const py::object& o) { state_of(o).entries.clear(); });
+  m.def("compiled_clear", [](const py::object& o) { forget_all(state_of(o)); });
   m.def("is_weak", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).weak; });
 }
 

@@ -24,31 +24,34 @@ struct Call {
   std::string signature;  // structure, kinds, types, shapes: calls with equal ones can share a program
   std::vector<Leaf> leaves;
   Family family = Family::python;
-  bool traced = false;  // some argument is being differentiated: the function itself has to run
-  bool eager = false;   // some argument has no place in a program
+  bool traced = false;            // some argument is being differentiated: the function itself has to run
+  bool eager = false;             // some argument has no place in a program
+  std::vector<int64_t> interned;  // the numbers in the signature
+  bool objects = false;           // some of them stand for more than strings
   void clear() {
     signature.clear();
     leaves.clear();
+    interned.clear();
+    objects = false;
     family = Family::python;
     traced = eager = false;
   }
 };
 
-struct Interned {  // hashable objects that count by value: their numbers stand in the signature
+// Hashable objects that count by value: their numbers stand in the signature. No number is given twice, so an object
+// can be forgotten as soon as no signature that is kept names it.
+struct Interned {
   py::dict ids;
-  std::vector<py::object> objects;
-  int32_t id(PyObject* o, const char* what) {
+  int64_t id(PyObject* o, const char* what, int64_t& next) {
     PyObject* found = PyDict_GetItemWithError(ids.ptr(), o);
     if (!found && PyErr_Occurred()) {
       PyErr_Clear();
       type_error("wengert.compile: " + std::string(what) + " of type " + Py_TYPE(o)->tp_name +
                  " cannot be hashed; static arguments must be hashable");
     }
-    if (found) return static_cast<int32_t>(PyLong_AsLong(found));
-    const auto n = static_cast<int32_t>(objects.size());
-    objects.push_back(py::reinterpret_borrow<py::object>(o));
-    ids[o] = n;
-    return n;
+    if (found) return PyLong_AsLongLong(found);
+    ids[o] = next;
+    return next++;
   }
 };
 
@@ -76,6 +79,8 @@ struct Entry {
   std::list<std::shared_ptr<Specialisation>> programs;  // last used first
   program::SavedEntry form;                             // of the arguments, without programs
   std::string unsavable;                                // why there is no form
+  std::vector<int64_t> interned;                        // see Call
+  bool objects = false;
   uint64_t recordings = 0;
   bool given_up = false;
 };
@@ -94,6 +99,7 @@ struct State {
   std::vector<Py_ssize_t> static_arguments;
   std::vector<Py_ssize_t> donated_arguments;  // results may take their place
   Interned statics, structures, names;
+  int64_t next_number = 0, numbers_seen = 0;
   std::list<Entry> entries;  // last used first
   size_t capacity = 64;      // programs kept
   std::vector<std::string> reasons;
@@ -108,8 +114,6 @@ void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n);
 bool counts_by_value(PyObject* o);  // strings, functions, types …: part of the program
-PyTypeObject* ndarray_type();
-PyTypeObject* generic_type();  // of NumPy scalars
 int direct_type(PyObject* a);  // element type of an ndarray that can be read as it is; -1: it has to be converted first
 ArrayRef leaf_array(const Leaf& leaf);
 std::string describe_leaf(const Leaf& leaf);

@@ -4,18 +4,9 @@
 #include <algorithm>
 
 #include "bindings/compiled.h"
+#include "bindings/transform_type.h"
 
 namespace wengert::bindings {
-
-PyTypeObject* ndarray_type() {
-  static PyTypeObject* t = py::detail::npy_api::get().PyArray_Type_;
-  return t;
-}
-PyTypeObject* generic_type() {
-  static PyTypeObject* t =
-      reinterpret_cast<PyTypeObject*>(py::object(py::module_::import("numpy").attr("generic")).release().ptr());
-  return t;
-}
 
 // Element type of an ndarray that can be read as it is; -1: it has to be converted first.
 int direct_type(PyObject* a) {
@@ -51,23 +42,30 @@ void put_int(std::string& s, int64_t v) { put(s, &v, sizeof v); }
 
 void read_tree(State& s, PyObject* o, Call& c);
 
+void put_object(State& s, Call& c, Interned& kind, PyObject* o, const char* what) {
+  const int64_t n = kind.id(o, what, s.next_number);
+  c.interned.push_back(n);
+  c.objects |= !PyUnicode_CheckExact(o);
+  put_int(c.signature, n);
+}
+
 }  // namespace
 
 bool counts_by_value(PyObject* o) {
   return PyUnicode_Check(o) || PyBytes_Check(o) || PyFunction_Check(o) || PyCFunction_Check(o) || PyType_Check(o) ||
-         o == Py_Ellipsis || py::isinstance<py::dtype>(o);
+         Py_TYPE(o) == transform_type || o == Py_Ellipsis || py::isinstance<py::dtype>(o);
 }
 
 namespace {
 
 void read_other(State& s, PyObject* o, Call& c) {
-  if (PyType_IsSubtype(Py_TYPE(o), ndarray_type())) {
+  if (PyType_IsSubtype(Py_TYPE(o), numpy_types.ndarray)) {
     c.eager = true;  // masked arrays, matrices …: their own rules
     return;
   }
   if (counts_by_value(o)) {
     c.signature += 'S';
-    put_int(c.signature, s.statics.id(o, "an argument"));
+    put_object(s, c, s.statics, o, "an argument");
     return;
   }
   const py::object flat = s.flatten_other(py::reinterpret_borrow<py::object>(o));
@@ -79,7 +77,7 @@ void read_other(State& s, PyObject* o, Call& c) {
   const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
   const py::list leaves = py::reinterpret_borrow<py::list>(pair[0]);
   c.signature += 'P';
-  put_int(c.signature, s.structures.id(py::object(pair[1]).ptr(), "a structure"));
+  put_object(s, c, s.structures, py::object(pair[1]).ptr(), "a structure");
   put_int(c.signature, static_cast<int64_t>(leaves.size()));
   for (const auto& x : leaves) read_tree(s, x.ptr(), c);  // the object keeps its leaves alive
 }
@@ -93,7 +91,7 @@ void read_tree(State& s, PyObject* o, Call& c) {
   if (PyFloat_CheckExact(o)) {
     c.signature += 'f';
     c.leaves.push_back({o, 'f'});
-  } else if (Py_TYPE(o) == ndarray_type()) {
+  } else if (Py_TYPE(o) == numpy_types.ndarray) {
     const int t = direct_type(o);
     const auto* p = py::detail::array_proxy(o);
     c.signature += 'n';
@@ -132,10 +130,10 @@ void read_tree(State& s, PyObject* o, Call& c) {
     put_int(c.signature, PyDict_GET_SIZE(o));
     PyObject *key, *value;
     for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) {
-      put_int(c.signature, s.names.id(key, "a key"));
+      put_object(s, c, s.names, key, "a key");
       read_tree(s, value, c);
     }
-  } else if (PyType_IsSubtype(Py_TYPE(o), generic_type())) {
+  } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     const py::object t = py::reinterpret_borrow<py::object>(o).attr("dtype");
     c.signature += 'g' + std::string(py::str(t));
     c.leaves.push_back({o, 'g'});
@@ -163,7 +161,7 @@ void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
   for (Py_ssize_t i = 0; i < n; ++i) {
     if (!s.static_arguments.empty() && is_static(s, i, n)) {
       c.signature += 'S';
-      put_int(c.signature, s.statics.id(args[i], "a static argument"));
+      put_object(s, c, s.statics, args[i], "a static argument");
       if (PyFloat_Check(args[i]) || PyLong_Check(args[i])) c.signature += Py_TYPE(args[i])->tp_name;  // 1, 1.0, True
     } else {
       read_tree(s, args[i], c);
@@ -172,7 +170,7 @@ void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
   if (!kwnames) return;
   for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
     c.signature += 'k';
-    put_int(c.signature, s.names.id(PyTuple_GET_ITEM(kwnames, i), "a keyword"));
+    put_object(s, c, s.names, PyTuple_GET_ITEM(kwnames, i), "a keyword");
     read_tree(s, args[n + i], c);
   }
 }

@@ -5,18 +5,13 @@
 
 #include "ad/tape.h"
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 
 namespace wengert::bindings {
 
 PyObject* numpy_scalar(const core::Array& a) {
-  static PyObject* types[core::kDTypes] = {};
-  PyObject*& type = types[static_cast<int>(a.dtype)];
-  if (!type) {
-    const char* names[] = {"bool_", "int32", "int64", "float32", "float64"};
-    type = py::object(py::module_::import("numpy").attr(names[static_cast<int>(a.dtype)])).release().ptr();
-  }
   const py::object v = py::reinterpret_steal<py::object>(to_python_scalar(a));
-  PyObject* r = PyObject_CallOneArg(type, v.ptr());
+  PyObject* r = PyObject_CallOneArg(numpy_types.scalar[static_cast<int>(a.dtype)], v.ptr());
   if (!r) throw PythonError{};
   return r;
 }
@@ -52,8 +47,8 @@ class Rebuild {
   Rebuild(State& s, const std::vector<py::object>& leaves) : s_(s), leaves_(leaves) {}
   py::object tree(PyObject* o) {
     if (PyBool_Check(o) || o == Py_None) return same(o);
-    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || Py_TYPE(o) == ndarray_type() || is_array(o) ||
-        PyType_IsSubtype(Py_TYPE(o), generic_type()))
+    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || Py_TYPE(o) == numpy_types.ndarray || is_array(o) ||
+        PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
       return leaves_[at_++];
     if (PyTuple_CheckExact(o)) {
       py::tuple t(static_cast<size_t>(PyTuple_GET_SIZE(o)));
@@ -148,7 +143,7 @@ class Recording {
       }
     } close{*run_};
     const ad::Depth depth;
-    PyObject* y = PyObject_Call(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
+    PyObject* y = call_python(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
     if (!y) throw PythonError{};
     return py::reinterpret_steal<py::object>(y);
   }
@@ -190,7 +185,7 @@ class Recording {
       }
       return t;
     }
-    if (Py_TYPE(o) == ndarray_type()) {  // made by the function: a constant, and the caller's own on every call
+    if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function: a constant, and the caller's own on every call
       const ArrayRef a = from_numpy(o, false);
       t.kind = Template::value;
       t.held = py::object();
@@ -216,7 +211,7 @@ class Recording {
       return t;
     }
     if (o == Py_None || PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
-        PyType_IsSubtype(Py_TYPE(o), generic_type()))
+        PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
       return t;
     const py::object flat = s_.flatten_other(y);
     if (flat.is_none()) {

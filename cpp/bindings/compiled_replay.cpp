@@ -14,9 +14,7 @@ using program::kNone;
 using program::Program;
 
 PyObject* numpy_empty(DType t, const Dims& shape) {
-  static PyObject* types[core::kDTypes] = {};
-  PyObject*& type = types[static_cast<int>(t)];
-  if (!type) type = from_dtype(t);
+  PyObject* type = numpy_types.dtype[static_cast<int>(t)];
   auto& api = py::detail::npy_api::get();
   Py_INCREF(type);
   static_assert(sizeof(Py_intptr_t) == sizeof(int64_t));

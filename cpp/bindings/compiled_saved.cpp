@@ -88,7 +88,7 @@ Tree plain(PyObject* o) {
     while (k < core::kDTypes && core::dtype_name(static_cast<DType>(k)) != name) ++k;
     if (k == core::kDTypes) throw Unsavable{"the dtype " + name};
     t.type = static_cast<DType>(k);
-  } else if (PyType_IsSubtype(Py_TYPE(o), generic_type())) {
+  } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     return numpy_number(o);
   } else {
     throw Unsavable{"an object of type " + std::string(Py_TYPE(o)->tp_name)};
@@ -110,7 +110,7 @@ Tree argument_form(PyObject* o) {
   if (PyFloat_CheckExact(o)) return any(Tree::any_float);
   if (PyLong_CheckExact(o)) return any(Tree::any_int);
   if (is_array(o)) return any(Tree::any_array, read(as_array(o)).dtype(), read(as_array(o)).shape());
-  if (Py_TYPE(o) == ndarray_type()) {
+  if (Py_TYPE(o) == numpy_types.ndarray) {
     const int type = direct_type(o);
     if (type < 0) throw Unsavable{"an ndarray that has to be converted first (dtype, byte order or alignment)"};
     const auto* p = py::detail::array_proxy(o);
@@ -133,7 +133,7 @@ Tree argument_form(PyObject* o) {
     }
     return t;
   }
-  if (!PyBool_Check(o) && PyType_IsSubtype(Py_TYPE(o), generic_type())) {
+  if (!PyBool_Check(o) && PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     t.kind = Tree::any_scalar;
     t.chars = py::str(py::reinterpret_borrow<py::object>(o).attr("dtype"));
     if (!in_list(t.chars)) throw Unsavable{"a NumPy " + t.chars};

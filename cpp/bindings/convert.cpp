@@ -4,17 +4,44 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
+
+#include "bindings/garbage.h"
+#include "bindings/interpreter.h"
 
 #include "core/memory_share.h"
 
 namespace wengert::bindings {
 
 PyTypeObject* array_type = nullptr;
+NumpyTypes numpy_types;
+
+void load_numpy_types() {
+  const py::module_ np = py::module_::import("numpy");
+  auto type = [&](const char* name) {
+    return reinterpret_cast<PyTypeObject*>(np.attr(name).cast<py::object>().release().ptr());
+  };
+  numpy_types.ndarray = type("ndarray");
+  numpy_types.generic = type("generic");
+  const char* names[] = {"bool_", "int32", "int64", "float32", "float64"};
+  static_assert(std::size(names) == core::kDTypes);
+  for (int i = 0; i < core::kDTypes; ++i) {
+    numpy_types.scalar[i] = reinterpret_cast<PyObject*>(type(names[i]));
+    numpy_types.dtype[i] = from_dtype(static_cast<DType>(i));
+  }
+}
 
 void set_python_error() noexcept {
   try {
     throw;
   } catch (const PythonError&) {
+#ifdef __GLIBCXX__
+  } catch (const abi::__forced_unwind&) {  // the end of a thread at the end of the process
+    wait_for_ever();
+#endif
   } catch (py::error_already_set& e) {
     e.restore();
   } catch (const Error& e) {
@@ -32,14 +59,21 @@ void set_python_error() noexcept {
 }
 
 PyObject* wrap(Value v) {
-  auto* a = static_cast<PyArray*>(core::small_alloc(sizeof(PyArray)));
+  void* memory = core::small_alloc(kGcHeader + sizeof(PyArray));
+  std::memset(memory, 0, kGcHeader);  // not tracked
+  auto* a = reinterpret_cast<PyArray*>(static_cast<char*>(memory) + kGcHeader);
   PyObject_Init(reinterpret_cast<PyObject*>(a), array_type);
   if (v.weak && !(v.trace && v.trace->kind == ad::Trace::Kind::program)) v.weak = false;
   new (&a->value) Value(std::move(v));
   a->link = nullptr;
   a->version = 0;
+  a->weakrefs = nullptr;
+  a->tracked = false;
+  follow(a);
   return reinterpret_cast<PyObject*>(a);
 }
+
+void release(PyArray* a) { core::small_free(reinterpret_cast<char*>(a) - kGcHeader, kGcHeader + sizeof(PyArray)); }
 
 PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, Value v) {
   PyObject* o = wrap(std::move(v));
@@ -62,6 +96,7 @@ void refresh(PyArray* a) {
   const Value& base = read(l.base);
   if (l.base->version == l.seen) return;
   a->value = ad::apply(l.op, &base, 1, l.params);
+  follow(a);
   l.seen = l.base->version;
   ++a->version;
 }
@@ -79,6 +114,7 @@ void refuse_leaf_write(PyArray* a, const char* name) {
 void write(PyArray* a, Value v) {
   v.weak = false;
   a->value = std::move(v);
+  follow(a);
   ++a->version;
   if (!a->link) return;
   Link& l = *a->link;

@@ -40,14 +40,31 @@ struct Link {
   core::Ref<ad::Gradient> gradient;  // the slot behind x.grad
 };
 
+// What the garbage collector keeps in front of every object it knows (two words, in all versions of CPython with a
+// lock; checked when the type is made). Zeros: not tracked.
+inline constexpr size_t kGcHeader = 2 * sizeof(void*);
+
 struct PyArray {
   PyObject ob_base;
   Value value;
-  Link* link;        // owned; usually null
-  uint64_t version;  // grows with every write
+  Link* link;          // owned; usually null
+  uint64_t version;    // grows with every write
+  PyObject* weakrefs;  // of Python's
+  bool tracked;        // by the garbage collector (garbage.h)
 };
+void release(PyArray* a);  // its memory; the value has ended
 
 extern PyTypeObject* array_type;
+
+// Objects of NumPy, found when the module is loaded: a function-local static whose initialiser imports something lets
+// other threads run, and one of them that comes to the same place waits for the first with the lock in its hands.
+struct NumpyTypes {
+  PyTypeObject *ndarray, *generic;
+  PyObject* scalar[core::kDTypes];  // np.float64 …
+  PyObject* dtype[core::kDTypes];
+};
+extern NumpyTypes numpy_types;
+void load_numpy_types();
 
 inline bool is_array(PyObject* o) { return Py_TYPE(o) == array_type; }
 inline PyArray* as_array(PyObject* o) { return reinterpret_cast<PyArray*>(o); }

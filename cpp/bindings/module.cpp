@@ -6,12 +6,15 @@
 #include "bindings/bind_loops.h"
 #include "bindings/bind_ops.h"
 #include "bindings/bind_program.h"
-#include "core/unlocked.h"
+#include "bindings/garbage.h"
+#include "bindings/interpreter.h"
+#include "bindings/no_grad.h"
+#include "bindings/transform_type.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of wengert: arrays, primitives, levels of differentiation.";
-  wengert::core::lock_hooks = {[]() -> void* { return PyEval_SaveThread(); },
-                               [](void* state) { PyEval_RestoreThread(static_cast<PyThreadState*>(state)); }};
+  wengert::bindings::install_lock_hooks();
+  wengert::bindings::load_numpy_types();
   pybind11::register_exception_translator([](std::exception_ptr p) {
     try {
       if (p) std::rethrow_exception(p);
@@ -22,8 +25,11 @@ PYBIND11_MODULE(_core, m) {
   });
   wengert::bindings::bind_array_type(m);
   wengert::bindings::bind_ops(m);
+  wengert::bindings::bind_garbage(m);
+  wengert::bindings::bind_no_grad(m);
   wengert::bindings::bind_ad(m);
   wengert::bindings::bind_gradient(m);
+  wengert::bindings::bind_transform_type(m);
   wengert::bindings::bind_program(m);
   wengert::bindings::bind_loops(m);
 }

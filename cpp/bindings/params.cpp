@@ -123,7 +123,7 @@ void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& sha
 PyObject* default_of(const ops::Param& d) {  // borrowed
   if (d.fallback == "None") return Py_None;
   if (d.fallback == "False") return Py_False;
-  static PyObject* minus_one = PyLong_FromLong(-1);
+  static PyObject* minus_one = PyLong_FromLong(-1);  // nothing that could let another thread run
   static PyObject* zero = PyLong_FromLong(0);
   return d.fallback == "-1" ? minus_one : zero;
 }

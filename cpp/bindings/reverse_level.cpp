@@ -2,7 +2,12 @@
 
 #include <pybind11/numpy.h>
 
+#include "bindings/garbage.h"
+#include "bindings/interpreter.h"
+
 namespace wengert::bindings {
+
+int Level::traverse(visitproc visit, void* arg) const { return visit_trace(trace_.get(), visit, arg); }
 
 Value Level::traced(const Value& primal, uint32_t node, const Value* tangent) const {
   Value v;
@@ -108,7 +113,7 @@ py::object ReverseLevel::run(const py::object& f, const py::tuple& args, const p
   py::tuple held(args.size());
   for (Py_ssize_t i = 0; i < n; ++i)
     held[static_cast<size_t>(i)] = i == position ? leaf(a.primal) : py::object(args[static_cast<size_t>(i)]);
-  PyObject* y = PyObject_Call(f.ptr(), held.ptr(), kwargs.empty() ? nullptr : kwargs.ptr());
+  PyObject* y = call_python(f.ptr(), held.ptr(), kwargs.empty() ? nullptr : kwargs.ptr());
   if (!y) throw py::error_already_set();
   close();
   return py::reinterpret_steal<py::object>(y);

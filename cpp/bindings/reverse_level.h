@@ -20,6 +20,7 @@ class Level {
     ad::pop_level();
   }
   ad::Trace* trace() const { return trace_.get(); }
+  int traverse(visitproc visit, void* arg) const;  // for the garbage collector
   bool owns(const Value& v) const { return v.trace == trace_; }
 
  protected:

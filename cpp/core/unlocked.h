@@ -7,6 +7,7 @@ namespace wengert::core {
 struct LockHooks {
   void* (*release)() = nullptr;
   void (*acquire)(void*) = nullptr;
+  bool (*ending)() = nullptr;  // the interpreter ends: no other thread gets the lock any more
 };
 inline LockHooks lock_hooks;
 

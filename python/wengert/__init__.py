@@ -8,9 +8,10 @@ array([0.        , 0.63970001])
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
-from . import _array, hints, threadpool
+from . import _array, hints, pickling, threadpool
 from ._array import no_grad
 from ._core import Array, array, asarray
 from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
@@ -67,7 +68,14 @@ __all__ = [
     *_LATER,
 ]
 
+# A free-threaded Python takes its lock back (and says so) when it loads the core; unless it was told not to.
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError(
+        "wengert needs the global interpreter lock, which this free-threaded Python was told to leave off; start it "
+        "without PYTHON_GIL=0 (or -X gil=0), and it takes the lock back when wengert is imported"
+    )
 _array.install()
+pickling.install()
 threadpool.install()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -141,8 +143,12 @@ def install() -> None:
             setattr(Array, name, hints.MissingMethod(name))
 
 
-class no_grad(_core.NoGrad, contextlib.ContextDecorator):
+class no_grad(_core.NoGrad):
     """Inside, operations on arrays that require gradients are not recorded. Also a decorator, and may be nested.
+
+    It holds for the thread, or the asyncio task, that entered it; tasks started inside inherit it. Blocks may be left
+    in any order, as generators do. A decorated generator function does not record while its own code runs, and leaves
+    its caller alone between two values; a decorated coroutine function does not record until it has returned.
 
     >>> import wengert as wg
     >>> w = wg.array([1.0], requires_grad=True)
@@ -151,3 +157,79 @@ class no_grad(_core.NoGrad, contextlib.ContextDecorator):
     >>> w
     Array([0.5], requires_grad=True)
     """
+
+    def __call__(self, f: Callable[..., Any]) -> Any:
+        if inspect.isgeneratorfunction(f):
+            return _generator_without_grad(f)
+        if inspect.isasyncgenfunction(f):
+            return _async_generator_without_grad(f)
+        if inspect.iscoroutinefunction(f):
+
+            @functools.wraps(f)
+            async def coroutine(*args: Any, **kwargs: Any) -> Any:
+                with no_grad():
+                    return await f(*args, **kwargs)
+
+            return coroutine
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            with no_grad():
+                return f(*args, **kwargs)
+
+        t: Any = _core.new_transform(function, None, (_without_grad, (f,)))
+        return functools.update_wrapper(t, f)
+
+    def __reduce__(self) -> Any:
+        return no_grad, ()
+
+
+def _without_grad(f: Callable[..., Any]) -> Any:
+    return no_grad()(f)
+
+
+def _generator_without_grad(f: Callable[..., Any]) -> Any:
+    @functools.wraps(f)
+    def generator(*args: Any, **kwargs: Any) -> Any:
+        with no_grad():
+            inner = f(*args, **kwargs)
+        step, sent = inner.send, None
+        while True:
+            try:
+                with no_grad():
+                    value = step(sent)
+            except StopIteration as end:
+                return end.value
+            try:
+                step, sent = inner.send, (yield value)
+            except GeneratorExit:
+                with no_grad():
+                    inner.close()
+                raise
+            except BaseException as e:
+                step, sent = inner.throw, e
+
+    return generator
+
+
+def _async_generator_without_grad(f: Callable[..., Any]) -> Any:
+    @functools.wraps(f)
+    async def generator(*args: Any, **kwargs: Any) -> Any:
+        with no_grad():
+            inner = f(*args, **kwargs)
+        step, sent = inner.asend, None
+        while True:
+            try:
+                with no_grad():
+                    value = await step(sent)
+            except StopAsyncIteration:
+                return
+            try:
+                step, sent = inner.asend, (yield value)
+            except GeneratorExit:
+                with no_grad():
+                    await inner.aclose()
+                raise
+            except BaseException as e:
+                step, sent = inner.athrow, e
+
+    return generator

@@ -152,11 +152,17 @@ def check_scalar(y: Any, name: str) -> None:
     )
 
 
-def named_after(name: str, f: Function) -> Callable[[Function], Function]:
+def named_after(
+    name: str, f: Function, maker: Function, *args: Any, gradient: Any = None
+) -> Callable[[Function], Function]:
+    """Decorator: the function as what ``maker(f, *args)`` returns, with ``gradient`` as the short way."""
+
     def decorate(g: Function) -> Function:
-        g = functools.wraps(f)(g) if hasattr(f, "__name__") else g
-        g.__name__ = f"{name}({getattr(f, '__name__', 'f')})"
-        return g
+        t: Any = _core.new_transform(g, gradient, (maker, (f, *args)))
+        if hasattr(f, "__name__"):
+            functools.update_wrapper(t, f)
+        t.__name__ = f"{name}({getattr(f, '__name__', 'f')})"
+        return t
 
     return decorate
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copyreg
 import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import _core
+from .pickling import importable_name
 from .tree import LEAF, tree_flatten, tree_unflatten
 
 __all__ = ["compile", "load_program"]
@@ -76,7 +76,11 @@ def compile(
     donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
     if both := set(nums) & set(donated):
         raise ValueError(f"compile: argument {min(both)} is both static and donated; a static argument does not change")
-    g = _core.new_compiled(f, nums, donated, cache_size, _flatten, _unflatten)
+    return _defined(_new(), f, nums, donated, cache_size)
+
+
+def _defined(g: Any, f: Function, nums: tuple[int, ...], donated: tuple[int, ...], cache_size: int) -> Any:
+    _core.compiled_define(g, f, nums, donated, cache_size)
     g._donated = donated
     functools.update_wrapper(g, f, assigned=[a for a in functools.WRAPPER_ASSIGNMENTS if hasattr(f, a)], updated=())
     return _with_reports(g, getattr(f, "__name__", "f"))
@@ -115,29 +119,41 @@ def load_program(path: str | os.PathLike[str], *, max_bytes: int = 2**34) -> Any
 
 
 def _loaded(data: bytes, max_bytes: int) -> Any:
-    g = _core.new_compiled(None, (), (), 1, _flatten, _unflatten)
+    return _load(_new(), data, max_bytes)
+
+
+def _load(g: Any, data: bytes, max_bytes: int) -> Any:
     name = _core.compiled_load(g, data, max_bytes, True)
     g.__name__ = name
     return _with_reports(g, name)
 
 
-def _restored(
-    f: Function | None, options: tuple[tuple[int, ...], int], data: bytes, donated: tuple[int, ...] = ()
-) -> Any:
-    if f is None:
-        return _loaded(data, 2**63 - 1)
-    g = compile(f, static_argnums=options[0], donate_argnums=donated, cache_size=options[1])
-    _core.compiled_load(g, data, 2**63 - 1, False)
-    return g
+def _new() -> Any:
+    return _core.new_compiled(_flatten, _unflatten)
 
 
 # The function travels, and those of its programs that are plain data; the others are recorded again.
-def _reduce(g: Any) -> tuple[Any, ...]:
+def _reduce(g: Any) -> Any:
+    name = importable_name(g)
+    if name is not None:
+        return name
     data = _core.compiled_bytes(g, g._name, False)
-    return _restored, (getattr(g, "__wrapped__", None), _core.compiled_options(g), data, getattr(g, "_donated", ()))
+    function = getattr(g, "__wrapped__", None)
+    return _new, (), (function, _core.compiled_options(g), data, getattr(g, "_donated", ()))
 
 
-copyreg.pickle(_core.Compiled, _reduce)
+# The object comes first and its function later: a model may hold its own compiled method.
+def _setstate(g: Any, state: tuple[Function | None, tuple[tuple[int, ...], int], bytes, tuple[int, ...]]) -> None:
+    f, (nums, cache_size), data, donated = state
+    if f is None:
+        _load(g, data, 2**63 - 1)
+        return
+    _defined(g, f, nums, donated, cache_size)
+    _core.compiled_load(g, data, 2**63 - 1, False)
+
+
+_core.Compiled.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
+_core.Compiled.__setstate__ = _setstate  # type: ignore[attr-defined]
 
 
 class _Reports:

@@ -14,6 +14,7 @@ import numpy as np
 from . import _core
 from ._core import Array
 from .arguments import zeros_like
+from .pickling import importable_name
 from .transforms import vjp
 from .tree import is_leaf, tree_flatten, tree_unflatten
 
@@ -122,6 +123,7 @@ class _Custom:
     __name__: str
 
     def __init__(self, f: Function):
+        _core.expect_rules()
         self.f = f
         functools.update_wrapper(cast("Function", self), f)
 
@@ -130,6 +132,9 @@ class _Custom:
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        return importable_name(self) or super().__reduce__()
 
     def _positional(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         if not kwargs:
@@ -254,7 +259,8 @@ def checkpoint(f: Function) -> Function:
     0.0
     """
 
-    @functools.wraps(f)
+    _core.expect_rules()
+
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         call = _Call(args)
         if call.level is None or call.level.kind != "reverse":
@@ -275,4 +281,5 @@ def checkpoint(f: Function) -> Function:
 
         return tree_unflatten(spec, call.level.record(call.operands, results, backward))
 
-    return checkpointed
+    t: Any = _core.new_transform(checkpointed, None, (checkpoint, (f,)))
+    return functools.update_wrapper(t, f)

@@ -28,7 +28,7 @@ def jacfwd(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian_function(f, argnums, has_aux, "jacfwd")
+    return _jacobian_function(f, argnums, has_aux, "jacfwd", jacfwd)
 
 
 @explain_keywords
@@ -40,7 +40,7 @@ def jacrev(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False)
     array([[2., 0.],
            [0., 4.]])
     """
-    return _jacobian_function(f, argnums, has_aux, "jacrev")
+    return _jacobian_function(f, argnums, has_aux, "jacrev", jacrev)
 
 
 @explain_keywords
@@ -55,13 +55,15 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
     >>> wg.jacobian(lambda x: np.sum(x**2), explain=True)(np.array([1.0, 2.0]))
     (array([2., 4.]), 'reverse mode: 1 output element(s), 2 input element(s)')
     """
-    return _jacobian_function(f, argnums, has_aux, "jacobian", explain)
+    return _jacobian_function(f, argnums, has_aux, "jacobian", jacobian, explain)
 
 
-def _jacobian_function(f: Function, argnums: Any, has_aux: bool, name: str, explain: bool = False) -> Function:
+def _jacobian_function(
+    f: Function, argnums: Any, has_aux: bool, name: str, maker: Function, explain: bool = False
+) -> Function:
     forward_sizes = {0, 1}  # sizes of the argument for which forward mode wins, as far as known
 
-    @named_after(name, f)
+    @named_after(name, f, maker, argnums, has_aux, *([explain] if explain else []))
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         level: Any = None
         y = aux = None
@@ -220,7 +222,7 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
-    return named_after("hessian", f)(jacfwd(grad(f, argnums), argnums))
+    return named_after("hessian", f, hessian, argnums)(jacfwd(grad(f, argnums), argnums))
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:

@@ -61,15 +61,12 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: str, with_value: bool) -> Function:
-    if not has_aux:
-        short = _core.Gradient(f, argnums, with_value, _after_call(name))
+    # Numbers, arrays and plain trees of them: one call into C++ for everything.
+    short = None if has_aux else _core.Gradient(f, argnums, with_value, _after_call(name))
+    maker = value_and_grad if with_value else grad
 
-    @named_after(name, f)
+    @named_after(name, f, maker, argnums, has_aux, gradient=short)
     def gradient(*args: Any, **kwargs: Any) -> Any:
-        if not has_aux:
-            result = short(args, kwargs)  # numbers and arrays, no trees: one call into C++ for everything
-            if result is not NotImplemented:
-                return result
         inputs = Inputs(name, args, argnums)
         level = _core.ReverseLevel()
         aux = None
@@ -134,21 +131,40 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     outputs, spec = tree_flatten(y)
     values = [like_all(level.primal(v), inputs.leaves) if isinstance(v, Array) else v for v in outputs]
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
+    return tree_unflatten(spec, values), _Pullback(level, inputs, outputs, spec)
+
+
+class _Pullback:
+    __slots__ = ("__weakref__", "inputs", "level", "outputs", "spec")
+    __name__ = "pullback"
+
+    def __init__(self, level: Any, inputs: Inputs, outputs: list[Any], spec: Any):
+        self.level, self.inputs, self.outputs, self.spec = level, inputs, outputs, spec
+
+    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
         flat, ct_spec = tree_flatten(cotangent)
-        if ct_spec != spec:
-            raise ValueError(f"vjp: the cotangent has the structure {ct_spec}, the value has {spec}")
-        for v, c in zip(outputs, flat, strict=True):
+        if ct_spec != self.spec:
+            raise ValueError(f"vjp: the cotangent has the structure {ct_spec}, the value has {self.spec}")
+        for v, c in zip(self.outputs, flat, strict=True):
             if shape_of(v) != shape_of(c):
                 raise ValueError(
                     f"vjp: a cotangent of shape {shape_of(c)} for a value of shape {shape_of(v)}; they must agree"
                 )
-        cts = level.sweep(outputs, flat, keep=True)
-        return inputs.split(
-            [zeros_like(x) if c is None else like(c, x) for x, c in zip(inputs.leaves, cts, strict=True)]
+        cts = self.level.sweep(self.outputs, flat, keep=True)
+        leaves = self.inputs.leaves
+        return self.inputs.split([zeros_like(x) if c is None else like(c, x) for x, c in zip(leaves, cts, strict=True)])
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "vjp: a pullback holds the tape of its run and cannot be pickled; send the function and its arguments, and "
+            "call vjp where the pullback is needed"
         )
 
-    return tree_unflatten(spec, values), pullback
+    def __deepcopy__(self, memo: Any) -> _Pullback:
+        return self
+
+    def __copy__(self) -> _Pullback:
+        return self
 
 
 # ---- forward mode ----------------------------------------------------------------------------------------------------
@@ -224,10 +240,24 @@ def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
     held = tuple(_copied(x) for x in primals)
     value = jvp(f, held, tuple(_tree_zeros(x) for x in held))[0]
 
-    def pushforward(*tangents: Any) -> Any:
-        return jvp(f, held, tangents)[1]
+    return value, _Pushforward(f, held)
 
-    return value, pushforward
+
+class _Pushforward:
+    __slots__ = ("__weakref__", "f", "primals")
+    __name__ = "pushforward"
+
+    def __init__(self, f: Function, primals: tuple[Any, ...]):
+        self.f, self.primals = f, primals
+
+    def __call__(self, *tangents: Any) -> Any:
+        return jvp(self.f, self.primals, tangents)[1]
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.f, self.primals
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.f, self.primals = state
 
 
 def _copied(tree: Any) -> Any:
@@ -267,4 +297,4 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def summed(*args: Any, **kwargs: Any) -> Any:
         return _core.ops.sum(f(*args, **kwargs))
 
-    return named_after("elementwise_grad", f)(grad(summed, argnums))
+    return named_after("elementwise_grad", f, elementwise_grad, argnums)(grad(summed, argnums))

@@ -1,0 +1,29 @@
+// The interpreter's lock, and calls that go back into Python.
+//
+// A thread that waits for the lock while the interpreter ends (a daemon thread) is ended by Python 3.10 to 3.13 with
+// pthread_exit, which unwinds the stack: through destructors that need the lock, to frames that nothing may leave, and
+// the process aborts. Here such a thread waits for ever instead, as Python itself does from 3.14 on.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace wengert::bindings {
+
+[[noreturn]] void wait_for_ever() noexcept;
+bool interpreter_ends();
+void install_lock_hooks();
+
+// f uses the C API only: what unwinds out of it is the end of the thread.
+template <class F> auto going_back(F&& f) noexcept -> decltype(f()) {
+  try {
+    return f();
+  } catch (...) {
+    wait_for_ever();
+  }
+}
+
+// Calls into Python; null, with an exception set, if it raises.
+inline PyObject* call_python(PyObject* f, PyObject* args, PyObject* kwargs = nullptr) {
+  return going_back([=] { return PyObject_Call(f, args, kwargs); });
+}
+
+}  // namespace wengert::bindings
