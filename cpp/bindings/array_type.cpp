@@ -19,10 +19,10 @@ using ops::code_of;
 
 void dealloc(PyObject* o) {
   PyArray* a = as_array(o);
-  if (a->tracked) PyObject_GC_UnTrack(o);
-  if (a->weakrefs) PyObject_ClearWeakRefs(o);
-  if (a->link) {
-    Py_XDECREF(reinterpret_cast<PyObject*>(a->link->base));
+  if (tracked(a) || a->weakrefs || a->link) [[unlikely]] {
+    if (tracked(a)) PyObject_GC_UnTrack(o);
+    if (a->weakrefs) PyObject_ClearWeakRefs(o);
+    if (a->link) Py_XDECREF(reinterpret_cast<PyObject*>(a->link->base));
     delete a->link;
   }
   a->value.~Value();

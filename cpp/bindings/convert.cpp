@@ -68,7 +68,6 @@ PyObject* wrap(Value v) {
   a->link = nullptr;
   a->version = 0;
   a->weakrefs = nullptr;
-  a->tracked = false;
   follow(a);
   return reinterpret_cast<PyObject*>(a);
 }

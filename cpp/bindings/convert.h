@@ -50,8 +50,8 @@ struct PyArray {
   Link* link;          // owned; usually null
   uint64_t version;    // grows with every write
   PyObject* weakrefs;  // of Python's
-  bool tracked;        // by the garbage collector (garbage.h)
 };
+inline bool tracked(const PyArray* a) { return reinterpret_cast<const uintptr_t*>(a)[-2] != 0; }
 void release(PyArray* a);  // its memory; the value has ended
 
 extern PyTypeObject* array_type;

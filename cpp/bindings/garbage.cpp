@@ -101,10 +101,7 @@ void keep_rules(ad::ReverseTrace* t) {
 }
 
 void track(PyArray* a) {
-  if (!a->tracked && PyType_IS_GC(array_type)) {
-    PyObject_GC_Track(reinterpret_cast<PyObject*>(a));
-    a->tracked = true;
-  }
+  if (!tracked(a) && PyType_IS_GC(array_type)) PyObject_GC_Track(reinterpret_cast<PyObject*>(a));
   if (Keeper* k = keeper_of(a->value.trace.get())) keep_up(k);
 }
 

@@ -6,6 +6,7 @@ function raises) and reads the derivatives. Levels nest, so transforms of transf
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -131,28 +132,25 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     outputs, spec = tree_flatten(y)
     values = [like_all(level.primal(v), inputs.leaves) if isinstance(v, Array) else v for v in outputs]
 
-    return tree_unflatten(spec, values), _Pullback(level, inputs, outputs, spec)
+    return tree_unflatten(spec, values), _Pullback(_pull_back, level, inputs, outputs, spec)
 
 
-class _Pullback:
-    __slots__ = ("__weakref__", "inputs", "level", "outputs", "spec")
+def _pull_back(level: Any, inputs: Inputs, outputs: list[Any], spec: Any, cotangent: Any) -> tuple[Any, ...]:
+    flat, ct_spec = tree_flatten(cotangent)
+    if ct_spec != spec:
+        raise ValueError(f"vjp: the cotangent has the structure {ct_spec}, the value has {spec}")
+    for v, c in zip(outputs, flat, strict=True):
+        if shape_of(v) != shape_of(c):
+            raise ValueError(
+                f"vjp: a cotangent of shape {shape_of(c)} for a value of shape {shape_of(v)}; they must agree"
+            )
+    cts = level.sweep(outputs, flat, keep=True)
+    return inputs.split([zeros_like(x) if c is None else like(c, x) for x, c in zip(inputs.leaves, cts, strict=True)])
+
+
+class _Pullback(functools.partial):
+    __slots__ = ()
     __name__ = "pullback"
-
-    def __init__(self, level: Any, inputs: Inputs, outputs: list[Any], spec: Any):
-        self.level, self.inputs, self.outputs, self.spec = level, inputs, outputs, spec
-
-    def __call__(self, cotangent: Any) -> tuple[Any, ...]:
-        flat, ct_spec = tree_flatten(cotangent)
-        if ct_spec != self.spec:
-            raise ValueError(f"vjp: the cotangent has the structure {ct_spec}, the value has {self.spec}")
-        for v, c in zip(self.outputs, flat, strict=True):
-            if shape_of(v) != shape_of(c):
-                raise ValueError(
-                    f"vjp: a cotangent of shape {shape_of(c)} for a value of shape {shape_of(v)}; they must agree"
-                )
-        cts = self.level.sweep(self.outputs, flat, keep=True)
-        leaves = self.inputs.leaves
-        return self.inputs.split([zeros_like(x) if c is None else like(c, x) for x, c in zip(leaves, cts, strict=True)])
 
     def __reduce__(self) -> Any:
         raise TypeError(
