@@ -182,10 +182,16 @@ def test_a_value_that_always_changes_ends_in_plain_calls():
 
 
 def test_functions_of_python_take_a_number_out():
-    """math.sin(x) asks for the number: it is checked, and where it never stays the function runs as it is."""
+    """math.sin(x) asks for the number: it is checked, and refused where it carries a derivative."""
     f = lambda x, y: x * math.sin(x) + float(y) * wnp.cos(x)  # noqa: E731
     g = same(f, (1.0, 2.0), (1.0, 2.0), (3.0, 2.0))
     assert any("a number taken out was" in w and "test_compile.py" in w for w in g.why())
+    g = wg.compile(wg.grad(f))
+    for _ in range(3):
+        with pytest.raises(TypeError, match=r"math\.sin.*test_compile\.py"):
+            g(1.0, 2.0)
+    assert g.stats()["programs"] == 0
+    f = lambda x, y: x * math.sin(x.detach()) + float(y) * wnp.cos(x)  # noqa: E731
     g = same(wg.grad(f), *[(0.1 * k, 2.0) for k in range(40)])
     assert any("called as it is" in w for w in g.why())
     assert g.stats()["programs"] == 0

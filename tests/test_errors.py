@@ -177,24 +177,27 @@ def test_numpy_arrays_cannot_swallow_derivatives():
         out.flat[1] = x[1]
         return np.sum(out)
 
-    def into_integers(x):
+    for f in (into_slice, by_list, by_float, by_out, into_float, into_flat):
+        for d in (wg.grad, wg.jacfwd):
+            with pytest.raises(TypeError, match=r"wengert|^numpy\.sin: out="):
+                d(f)(X)
+
+
+def test_an_integer_array_takes_the_whole_number():
+    def f(x):
         out = np.zeros(3, int)
-        out[0] = x[2]
+        out[0] = x[2] + 0.5
         return np.sum(out) * x[0]
 
-    for f in (into_slice, by_list, by_float, by_out, into_float, into_flat, into_integers):
-        for d in (wg.grad, wg.jacfwd):
-            with pytest.raises((TypeError, ValueError)) as error:
-                d(f)(X)
-            text = str(error.value) + str(error.value.__cause__)
-            assert "wengert" in text or f is into_flat, f  # there NumPy puts its own words in place of ours
+    for d in (wg.grad, wg.jacfwd):
+        np.testing.assert_array_equal(d(f)(X), [int(X[2] + 0.5), 0.0, 0.0])
 
 
 def test_numbers_taken_out_are_allowed_for_control_flow():
     def f(x):
         n = int(x[2])
         seen = np.zeros(2)
-        seen[0] = float(x[0])  # said to be a number
+        seen[0] = x[0].detach()  # said to be a number
         return np.sum(x) * n if seen[0] > 0.25 and bool(x[1] < 0) else np.sum(x)
 
     np.testing.assert_allclose(wg.grad(f)(X), np.full(3, 2.0))

@@ -235,7 +235,7 @@ def test_a_loop_that_never_calls_backward_does_not_grow():
         y = w
         for _ in range(20):
             y = np.tanh(y * w)
-        return float(y.sum())
+        return y.sum().item()
 
     resident, python = growth(forward_only)
     assert resident < 4096  # one run holds 40 arrays: without release it would be 60 MB

@@ -242,13 +242,57 @@ def test_assigning_into_a_numpy_array_is_an_error_not_a_lost_derivative():
         h[0] = x * 2
         return h.sum()
 
-    with pytest.raises((RuntimeError, ValueError)) as caught:
+    with pytest.raises((TypeError, ValueError)) as caught:
         wr.grad(f)(1.0)
     error = caught.value
     assert "derivative would be lost" in str(error) or "derivative would be lost" in str(error.__cause__)
-    assert wr.grad(lambda x: x * float(x))(3.0) == 3.0  # asked for by name: a constant
-    with pytest.raises(RuntimeError, match="derivative would be lost"):
-        wr.grad(lambda x: np.asarray(x))(1.0)
+
+
+def test_numbers_do_not_leave_with_a_derivative():
+    for ask in (
+        float,
+        complex,
+        math.sin,
+        np.float64,
+        np.asarray,
+        "%f".__mod__,
+        lambda x: x.item(),
+        lambda x: x.tolist(),
+        lambda x: x.numpy(),
+        lambda x: (h := np.zeros(2)).fill(x) or h,
+    ):
+        for d in (wr.grad, lambda f: lambda x: wr.jvp(f, (x,), (1.0,)), wr.jacrev):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                d(lambda x: x * ask(x))(1.0)  # noqa: B023
+            text = str(caught.value) + str(caught.value.__cause__)
+            assert "derivative would be lost" in text
+            assert "test_reference.py" in text
+    assert wr.grad(lambda x: x * x.detach().item() + float(wr.stop_gradient(x)))(3.0) == 3.0
+    seen = []
+
+    def f(x):
+        seen.append((bool(x), int(x), math.floor(x), math.ceil(x), math.trunc(x), round(x), f"{x:.1f}", str(x), x > 2))
+        return round(x, 1) + 2.0 * x
+
+    assert wr.grad(f)(2.5) == 2.0
+    assert seen[0][:8] == (True, 2, 2, 3, 2, 2, "2.5", "2.5")
+    assert seen[0][8]
+
+
+def test_numbers_of_an_array_that_requires_gradients():
+    w = wr.array(2.0, requires_grad=True)
+    loss = w * w
+    assert loss.item() == 4.0
+    assert f"{loss:.1f}" == "4.0"
+    with pytest.warns(UserWarning, match=r"requires gradients.*item\(\)"):
+        float(loss)
+    with wr.no_grad():
+        float(loss)
+    loss.backward()
+    assert float(loss) == 4.0
+    assert float(w.grad) == 4.0
+    with pytest.raises(TypeError, match="derivative would be lost"):
+        np.asarray(w * w)
 
 
 # -- custom rules and checkpoints --------------------------------------------------------------------------------------

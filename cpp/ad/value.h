@@ -26,6 +26,8 @@ struct Trace : core::Counted<Trace> {
   // each other. (Levels are opened with the GIL held.)
   int64_t order;
 
+  static int64_t levels_opened() { return opened; }
+
  private:
   static inline int64_t opened = 0;
 };
@@ -38,7 +40,9 @@ struct Value {
   TraceRef trace;  // empty: a constant
   Ref<Box> box;    // primal (and tangent) where they are more than `array`
   uint32_t node = 0;
-  bool weak = false;  // a literal: takes the element type of the other operand
+  uint8_t weak = 0;  // 1: a literal, which takes the element type of the other operand; kBeyond: a whole one that no
+                     // integer type holds
+  static constexpr uint8_t kBeyond = 2;
 
   Value() = default;
   Value(double v) : array(core::scalar(v, DType::f64)), weak(true) {}  // NOLINT: literals in rules

@@ -6,6 +6,7 @@
 #include "bindings/backward.h"
 #include "bindings/bind_ops.h"
 #include "bindings/index.h"
+#include "bindings/lost.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -48,11 +49,15 @@ namespace {
 // Python-level hooks, set once at import: __array_ufunc__, __array_function__, namespace, repr.
 PyObject* hooks = nullptr;
 
-PyObject* hook(const char* name) {
+}  // namespace
+
+PyObject* array_hook(const char* name) {
   PyObject* f = hooks ? PyDict_GetItemString(hooks, name) : nullptr;
   if (!f) runtime_error("wengert: the Python layer is not loaded; import wengert");
   return f;
 }
+
+namespace {
 
 // ---- attributes -----------------------------------------------------------------------------------------------------
 
@@ -107,12 +112,16 @@ template <OpCode Op> PyObject* spread_method(PyObject* self, PyObject* const* ar
 }
 
 PyObject* item(PyObject* self, PyObject*) {
-  return guarded([&] { return to_python_scalar(only_element(self, "item()")); });
+  return guarded([&] {
+    const core::Array& x = only_element(self, "item()");
+    refuse_lost_number(read(as_array(self)), "item");
+    return to_python_scalar(x);
+  });
 }
 
 PyObject* numpy_copy(PyObject* self, PyObject*) {
   return guarded([&]() -> PyObject* {
-    refuse_traced(read(as_array(self)), "numpy()");
+    refuse_lost(read(as_array(self)), "numpy");
     ad::observe(read(as_array(self)), ad::Asked::elements);
     return to_numpy(core::copy(read(as_array(self)).array), true);
   });
@@ -120,7 +129,7 @@ PyObject* numpy_copy(PyObject* self, PyObject*) {
 
 PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
-    refuse_traced(read(as_array(self)), "conversion to a NumPy array");
+    refuse_lost(read(as_array(self)), "array");
     ad::observe(read(as_array(self)), ad::Asked::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(read(as_array(self)).array, false));
     py::object dtype = py::none(), copy = py::none();
@@ -143,7 +152,7 @@ PyObject* call_hook(const char* name, PyObject* self, PyObject* args, PyObject* 
     py::tuple all(rest.size() + 1);
     all[0] = py::reinterpret_borrow<py::object>(self);
     for (size_t i = 0; i < rest.size(); ++i) all[i + 1] = rest[i];
-    return PyObject_Call(hook(name), all.ptr(), kwargs);
+    return PyObject_Call(array_hook(name), all.ptr(), kwargs);
   });
 }
 
@@ -194,7 +203,7 @@ PyObject* array_repr(PyObject* self) {
       note = "requires_grad=True";
     else if (v.trace)
       note = std::string(kinds[static_cast<int>(v.trace->kind)]) + " level " + std::to_string(v.trace->depth);
-    return PyObject_CallFunction(hook("repr"), "Os", a.ptr(), note.c_str());
+    return PyObject_CallFunction(array_hook("repr"), "Os", a.ptr(), note.c_str());
   });
 }
 
@@ -206,7 +215,10 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
                       "wengert arrays are exported read-only; use .numpy() for a copy to write into");
       return -1;
     }
-    refuse_traced(read(as_array(self)), "the buffer");
+    if (follower(read(as_array(self)))) {  // NumPy asks here first and then __array__, which says more
+      PyErr_SetString(PyExc_BufferError, "wengert: the buffer of a value that carries a derivative");
+      return -1;
+    }
     ad::observe(read(as_array(self)), ad::Asked::elements);
     const py::object a =
         py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));

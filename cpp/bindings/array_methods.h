@@ -10,6 +10,7 @@ PyObject* array_repr(PyObject* self);
 int array_buffer(PyObject* self, Py_buffer* view, int flags);
 // The Python-level parts: __array_ufunc__, __array_function__, the namespace, repr.
 void set_array_hooks(const py::dict& d);
+PyObject* array_hook(const char* name);  // borrowed
 // NumPy's ufuncs and the functions called for them.
 void set_ufuncs(const py::dict& d);
 // The one element of an array, or TypeError. A recording is told that it was asked for.

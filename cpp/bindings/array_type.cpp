@@ -9,6 +9,7 @@
 #include "bindings/bind_ops.h"
 #include "bindings/garbage.h"
 #include "bindings/index.h"
+#include "bindings/lost.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -61,6 +62,40 @@ template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
   });
 }
 
+Value matrix_product(const Value& x, const Value& y) {
+  if (x.dtype() == y.dtype() && core::is_float(x.dtype())) {
+    const Value pair[2] = {x, y};
+    return ad::apply(code_of<ops::Matmul>, pair, 2, {});
+  }
+  std::vector<Value> v{x, y};
+  return promoted(code_of<ops::Matmul>, v, {});
+}
+
+Value bitwise(OpCode op, const Value& x, const Value& y) {
+  if (x.dtype() != DType::b1 || y.dtype() != DType::b1)
+    type_error("wengert: '&', '|' and '^' are defined for bool arrays; use logical_and, logical_or or logical_xor");
+  return call_binary(op, x, y);
+}
+
+// x**2 is a product, not a power: 3 ns instead of 15, and exact.
+bool squares(const Value& x, PyObject* exponent) {
+  int overflow = 0;
+  return PyLong_CheckExact(exponent) && PyLong_AsLongAndOverflow(exponent, &overflow) == 2 && !overflow &&
+         x.dtype() != DType::b1;
+}
+
+// The operation of an operator on two values; b is the right operand as it was given.
+template <OpCode Op> Value operation(const Value& x, const Value& y, PyObject* b) {
+  if constexpr (Op == code_of<ops::Matmul>)
+    return matrix_product(x, y);
+  else if constexpr (Op == code_of<ops::LogicalAnd> || Op == code_of<ops::LogicalOr> || Op == code_of<ops::LogicalXor>)
+    return bitwise(Op, x, y);
+  else if constexpr (Op == code_of<ops::Power>)
+    return squares(x, b) ? ad::apply_unary(code_of<ops::Square>, x) : call_binary(Op, x, y);
+  else
+    return call_binary(Op, x, y);
+}
+
 // x += v: the handle takes the new value, keeping shape and element type, as NumPy does.
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
@@ -70,19 +105,28 @@ template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
     const char* name = ops::info(Op).name.data();
     const ad::TraceRef leaf = x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
     refuse_leaf_write(as_array(a), name);
-    Value r = leaf ? call_binary(Op, Value(x.array), Value(other)) : call_binary(Op, x, other);
+    Value r = leaf ? operation<Op>(Value(x.array), Value(other), b) : operation<Op>(x, other, b);
     if (r.shape() != x.shape())
       value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
                   " cannot hold the in-place result of shape " + r.shape().str());
     if (core::is_float(r.dtype()) && !core::is_float(x.dtype()))
       type_error("wengert." + std::string(name) + ": a " + std::string(core::dtype_name(r.dtype())) +
                  " result does not fit into an array of " + std::string(core::dtype_name(x.dtype())) + " in place");
+    if (x.dtype() == DType::b1 && r.dtype() != DType::b1)
+      type_error("wengert." + std::string(name) + ": the result of type " + std::string(core::dtype_name(r.dtype())) +
+                 " does not fit into an array of bool in place; convert it with astype first");
     r = ad::astype(r, x.dtype());
+    refuse_outer_write(as_array(a), r);
     if (leaf) r.trace = leaf;
     write(as_array(a), std::move(r));
     Py_INCREF(a);
     return a;
   });
+}
+
+PyObject* in_place_power(PyObject* a, PyObject* b, PyObject* modulus) {
+  if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  return in_place_slot<code_of<ops::Power>>(a, b);
 }
 
 template <OpCode Op> PyObject* unary_slot(PyObject* a) {
@@ -107,22 +151,15 @@ template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (x.dtype() != DType::b1 || y.dtype() != DType::b1)
-      type_error("wengert: '&', '|' and '^' are defined for bool arrays; use logical_and, logical_or or logical_xor");
-    return wrap(call_binary(Op, x, y));
+    return wrap(bitwise(Op, x, y));
   });
 }
 
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
   return guarded([&]() -> PyObject* {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    // x**2 is a product, not a power: 3 ns instead of 15, and exact.
-    if (is_array(a) && PyLong_CheckExact(b)) {
-      int overflow = 0;
-      if (PyLong_AsLongAndOverflow(b, &overflow) == 2 && !overflow && read(as_array(a)).dtype() != DType::b1) {
-        return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
-      }
-    }
+    if (is_array(a) && squares(read(as_array(a)), b))
+      return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     return wrap(arithmetic(code_of<ops::Power>, x, y));
@@ -133,12 +170,7 @@ PyObject* matmul_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (x.dtype() == y.dtype() && core::is_float(x.dtype())) {
-      const Value pair[2] = {std::move(x), std::move(y)};
-      return wrap(ad::apply(code_of<ops::Matmul>, pair, 2, {}));
-    }
-    std::vector<Value> v{x, y};
-    return wrap(promoted(code_of<ops::Matmul>, v, {}));
+    return wrap(matrix_product(x, y));
   });
 }
 
@@ -174,35 +206,17 @@ int truth(PyObject* a) {
   });
 }
 
-// float(x) of a differentiated value is allowed (`if float(x) > 0:`), but NumPy also calls it for `out[i] = x`, where
-// the derivative would be lost without a word. The two differ in the instruction of the calling frame.
-int store_subscript = -1;  // the instruction
-void refuse_store(PyObject* a) {
-  if (!as_array(a)->value.trace) return;
-  PyFrameObject* f = PyEval_GetFrame();
-  if (!f) return;
-  const py::handle frame(reinterpret_cast<PyObject*>(f));
-  const py::bytes code(frame.attr("f_code").attr("co_code"));
-  const auto at = frame.attr("f_lasti").cast<Py_ssize_t>();
-  if (at < 0 || at >= PyBytes_GET_SIZE(code.ptr()) ||
-      static_cast<unsigned char>(PyBytes_AS_STRING(code.ptr())[at]) != store_subscript)
-    return;
-  type_error(
-      "wengert.setitem: storing a value that is being differentiated in an array of another library would silently "
-      "lose "
-      "the derivative; make the array with wengert.numpy (zeros, empty …), or store float(x) if no derivative is "
-      "wanted");
-}
-
+// Whatever wants a C double comes here: float(x), the functions of math, NumPy's `out[i] = x`.
 PyObject* to_float(PyObject* a) {
   return guarded([&] {
-    refuse_store(a);
-    return PyFloat_FromDouble(core::item(only_element(a, "float()")));
+    const core::Array& x = only_element(a, "float()");
+    refuse_lost_number(read(as_array(a)), "number");
+    return PyFloat_FromDouble(core::item(x));
   });
 }
+// A whole number has no derivative to lose.
 PyObject* to_integer(PyObject* a) {
   return guarded([&]() -> PyObject* {
-    refuse_store(a);
     const core::Array& x = whole_element(a);
     if (core::is_float(x.dtype)) return PyLong_FromDouble(core::item(x));
     return PyLong_FromLongLong(core::item_int(x));
@@ -229,10 +243,6 @@ Py_ssize_t length(PyObject* a) {
 PyObject* subscript(PyObject* a, PyObject* index) {
   return guarded([&] { return get_item(as_array(a), index); });
 }
-PyObject* sequence_item(PyObject* a, Py_ssize_t i) {
-  const py::object index = py::reinterpret_steal<py::object>(PyLong_FromSsize_t(i));
-  return subscript(a, index.ptr());
-}
 int assign_subscript(PyObject* a, PyObject* index, PyObject* v) {
   return guarded([&]() -> int {
     if (!v) type_error("wengert: elements of an array cannot be deleted");
@@ -240,11 +250,45 @@ int assign_subscript(PyObject* a, PyObject* index, PyObject* v) {
     return 0;
   });
 }
-PyObject* iterate(PyObject* a) {
+
+// Elements one by one, forwards or backwards. An iterator of our own, because PySeqIter asks for sq_item: a type that
+// has it is a sequence to NumPy, which then puts its own words in place of ours when `out[i] = x` fails.
+struct Elements {
+  PyObject ob_base;
+  PyObject* array;
+  Py_ssize_t at, stop, step;
+};
+PyTypeObject* elements_type = nullptr;
+
+PyObject* elements_of(PyObject* a, bool backwards) {
   return guarded([&]() -> PyObject* {
-    if (read(as_array(a)).shape().empty()) type_error("wengert: iteration over a 0-d array");
-    return PySeqIter_New(a);
+    const Dims& shape = read(as_array(a)).shape();
+    if (shape.empty()) type_error("wengert: iteration over a 0-d array");
+    auto* it = PyObject_New(Elements, elements_type);
+    if (!it) throw PythonError{};
+    Py_INCREF(a);
+    it->array = a;
+    it->step = backwards ? -1 : 1;
+    it->at = backwards ? shape[0] - 1 : 0;
+    it->stop = backwards ? -1 : shape[0];
+    return reinterpret_cast<PyObject*>(it);
   });
+}
+PyObject* iterate(PyObject* a) { return elements_of(a, false); }
+
+PyObject* next_element(PyObject* o) {
+  auto* it = reinterpret_cast<Elements*>(o);
+  if (it->at == it->stop) return nullptr;
+  const py::object index = py::reinterpret_steal<py::object>(PyLong_FromSsize_t(it->at));
+  it->at += it->step;
+  return subscript(it->array, index.ptr());
+}
+
+void free_elements(PyObject* o) {
+  PyTypeObject* type = Py_TYPE(o);
+  Py_DECREF(reinterpret_cast<Elements*>(o)->array);
+  PyObject_Free(o);
+  Py_DECREF(type);
 }
 
 // ---- the type -------------------------------------------------------------------------------------------------------
@@ -280,6 +324,13 @@ PyType_Slot slots[] = {
     {Py_nb_inplace_subtract, slot(in_place_slot<code_of<ops::Subtract>>)},
     {Py_nb_inplace_multiply, slot(in_place_slot<code_of<ops::Multiply>>)},
     {Py_nb_inplace_true_divide, slot(in_place_slot<code_of<ops::Divide>>)},
+    {Py_nb_inplace_floor_divide, slot(in_place_slot<code_of<ops::FloorDivide>>)},
+    {Py_nb_inplace_remainder, slot(in_place_slot<code_of<ops::Remainder>>)},
+    {Py_nb_inplace_power, slot(in_place_power)},
+    {Py_nb_inplace_matrix_multiply, slot(in_place_slot<code_of<ops::Matmul>>)},
+    {Py_nb_inplace_and, slot(in_place_slot<code_of<ops::LogicalAnd>>)},
+    {Py_nb_inplace_or, slot(in_place_slot<code_of<ops::LogicalOr>>)},
+    {Py_nb_inplace_xor, slot(in_place_slot<code_of<ops::LogicalXor>>)},
     {Py_nb_negative, slot(unary_slot<code_of<ops::Negative>>)},
     {Py_nb_positive, slot(positive_slot)},
     {Py_nb_absolute, slot(unary_slot<code_of<ops::Absolute>>)},
@@ -294,9 +345,15 @@ PyType_Slot slots[] = {
     {Py_mp_length, slot(length)},
     {Py_mp_subscript, slot(subscript)},
     {Py_mp_ass_subscript, slot(assign_subscript)},
-    {Py_sq_item, slot(sequence_item)},
     {Py_bf_getbuffer, slot(array_buffer)},
     {0, nullptr}};
+
+PyType_Slot elements_slots[] = {{Py_tp_dealloc, slot(free_elements)},
+                                {Py_tp_iter, slot(PyObject_SelfIter)},
+                                {Py_tp_iternext, slot(next_element)},
+                                {0, nullptr}};
+PyType_Spec elements_spec = {"wengert._core.Elements", sizeof(Elements), 0,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, elements_slots};
 
 PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
@@ -307,14 +364,39 @@ size_t gc_header() {
   return py::module_::import("sys").attr("getsizeof")(some).cast<size_t>() - some.attr("__sizeof__")().cast<size_t>();
 }
 
+// What was given as the element type that was asked for.
+Value with_type(Value v, PyObject* given, const py::object& dtype, const char* name) {
+  if (!dtype.is_none()) {
+    const DType t = to_dtype(dtype.ptr());
+    check_fits(v, t, name);
+    if ((PyList_Check(given) || PyTuple_Check(given)) && t == DType::i32 && v.dtype() == DType::i64) {
+      for (int64_t i = 0; i < v.array->size; ++i) {
+        Value number(core::scalar_int(core::item_int(*v.array, i), DType::i64));
+        number.weak = true;
+        check_fits(number, t, name);
+      }
+    }
+    v = ad::astype(v, t);
+  }
+  v.weak = false;
+  return v;
+}
+
 }  // namespace
 
 void bind_array_type(py::module_& m) {
   if (gc_header() != kGcHeader) spec.flags &= ~static_cast<unsigned>(Py_TPFLAGS_HAVE_GC);
   store_subscript = py::module_::import("opcode").attr("opmap")["STORE_SUBSCR"].cast<int>();
   array_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  if (!array_type) throw py::error_already_set();
+  elements_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&elements_spec));
+  if (!array_type || !elements_type) throw py::error_already_set();
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));
+  m.def("elements_backwards", [](const py::object& a) {
+    if (!is_array(a.ptr())) type_error("wengert: expected an Array");
+    PyObject* it = elements_of(a.ptr(), true);
+    if (!it) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(it);
+  });
   // NumPy scalars and arrays on the left leave mixed operations to us.
   m.def("set_hooks", set_array_hooks, "Installs the Python-level parts of the array type.");
   m.def("set_ufuncs", set_ufuncs, "The table of NumPy's ufuncs and the functions called for them.");
@@ -325,9 +407,7 @@ void bind_array_type(py::module_& m) {
         if (!to_value(o.ptr(), v))
           type_error("wengert.array: expected numbers or arrays (possibly nested in lists), got " +
                      std::string(Py_TYPE(o.ptr())->tp_name));
-        v = copied(v);
-        v.weak = false;
-        if (!dtype.is_none()) v = ad::astype(v, to_dtype(dtype.ptr()));
+        v = with_type(copied(v), o.ptr(), dtype, "array");
         if (requires_grad) {
           if (v.trace)
             runtime_error(
@@ -345,9 +425,7 @@ void bind_array_type(py::module_& m) {
       "asarray",
       [](const py::object& o, const py::object& dtype) {
         if (is_array(o.ptr()) && dtype.is_none()) return o;
-        Value v = require_value(o.ptr(), "asarray");
-        v.weak = false;
-        if (!dtype.is_none()) v = ad::astype(v, to_dtype(dtype.ptr()));
+        Value v = with_type(require_value(o.ptr(), "asarray"), o.ptr(), dtype, "asarray");
         return py::reinterpret_steal<py::object>(wrap(std::move(v)));
       },
       py::arg("x"), py::arg("dtype") = py::none(), "The argument itself if it is an Array, else an Array of it.");

@@ -74,6 +74,13 @@ void run_backward(const Value& y, const Value& g, bool retain) {
 
 }  // namespace
 
+bool awaits_backward(const Value& v) {
+  if (!ad::recording_enabled() || !v.trace || v.trace->depth != 0) return false;
+  if (v.trace->kind == ad::Trace::Kind::leaf) return true;
+  uint32_t node = v.node;
+  return !ad::resolve(v.trace.get(), node)->tape.consumed(node);
+}
+
 PyObject* get_requires_grad(PyArray* a) {
   const Value& v = read(a);
   return PyBool_FromLong(v.trace && v.trace->depth == 0);

@@ -8,6 +8,8 @@ PyObject* get_requires_grad(PyArray* a);
 int set_requires_grad(PyObject* o, PyObject* v, void*);
 PyObject* get_grad(PyArray* a);
 int set_grad(PyObject* o, PyObject* v, void*);
+// Whether backward() would take a derivative through this value: recorded at depth 0, and not swept yet.
+bool awaits_backward(const Value& v);
 PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
 
 }  // namespace wengert::bindings

@@ -3,6 +3,7 @@
 
 #include "ad/rules.h"
 #include "bindings/garbage.h"
+#include "bindings/lost.h"
 #include "bindings/params.h"
 #include "bindings/reverse_level.h"
 #include "ops/info.h"
@@ -243,7 +244,7 @@ void bind_ad(py::module_& m) {
   });
   m.def("to_numpy", [](const py::object& x) {
     const Value v = require_value(x.ptr(), "to_numpy");
-    refuse_traced(v, "conversion to a NumPy array");
+    refuse_lost(v, "array");
     ad::observe(v, ad::Asked::elements);
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });

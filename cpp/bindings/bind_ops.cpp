@@ -1,6 +1,8 @@
 #include "bindings/bind_ops.h"
 
 #include <array>
+#include <cmath>
+#include <cstdint>
 
 #include "ad/functions.h"
 #include "bindings/index.h"
@@ -38,12 +40,63 @@ OpCode for_bools(OpCode op, std::vector<Value>& v) {
 
 }  // namespace
 
+namespace {
+
+bool out_of_range(const Value& literal, DType t) {
+  if (!literal.weak || !core::is_int(t)) return false;
+  if (literal.weak == Value::kBeyond) return true;
+  if (literal.dtype() != DType::i64 || t != DType::i32) return false;
+  ad::observe(literal, ad::Asked::number);
+  const int64_t i = core::item_int(*literal.array);
+  return i < INT32_MIN || i > INT32_MAX;
+}
+
+[[noreturn]] void overflow(const char* op, DType t) {
+  PyErr_Format(PyExc_OverflowError,
+               "wengert.%s: a Python int is out of bounds for %s, the type of the array beside it; convert the array "
+               "with astype first",
+               op, core::dtype_name(t).data());
+  throw PythonError{};
+}
+
+bool compares(OpCode op) {
+  return op == code_of<ops::Less> || op == code_of<ops::LessEqual> || op == code_of<ops::Equal> ||
+         op == code_of<ops::NotEqual> || op == code_of<ops::Greater> || op == code_of<ops::GreaterEqual>;
+}
+
+// NEP 50: a Python int takes the type of the integer array beside it and must fit, but compares rightly with any.
+// Gives the common type for literals that need another one.
+DType type_with_large_literals(OpCode op, std::vector<Value>& v, size_t first, DType t) {
+  bool integers = false;  // among the operands with a type of their own
+  for (size_t i = first; i < v.size(); ++i) {
+    if (v[i].weak) continue;
+    if (core::is_float(v[i].dtype())) return t;
+    integers = true;
+  }
+  if (!integers) return t;
+  const DType own = t == DType::i32 ? DType::i32 : DType::i64;
+  for (size_t i = first; i < v.size(); ++i) {
+    if (!out_of_range(v[i], own)) continue;
+    if (!compares(op)) overflow(info(op).name.data(), own);
+    if (v[i].weak == Value::kBeyond) v[i] = Value(core::item(*v[i].array) < 0 ? -HUGE_VAL : HUGE_VAL);
+    t = v[i].dtype() == DType::f64 || t == DType::f64 ? DType::f64 : DType::i64;
+  }
+  return t;
+}
+
+}  // namespace
+
+void check_fits(const Value& literal, DType t, const char* op) {
+  if (out_of_range(literal, t)) overflow(op, t);
+}
+
 // Promotes to the type the operation computes in and applies it.
 Value promoted(OpCode op, std::vector<Value>& v, const ParamsRef& params) {
   const ops::Info& f = info(op);
   const int n = static_cast<int>(v.size());
   const size_t first = op == code_of<ops::Where> ? 1 : 0;  // the condition keeps its type
   DType t = ad::common_type(v.data() + first, n - static_cast<int>(first));
+  if (n > 1) t = type_with_large_literals(op, v, first, t);
   if (f.types == ops::Types::floats && !core::is_float(t)) t = DType::f64;
   for (size_t i = first; i < v.size(); ++i) v[i] = ad::astype(v[i], t);
   if (first) v[0] = ad::astype(v[0], DType::b1);

@@ -68,6 +68,7 @@ PyObject* wrap(Value v) {
   a->link = nullptr;
   a->version = 0;
   a->weakrefs = nullptr;
+  a->born = static_cast<uint32_t>(ad::Trace::levels_opened());
   follow(a);
   return reinterpret_cast<PyObject*>(a);
 }
@@ -149,18 +150,6 @@ void write(PyArray* a, Value v) {
   if (leaf) inverse.trace = std::move(leaf);
   write(l.base, std::move(inverse));
   l.seen = l.base->version;
-}
-
-void refuse_traced(const Value& v, const char* what) {
-  if (!v.trace || (v.trace->kind == ad::Trace::Kind::program && v.trace->alive)) return;
-  if (v.trace->depth == 0)
-    type_error("wengert: " + std::string(what) +
-               " of an array that requires gradients would lose the derivative; use .detach() first, or a function of "
-               "wengert.numpy");
-  type_error(
-      "wengert: " + std::string(what) +
-      " of a value that is being differentiated (or recorded) would silently lose the derivative; use the function "
-      "of the same name in wengert.numpy, or wengert.stop_gradient(x) if no derivative is wanted");
 }
 
 // ---- NumPy ----------------------------------------------------------------------------------------------------------
@@ -338,6 +327,7 @@ bool to_value(PyObject* o, Value& v) {
     const long long i = PyLong_AsLongLongAndOverflow(o, &overflow);
     v = overflow ? weak(core::scalar(PyLong_AsDouble(o), DType::f64)) : weak(core::scalar_int(i, DType::i64));
     if (PyErr_Occurred()) throw PythonError{};
+    if (overflow) v.weak = Value::kBeyond;
     return true;
   }
   if (o == Py_None || PyUnicode_Check(o) || PyBytes_Check(o) || PyDict_Check(o)) return false;

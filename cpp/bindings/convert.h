@@ -34,7 +34,7 @@ template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
 struct PyArray;
 struct Link {
   PyArray* base = nullptr;  // owned
-  uint64_t seen = 0;        // version of base at the last look
+  uint32_t seen = 0;        // version of base at the last look
   ad::OpCode op = 0;        // how to make the view from base …
   ad::ParamsRef params;
   core::Ref<ad::Gradient> gradient;  // the slot behind x.grad
@@ -48,7 +48,8 @@ struct PyArray {
   PyObject ob_base;
   Value value;
   Link* link;          // owned; usually null
-  uint64_t version;    // grows with every write
+  uint32_t version;    // grows with every write
+  uint32_t born;       // how many levels had been opened: which transforms it was made in
   PyObject* weakrefs;  // of Python's
 };
 inline bool tracked(const PyArray* a) { return reinterpret_cast<const uintptr_t*>(a)[-2] != 0; }
@@ -97,8 +98,5 @@ Dims to_dims(PyObject* o, const char* what);                  // int or sequence
 PyObject* from_dims(const Dims& d);                           // tuple
 int64_t normal_axis(int64_t axis, int ndim, const char* op);  // to 0 … ndim-1
 Dims normal_axes(PyObject* o, int ndim, const char* op);      // None: all; negative, ascending
-
-// Raises if numbers may not leave: the value is being differentiated.
-void refuse_traced(const Value& v, const char* what);
 
 }  // namespace wengert::bindings

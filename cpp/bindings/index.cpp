@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "ad/functions.h"
+#include "bindings/bind_ops.h"
+#include "bindings/lost.h"
 
 namespace wengert::bindings {
 namespace {
@@ -336,6 +338,8 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
   }();
   read(self);
   refuse_leaf_write(self, "setitem");
+  refuse_outer_write(self, v);
+  check_fits(v, self->value.dtype(), "setitem");
   if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {
     const auto leaf = self->value.trace;
     Value changed(self->value.array);

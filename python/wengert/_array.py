@@ -20,6 +20,12 @@ def _repr(value: Any, note: str) -> str:
     return f"Array({text}{', ' + note if note else ''})"
 
 
+def _lost(*args: Any) -> str:
+    from ._lost import explain
+
+    return explain(*args)
+
+
 # The mirror is imported at the first need: importing wengert must stay cheap.
 def _ufunc(*args: Any, **kwargs: Any) -> Any:
     from .numpy.protocols import array_ufunc
@@ -53,7 +59,6 @@ _METHODS = [
     "repeat",
     "round",
     "searchsorted",
-    "sort",
     "squeeze",
     "std",
     "swapaxes",
@@ -84,8 +89,82 @@ def _flatten(self: Any) -> Any:
     return _core.ops.reshape(self, -1).copy()
 
 
+def _reversed(self: Any) -> Any:
+    return _core.elements_backwards(self)
+
+
+def _floor(self: Any) -> int:
+    return int(_core.ops.floor(self))
+
+
+def _ceil(self: Any) -> int:
+    return int(_core.ops.ceil(self))
+
+
+def _trunc(self: Any) -> int:
+    return int(self)
+
+
+def _round(self: Any, digits: int | None = None) -> Any:
+    """round(x) is a whole number, as of a float; round(x, digits) is numpy.round, which is differentiated."""
+    from . import numpy
+
+    rounded = numpy.round(self, digits or 0)
+    return int(rounded) if digits is None and self.ndim == 0 else rounded
+
+
+def _as_integer_ratio(self: Any) -> tuple[int, int]:
+    """As of a float; functions of `statistics` and `fractions` ask for it."""
+    return float(self).as_integer_ratio()
+
+
+# ---- in place, as ndarray's methods: they change this array and return nothing
+
+
+def _sort(self: Any, axis: int = -1, **kwargs: Any) -> None:
+    """Sorts this array in place along an axis (numpy.sort gives a sorted copy)."""
+    from . import numpy
+
+    self[...] = numpy.sort(self, axis, **kwargs)
+
+
+def _partition(self: Any, kth: Any, axis: int = -1, **kwargs: Any) -> None:
+    """Partitions this array in place along an axis (numpy.partition gives a copy)."""
+    from . import numpy
+
+    self[...] = numpy.partition(self, kth, axis, **kwargs)
+
+
+def _fill(self: Any, value: Any) -> None:
+    """Sets every element of this array to one value, whose derivative is kept."""
+    if np.ndim(value):
+        raise ValueError(f"wengert.Array.fill: one value is needed, got shape {np.shape(value)}; write x[...] = values")
+    self[...] = value
+
+
+def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
+    """Sets elements by their position in the flattened array; values are repeated as needed."""
+    from . import numpy
+
+    at = np.asarray(indices).ravel()
+    if not at.size:
+        return
+    if mode == "raise":
+        at = np.arange(self.size)[at]  # NumPy says which index is out of bounds
+    elif mode in ("wrap", "clip"):
+        at = at % self.size if mode == "wrap" else np.clip(at, 0, self.size - 1)
+    else:
+        raise ValueError(f"wengert.Array.put: mode must be 'raise', 'wrap' or 'clip', got {mode!r}")
+    self[np.unravel_index(at, self.shape)] = numpy.resize(values, at.shape)
+
+
+def _resize(self: Any, *_shape: Any, refcheck: bool = True) -> None:
+    """Refused: other names of this array would change their shape."""
+    raise TypeError("wengert.Array.resize: an Array keeps its shape; write x = wengert.numpy.resize(x, shape)")
+
+
 def _format(self: Any, spec: str) -> str:
-    return format(self.item(), spec) if spec else str(self)
+    return format(_core.stop_gradient(self).item(), spec) if spec else str(self)
 
 
 def _str(self: Any) -> str:
@@ -123,12 +202,31 @@ def _dir(self: Any) -> list[str]:
 
 def install() -> None:
     """Puts everything on the type; called once when wengert is imported."""
-    _core.set_hooks({"repr": _repr, "array_ufunc": _ufunc, "array_function": _function, "array_namespace": _namespace})
+    _core.set_hooks(
+        {
+            "repr": _repr,
+            "lost": _lost,
+            "array_ufunc": _ufunc,
+            "array_function": _function,
+            "array_namespace": _namespace,
+        }
+    )
     for name in _METHODS:
         setattr(Array, name, _method(name))
     for name, function in {
         "tolist": _tolist,
         "flatten": _flatten,
+        "sort": _sort,
+        "partition": _partition,
+        "fill": _fill,
+        "put": _put,
+        "resize": _resize,
+        "as_integer_ratio": _as_integer_ratio,
+        "__reversed__": _reversed,
+        "__floor__": _floor,
+        "__ceil__": _ceil,
+        "__trunc__": _trunc,
+        "__round__": _round,
         "__format__": _format,
         "__str__": _str,
         "__deepcopy__": _deepcopy,

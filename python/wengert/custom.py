@@ -265,9 +265,9 @@ def checkpoint(f: Function) -> Function:
         call = _Call(args)
         if call.level is None or call.level.kind != "reverse":
             return f(*args, **kwargs)
-        lowered, layout = call.lowered(), call.layout
-        results, spec = tree_flatten(f(*lowered, **kwargs))
-        flat = tree_flatten(lowered)[0]
+        layout = call.layout
+        results, spec = tree_flatten(f(*call.lowered(), **kwargs))
+        flat = tree_flatten(call.lowered())[0]  # again: f may have written into the others
 
         def of_operands(*operands: Any) -> Any:
             leaves = list(flat)

@@ -22,7 +22,7 @@ __all__ = [
 
 def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, ndmin: int = 0) -> Array:
     """An Array of the given values; Arrays inside keep their derivatives. See `numpy.array`."""
-    result = operand(object) if is_array(object) else _core_array(np.asarray(object))
+    result = operand(object) if is_array(object) else _core_array(np.asarray(object, dtype))
     if dtype is not None and result.dtype != np.dtype(dtype):
         result = ops.astype(result, dtype)
     elif copy and isinstance(object, Array):

@@ -11,14 +11,16 @@ A view keeps its base and two functions, one that reads it out of the base and o
 
 from __future__ import annotations
 
-import dis
+import linecache
+import math
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .levels import Box, bind, concrete, is_differentiated
+from .levels import Box, Level, bind, concrete, is_differentiated, is_transformed
 from .methods import Methods
 from .operators import Operators
 from .primitive import lookup
@@ -26,20 +28,25 @@ from .primitive import lookup
 NUMBERS = (bool, int, float)
 
 
-class LostDerivative(RuntimeError):
-    """Plain values were asked for where the derivative was needed."""
+class LostDerivative(TypeError):
+    """Plain numbers were asked for where the derivative was needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, what: str) -> None:
         super().__init__(
-            "wengert.reference: NumPy asked for the plain values of an array that is being differentiated, so its "
-            "derivative would be lost. Build the result with wengert.numpy (for example wnp.zeros instead of np.zeros "
-            "before h[t] = ...), or say x.numpy() or stop_gradient(x) if no derivative is wanted"
+            f"wengert.reference: {what} of a value that is being differentiated was asked for at {_user_line()}, and "
+            "its derivative would be lost. Use the function of the same name in wengert.numpy instead of one of math "
+            "or NumPy's own conversions (wnp.zeros before h[t] = ..., wnp.array), or x.detach() if no derivative is "
+            "wanted"
         )
 
 
-def _is_assignment(frame: Any) -> bool:
-    """Whether a frame is executing ``h[i] = …``: there a NumPy ``h`` asks the value for a float."""
-    return bool(frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"])
+def _user_line() -> str:
+    """The line that is running outside of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(__package__):
+        frame = frame.f_back
+    file, number = frame.f_code.co_filename, frame.f_lineno
+    return f"{file}:{number}: {linecache.getline(file, number).strip()}"
 
 
 class Array(Operators, Methods):
@@ -49,13 +56,14 @@ class Array(Operators, Methods):
     relatives functions receive Arrays; `wengert.reference.numpy` returns them.
     """
 
-    __slots__ = ("__weakref__", "_base", "_index", "_read", "_seen", "_value", "_version", "_write")
+    __slots__ = ("__weakref__", "_base", "_born", "_index", "_read", "_seen", "_value", "_version", "_write")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any) -> None:
         self._value = value
         self._version = 0
+        self._born = Level.opened
         self._base: Array | None = None
         self._read: Callable[[Any], Any] | None = None
         self._write: Callable[[Any, Any], Any] | None = None
@@ -78,6 +86,7 @@ class Array(Operators, Methods):
     def set(self, value: Any) -> None:
         """Point to another value of the same shape; a view writes it into its base."""
         base = self._base
+        _check_outer(self._born, value)
         if base is not None and self._write is not None:
             base.set(self._write(base.get(), value))
             self._seen = base._version
@@ -130,13 +139,17 @@ class Array(Operators, Methods):
     # -- leaving the traced world ----------------------------------------------------------------------------------
 
     def numpy(self) -> np.ndarray[Any, Any]:
-        """The value as a NumPy array of its own; derivatives do not flow through it."""
-        return np.array(concrete(self.get()))
+        """The value as a NumPy array of its own."""
+        return np.array(self._plain("numpy()"))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        return np.array(self._plain("the array"), dtype=dtype)
+
+    def _plain(self, what: str) -> Any:
+        """The plain array or number, unless its derivative would be lost."""
         if is_differentiated(self.get()):
-            raise LostDerivative
-        return np.array(concrete(self.get()), dtype=dtype)
+            raise LostDerivative(what)
+        return concrete(self.get())
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         from .numpy_protocol import call_ufunc
@@ -149,27 +162,49 @@ class Array(Operators, Methods):
         return call_function(func, args, kwargs)
 
     def item(self, *args: Any) -> Any:
-        return np.asarray(concrete(self.get())).item(*args)
+        return np.asarray(self._number("the number, item(),", eager=True)).item(*args)
 
     def tolist(self) -> Any:
-        return np.asarray(concrete(self.get())).tolist()
+        return np.asarray(self._plain("tolist()")).tolist()
 
     def __bool__(self) -> bool:
         return bool(np.asarray(concrete(self.get())))
 
     def __float__(self) -> float:
-        if is_differentiated(self.get()) and _is_assignment(sys._getframe(1)):
-            raise LostDerivative
-        return float(np.asarray(concrete(self.get())).item())
+        """Also what the functions of `math` and NumPy's ``out[i] = x`` call."""
+        return float(np.asarray(self._number("the number, float(),")).item())
+
+    def _number(self, what: str, eager: bool = False) -> Any:
+        """The plain number.  Of a value with ``requires_grad`` it may be taken, as in PyTorch."""
+        from .eager import awaits_backward
+
+        value = self.get()
+        if is_transformed(value):
+            raise LostDerivative(what)
+        if not eager and awaits_backward(value):
+            warnings.warn(
+                "wengert.reference: float() takes the number of an array that requires gradients, without its "
+                f"derivative, at {_user_line()}; write x.item() or x.detach() if that is meant",
+                stacklevel=3,
+            )
+        return concrete(value)
 
     def __int__(self) -> int:
         return int(np.asarray(concrete(self.get())).item())
+
+    __trunc__ = __int__
+
+    def __floor__(self) -> int:
+        return math.floor(np.asarray(concrete(self.get())).item())
+
+    def __ceil__(self) -> int:
+        return math.ceil(np.asarray(concrete(self.get())).item())
 
     def __index__(self) -> int:
         return np.asarray(concrete(self.get())).__index__()
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if spec and self.ndim == 0 else str(self)
+        return format(np.asarray(concrete(self.get())).item(), spec) if spec and self.ndim == 0 else str(self)
 
     def __repr__(self) -> str:
         value, traced = self.get(), ""
@@ -265,6 +300,15 @@ def apply(op: str, *operands: Any, **params: Any) -> Array:
     Array(6.)
     """
     return Array(bind(lookup(op), tuple(raw(operand) for operand in operands), params))
+
+
+def _check_outer(born: int, value: Any) -> None:
+    """An array made before a transform began must not hold its values: they mean nothing after it has ended."""
+    if isinstance(value, Box) and value.level.differentiates and value.level.serial > born:
+        raise TypeError(
+            f"wengert.reference: an array made outside of the transform cannot hold a value that is being "
+            f"differentiated (at {_user_line()}); make it inside the function, return the value, or write x.detach()"
+        )
 
 
 def _check_leaf(value: Any) -> None:

@@ -107,6 +107,12 @@ def requires_grad(x: Array) -> bool:
     return _eager(x.get()) is not None
 
 
+def awaits_backward(value: Any) -> bool:
+    """Whether `backward` would take a derivative through this value."""
+    variable = _eager(value)
+    return recording() and variable is not None and variable.node.primitive is not FORGOTTEN
+
+
 def leaf_of(x: Array) -> Leaf | None:
     variable = _eager(x.get())
     return variable.node if variable is not None and isinstance(variable.node, Leaf) else None

@@ -33,10 +33,12 @@ _serial = itertools.count(1)
 class Level:
     """One running transform.  Later levels have larger serial numbers and are handled first."""
 
+    opened = 0  # the largest serial number so far
     differentiates = True  # a recording (see record.py) follows values without differentiating them
 
     def __init__(self, serial: int | None = None) -> None:
         self.serial = next(_serial) if serial is None else serial
+        Level.opened = max(Level.opened, self.serial)
 
     def process(self, primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
         """Apply ``primitive`` to operands of which at least one is a box of this level."""
@@ -88,6 +90,15 @@ def concrete(value: Any) -> Any:
 def carries_derivative(value: Any) -> bool:
     """Only floating-point values vary smoothly: integers and booleans have no derivative."""
     return bool(np.issubdtype(np.asarray(concrete(value)).dtype, np.inexact))
+
+
+def is_transformed(value: Any) -> bool:
+    """Whether a transform that is running (not ``requires_grad``, which is level 0) differentiates this value."""
+    while isinstance(value, Box):
+        if value.level.differentiates and value.level.serial > 0:
+            return True
+        value = value.primal
+    return False
 
 
 def is_differentiated(value: Any) -> bool:

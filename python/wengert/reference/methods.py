@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import math
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from .array import Array
@@ -53,6 +56,20 @@ class Methods:
 
     def sort(self, axis: int = -1) -> None:
         self[...] = _mirror("sort")(self, axis=axis)  # type: ignore[index]
+
+    def partition(self, kth: Any, axis: int = -1) -> None:
+        self.sort(axis)  # a partition for every kth
+
+    def put(self, indices: Any, values: Any) -> None:
+        shape = self.shape  # type: ignore[attr-defined]
+        at = np.asarray(indices).ravel()
+        if at.size:
+            at = np.arange(math.prod(shape))[at]  # NumPy says which index is out of bounds
+            values = _mirror("ravel")(values)
+            self[np.unravel_index(at, shape)] = values[np.arange(at.size) % len(values)]  # type: ignore[index]
+
+    def resize(self, *_shape: Any, refcheck: bool = True) -> None:
+        raise TypeError("wengert.reference: resize in place: an Array keeps its shape; make a new one")
 
     sum = _method("sum")
     mean = _method("mean")

@@ -59,10 +59,11 @@ class Operators:
     def __abs__(self) -> Array:
         return _apply("absolute", self)
 
-    def __round__(self, digits: int | None = None) -> Array:
+    def __round__(self: Any, digits: int | None = None) -> Any:
+        """``round(x)`` is a whole number, as of a float; ``round(x, digits)`` is ``np.round``."""
         from .numpy import round
 
-        return round(self, digits or 0)
+        return int(round(self)) if digits is None and self.ndim == 0 else round(self, digits or 0)
 
     def __divmod__(self: Any, other: Any) -> tuple[Array, Array]:
         return self // other, self % other
