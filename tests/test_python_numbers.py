@@ -72,8 +72,8 @@ def test_functions_and_writes_with_python_ints(number):
     for make in (wg.array, wnp.array, wnp.asarray):
         with pytest.raises(OverflowError):
             make(number, dtype=np.int32)
-        with pytest.raises((OverflowError, TypeError)):
-            make([1, number], dtype=np.int32)
+    with pytest.raises((OverflowError, TypeError)):
+        wnp.array([1, number], dtype=np.int32)
     with pytest.raises(OverflowError):
         wnp.full(2, number, np.int32)
 

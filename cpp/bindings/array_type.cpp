@@ -365,17 +365,10 @@ size_t gc_header() {
 }
 
 // What was given as the element type that was asked for.
-Value with_type(Value v, PyObject* given, const py::object& dtype, const char* name) {
+Value with_type(Value v, const py::object& dtype, const char* name) {
   if (!dtype.is_none()) {
     const DType t = to_dtype(dtype.ptr());
     check_fits(v, t, name);
-    if ((PyList_Check(given) || PyTuple_Check(given)) && t == DType::i32 && v.dtype() == DType::i64) {
-      for (int64_t i = 0; i < v.array->size; ++i) {
-        Value number(core::scalar_int(core::item_int(*v.array, i), DType::i64));
-        number.weak = true;
-        check_fits(number, t, name);
-      }
-    }
     v = ad::astype(v, t);
   }
   v.weak = false;
@@ -386,7 +379,6 @@ Value with_type(Value v, PyObject* given, const py::object& dtype, const char* n
 
 void bind_array_type(py::module_& m) {
   if (gc_header() != kGcHeader) spec.flags &= ~static_cast<unsigned>(Py_TPFLAGS_HAVE_GC);
-  store_subscript = py::module_::import("opcode").attr("opmap")["STORE_SUBSCR"].cast<int>();
   array_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
   elements_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&elements_spec));
   if (!array_type || !elements_type) throw py::error_already_set();
@@ -407,7 +399,7 @@ void bind_array_type(py::module_& m) {
         if (!to_value(o.ptr(), v))
           type_error("wengert.array: expected numbers or arrays (possibly nested in lists), got " +
                      std::string(Py_TYPE(o.ptr())->tp_name));
-        v = with_type(copied(v), o.ptr(), dtype, "array");
+        v = with_type(copied(v), dtype, "array");
         if (requires_grad) {
           if (v.trace)
             runtime_error(
@@ -425,7 +417,7 @@ void bind_array_type(py::module_& m) {
       "asarray",
       [](const py::object& o, const py::object& dtype) {
         if (is_array(o.ptr()) && dtype.is_none()) return o;
-        Value v = with_type(require_value(o.ptr(), "asarray"), o.ptr(), dtype, "asarray");
+        Value v = with_type(require_value(o.ptr(), "asarray"), dtype, "asarray");
         return py::reinterpret_steal<py::object>(wrap(std::move(v)));
       },
       py::arg("x"), py::arg("dtype") = py::none(), "The argument itself if it is an Array, else an Array of it.");

@@ -24,6 +24,7 @@ _UNKNOWN = object()
 
 _KEEP = "leave it as it is (an Array computes like a number)"
 _ARRAY = "use wengert.numpy.array, or np.stack, which is differentiated as it is"
+_WRITE = "make the array with wengert.numpy.zeros (empty, full …), or collect the values in a list for np.stack"
 _REPAIRS = {
     "float": _KEEP,
     "complex": _KEEP,
@@ -32,13 +33,13 @@ _REPAIRS = {
     "numpy.asarray": _ARRAY,
     "numpy.asanyarray": _ARRAY,
     "numpy.fromiter": _ARRAY,
-    "numpy.ndarray.__setitem__": "make the array with wengert.numpy.zeros (empty, full …), or collect the values in a "
-    "list for np.stack",
+    "numpy.ndarray.__setitem__": _WRITE,
+    "numpy.ndarray.put": _WRITE,
     "numpy.ndarray.fill": "make the array with wengert.numpy.full",
     "wengert.Array.item": _KEEP,
     "wengert.Array.numpy": _KEEP,
     "wengert.Array.tolist": "use list(x)",
-    "setitem": "make the array with wengert.numpy.zeros",
+    "setitem": _WRITE,
 }
 _NAMESAKES = {  # in wengert.numpy, of functions that have another name there
     "fsum": "sum", "sumprod": "dot", "dist": "linalg.norm", "fmean": "mean", "stdev": "std", "pstdev": "std",
@@ -181,7 +182,7 @@ def _repair(name: str) -> str:
         return _REPAIRS[name]
     module, _, last = name.rpartition(".")
     last = _NAMESAKES.get(last, last)
-    if module in ("math", "cmath", "statistics", "numpy") and last.partition(".")[0] in mirror.__all__:
+    if module in ("math", "cmath", "statistics", "numpy", "numpy.ndarray") and last.partition(".")[0] in mirror.__all__:
         namesake = getattr(mirror, last.partition(".")[0])
         return "write x.astype(dtype)" if isinstance(namesake, type) else f"use wengert.numpy.{last}"
     if module.startswith("numpy.random"):
