@@ -427,7 +427,7 @@ def test_training_loop_with_sgd():
         loss = wnp.mean((features @ w - targets) ** 2)
         loss.backward()
         optimizer.step()
-    np.testing.assert_allclose(w.numpy(), [1.0, -2.0, 0.5], atol=1e-6)
+    np.testing.assert_allclose(w.detach().numpy(), [1.0, -2.0, 0.5], atol=1e-6)
     assert w.requires_grad
 
 

@@ -96,7 +96,7 @@ def test_strong_zeros_in_products():
 
     def f(x):
         y = a @ x
-        return wnp.sum(wnp.where(np.isfinite(y.numpy()), y, 0.0))
+        return wnp.sum(wnp.where(np.isfinite(y.detach().numpy()), y, 0.0))
 
     np.testing.assert_array_equal(wr.grad(f)(np.ones(2)), [0.0, 0.0])
     np.testing.assert_array_equal(wr.grad(lambda x: (a @ x)[1] * 0.0 + x[0])(np.ones(2)), [1.0, 0.0])
@@ -151,7 +151,7 @@ ERRORS = [
     (lambda: wnp.split(np.ones(5), 2), ValueError, r"length 5 cannot be cut into 2"),
     (lambda: wnp.einsum("ij,jk->ik", np.ones((2, 2))), ValueError, r"one term for each operand"),
     (lambda: wr.apply("no such thing", 1.0), KeyError, r"no primitive is called"),
-    (lambda: wr.grad(lambda x: np.ones(3)[x])(1.0), RuntimeError, r"derivative would be lost"),
+    (lambda: wr.grad(lambda x: np.ones(3)[x])(1.0), TypeError, r"derivative would be lost"),
     (lambda: wr.grad(lambda x: wnp.ones(3)[x])(1.0), IndexError, r"index must be integer or boolean, not float64"),
 ]
 

@@ -30,7 +30,7 @@ def mirror(name: str) -> Any:
 def unsupported(name: str) -> TypeError:
     return TypeError(
         f"wengert.reference: numpy.{name} has no derivative rule here; compose it from functions of "
-        "wengert.reference.numpy, or use x.numpy() if no derivative is wanted"
+        "wengert.reference.numpy, or use x.detach().numpy() if no derivative is wanted"
     )
 
 
