@@ -35,27 +35,21 @@ namespace {
 
 Dims reshape_shape(PyObject* o, const Dims& from) {
   Dims shape = to_dims(o, "reshape");
-  int64_t known = 1;
+  const Dims asked = shape;
   int unknown = -1;
   for (int i = 0; i < shape.size(); ++i) {
-    if (shape[i] != -1) {
-      known *= shape[i];
-    } else if (unknown >= 0) {
-      value_error("wengert.reshape: only one size can be -1 (inferred), got " + shape.str());
-    } else {
-      unknown = i;
-    }
+    if (shape[i] >= 0) continue;
+    if (shape[i] != -1) value_error("wengert.reshape: negative sizes other than one -1 (inferred), got " + asked.str());
+    if (unknown >= 0) value_error("wengert.reshape: only one size can be -1 (inferred), got " + asked.str());
+    unknown = i;
   }
-  const int64_t total = from.product();
-  const Dims asked = shape;
-  if (unknown >= 0) {
-    if (known == 0 || total % known)
-      value_error("wengert.reshape: an array of shape " + from.str() + " does not fit into shape " + asked.str());
-    shape[unknown] = total / known;
-  } else if (known != total) {
+  if (unknown >= 0) shape[unknown] = 1;
+  const int64_t known = core::element_count(DType::b1, shape), total = from.product();
+  const bool fits = unknown < 0 ? known == total : known && total % known == 0;
+  if (!fits)
     value_error("wengert.reshape: an array of shape " + from.str() + " (" + std::to_string(total) +
                 " elements) does not fit into shape " + asked.str());
-  }
+  if (unknown >= 0) shape[unknown] = total / known;
   return shape;
 }
 

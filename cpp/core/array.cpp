@@ -13,18 +13,23 @@ Array* blank(DType dtype) {
   return a;
 }
 
-void check_size(const Dims& shape, DType dtype) {
-  int64_t n = 1;
-  for (int64_t d : shape) {
-    if (d < 0) value_error("negative dimensions are not allowed, got shape " + shape.str());
-    if (d && __builtin_mul_overflow(n, d, &n)) value_error("array of shape " + shape.str() + " is too large");
-  }
-  int64_t b;
-  if (__builtin_mul_overflow(n, item_size(dtype), &b) || b > (int64_t{1} << 46))
-    value_error("array of shape " + shape.str() + " is too large");
+[[noreturn, gnu::cold]] void no_array(const Dims& shape) {
+  for (int64_t d : shape)
+    if (d < 0) value_error("wengert: negative dimensions are not allowed, got shape " + shape.str());
+  value_error("wengert: an array of shape " + shape.str() + " is too large");
 }
 
 }  // namespace
+
+int64_t element_count(DType dtype, const Dims& shape) {
+  int64_t bytes = item_size(dtype), n = 1;
+  for (int64_t d : shape) {
+    if (d < 0 || __builtin_mul_overflow(bytes, d ? d : 1, &bytes) || bytes > kMostBytes) [[unlikely]]
+      no_array(shape);
+    n *= d;
+  }
+  return n;
+}
 
 ArrayRef make_scalar(DType dtype) {
   Array* a = blank(dtype);
@@ -33,11 +38,11 @@ ArrayRef make_scalar(DType dtype) {
 }
 
 ArrayRef make(DType dtype, const Dims& shape) {
-  if (shape.size() > 1 || (shape.size() == 1 && shape[0] > (int64_t{1} << 40))) check_size(shape, dtype);
+  const int64_t size = element_count(dtype, shape);
   Array* a = blank(dtype);
   ArrayRef r(a);
   a->shape = shape;
-  a->size = shape.product();
+  a->size = size;
   a->strides = row_major(shape);
   const int64_t bytes = a->size * item_size(dtype);
   if (bytes <= static_cast<int64_t>(sizeof a->payload)) {
@@ -100,11 +105,12 @@ ArrayRef full(DType dtype, const Dims& shape, double v) {
 }
 
 ArrayRef view(const ArrayRef& a, const Dims& shape, const Dims& strides, int64_t offset) {
+  const int64_t size = element_count(a->dtype, shape);
   Array* v = blank(a->dtype);
   ArrayRef r(v);
   v->shape = shape;
   v->strides = strides;
-  v->size = shape.product();
+  v->size = size;
   v->contiguous = is_row_major(shape, strides);
   const char* from = a->data + offset * item_size(a->dtype);
   if (a->buffer) {
@@ -133,11 +139,12 @@ ArrayRef view(const ArrayRef& a, const Dims& shape, const Dims& strides, int64_t
 }
 
 ArrayRef foreign(DType dtype, const Dims& shape, const Dims& strides, Ref<Buffer> buffer, char* data) {
+  const int64_t size = element_count(dtype, shape);
   Array* v = blank(dtype);
   ArrayRef r(v);
   v->shape = shape;
   v->strides = strides;
-  v->size = shape.product();
+  v->size = size;
   v->contiguous = is_row_major(shape, strides);
   v->buffer = std::move(buffer);
   v->data = data;
@@ -200,7 +207,7 @@ Dims row_major(const Dims& shape) {
   int64_t step = 1;
   for (int i = shape.size() - 1; i >= 0; --i) {
     s[i] = step;
-    step *= shape[i];
+    step = checked_product(step, shape[i]);
   }
   return s;
 }
@@ -233,7 +240,6 @@ Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {
 
 ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape) {
   if (a->shape == shape) return a;
-  check_size(shape, a->dtype);
   const int lead = shape.size() - a->ndim();
   Dims strides(shape.size(), 0);
   bool ok = lead >= 0;

@@ -34,6 +34,10 @@ struct Array {
   bool sole_owner() const { return refs == 1 && contiguous && (!buffer || (buffer->refs == 1 && !buffer->drop)); }
 };
 
+// The number of elements of an array of that type and shape; throws where there can be none: a size is negative, or it
+// would be larger than kMostBytes. Empty axes count as one there, so that no product of some of the sizes overflows.
+int64_t element_count(DType dtype, const Dims& shape);
+
 ArrayRef make(DType dtype, const Dims& shape);    // contents undefined
 ArrayRef make_like(const Array& a, DType dtype);  // of the shape of a; contents undefined
 ArrayRef make_scalar(DType dtype);                // 0-d, contents undefined

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/sizes.h"
 
 namespace wengert::core {
 
@@ -88,9 +89,9 @@ class Dims {
       if (x == v) return true;
     return false;
   }
-  int64_t product() const {
+  int64_t product() const {  // of sizes that may be anybody's: throws where it does not fit
     int64_t p = 1;
-    for (int64_t x : *this) p *= x;
+    for (int64_t x : *this) p = checked_product(p, x);
     return p;
   }
   Dims slice(int from, int to) const {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/memory_share.h"
+#include "core/sizes.h"
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -17,7 +18,7 @@ namespace {
 
 constexpr int64_t kHeader = 64;  // the Buffer itself, so that the data behind it stay aligned
 static_assert(sizeof(Buffer) <= kHeader);
-constexpr int kClasses = 160;
+constexpr int kClasses = 161;  // the last one is of kMostBytes
 
 // Four classes an octave: at most 25 % of a buffer is unused.
 int class_of(int64_t bytes) {
@@ -133,6 +134,7 @@ template <class F> bool with_pool(int size_class, F&& f) {
 }  // namespace
 
 Buffer* new_buffer(int64_t bytes) {
+  if (bytes < 0 || bytes > kMostBytes) throw std::bad_alloc();
   const int c = class_of(bytes);
   Buffer* b = nullptr;
   with_pool(c, [&](Pool& pool) {

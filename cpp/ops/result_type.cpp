@@ -22,12 +22,7 @@ int require_axis(std::string_view op, const Dims& axis, int rank) {
   return rank + static_cast<int>(axis[0]);
 }
 
-void check_array(const ArrayType& t) {
-  int64_t bytes = core::item_size(t.dtype);
-  for (int64_t d : t.shape)  // empty axes count as well: products of the others must not overflow either
-    if (d < 0 || __builtin_mul_overflow(bytes, d ? d : 1, &bytes) || bytes > (int64_t{1} << 46))
-      value_error("there is no array of shape " + t.shape.str());
-}
+void check_array(const ArrayType& t) { core::element_count(t.dtype, t.shape); }
 
 namespace {
 

@@ -6,12 +6,12 @@ namespace wengert::ops {
 
 ArrayType Reshape::result(OperandTypes in, const Params& p) {
   const ArrayType out{in.dtype(0), p.dims[0]};
-  check_array(out);
-  if (out.shape.product() != in.shape(0).product())
+  if (core::element_count(out.dtype, out.shape) != core::element_count(out.dtype, in.shape(0)))
     refuse(name, "an array of shape " + in.shape(0).str() + " does not fit into shape " + out.shape.str());
   return out;
 }
 ArrayRef Reshape::value(Args a, const Params& p) {
+  if (core::element_count(a[0]->dtype, p.dims[0]) != a[0]->size) result(a, p);  // which says what is wrong
   const ArrayRef x = core::contiguous(a[0]);
   return core::view(x, p.dims[0], core::row_major(p.dims[0]));
 }

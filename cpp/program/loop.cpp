@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kAlign = 64;
 
-int64_t bytes_of(DType t, const Dims& shape) { return shape.product() * core::item_size(t); }
+int64_t bytes_of(DType t, const Dims& shape) { return core::element_count(t, shape) * core::item_size(t); }
 int64_t padded(int64_t bytes) { return (std::max<int64_t>(bytes, 1) + kAlign - 1) / kAlign * kAlign; }
 void copy_bytes(char* to, const char* from, int64_t n) {
   if (n) std::memcpy(to, from, static_cast<size_t>(n));
@@ -140,7 +140,8 @@ int64_t Loop::row_bytes(size_t output) const {
 
 int64_t Loop::own_bytes() const {
   int64_t total = 0;
-  for (size_t k = 0; k < body.outputs.size(); ++k) total += row_bytes(k) * (kind != branch && k < carries ? 2 : 1);
+  for (size_t k = 0; k < body.outputs.size(); ++k)
+    total = core::checked_sum(total, row_bytes(k) * (kind != branch && k < carries ? 2 : 1));
   return total;
 }
 

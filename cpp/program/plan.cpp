@@ -52,7 +52,8 @@ uint32_t Planner::storage(Storage::Kind kind, uint32_t index, int64_t bytes) {
 }
 
 Place Planner::fresh(const Dims& shape, DType t) {
-  return {storage(Storage::arena, 0, shape.product() * core::item_size(t)), 0, core::row_major(shape), true};
+  return {storage(Storage::arena, 0, core::element_count(t, shape) * core::item_size(t)), 0, core::row_major(shape),
+          true};
 }
 
 void Planner::allocate(uint32_t i) {
@@ -101,11 +102,11 @@ void Planner::lay_out() {
         if (free[best].from == free[best].to) free.erase(free.begin() + static_cast<int64_t>(best));
       } else if (!free.empty() && free.back().to == plan_.arena) {
         st.offset = free.back().from;
-        plan_.arena = st.offset + bytes;
+        plan_.arena = core::checked_sum(st.offset, bytes);
         free.pop_back();
       } else {
         st.offset = plan_.arena;
-        plan_.arena += bytes;
+        plan_.arena = core::checked_sum(plan_.arena, bytes);
       }
     }
     for (uint32_t s : end[at]) {
