@@ -1,6 +1,7 @@
 #include "ad/rules.h"
 
 #include "ops/evaluate.h"
+#include "simd/rounding.h"
 
 namespace wengert::ad {
 
@@ -245,6 +246,7 @@ void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
 std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> seeds, const std::vector<uint32_t>& wanted,
                          bool keep) {
   const Sweeping claimed(tape);
+  const simd::RoundToNearest rounding;
   uint32_t top = 0;
   for (auto& [node, g] : seeds) top = std::max(top, node + 1);
   for (uint32_t w : wanted) top = std::max(top, w + 1);

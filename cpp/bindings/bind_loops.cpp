@@ -12,6 +12,7 @@
 #include "core/patience.h"
 #include "core/unlocked.h"
 #include "program/loop.h"
+#include "simd/rounding.h"
 
 namespace wengert::bindings {
 namespace {
@@ -195,6 +196,7 @@ std::vector<ArrayRef> run(const Loop& loop, const std::vector<Value>& operands) 
     results.push_back(core::make(loop.result_type(k), loop.result_shape(k)));
     memory->results[k] = results.back()->data;
   }
+  const simd::RoundToNearest rounding;
   switch (loop.run(*memory, memory->operands.data(), memory->results.data())) {
     case kNone:
       return results;
@@ -322,7 +324,8 @@ void bind_loops(py::module_& m) {
       .def_property_readonly("bytes",
                              [](const Body& b) {
                                int64_t total = 0;
-                               for (const Node& n : b.graph.nodes) total += n.size() * core::item_size(n.dtype);
+                               for (const Node& n : b.graph.nodes)
+                                 total = core::checked_sum(total, n.size() * core::item_size(n.dtype));
                                return total;
                              })
       .def("output_is_float",

@@ -6,6 +6,7 @@
 
 #include "bindings/compiled.h"
 #include "core/unlocked.h"
+#include "simd/rounding.h"
 
 namespace wengert::bindings {
 namespace {
@@ -86,20 +87,6 @@ char* changeable(const Leaf& leaf, const char* input) {
 
 int64_t bytes_of(const program::Node& n) { return n.size() * core::item_size(n.dtype); }
 
-// The arguments stay alive whatever other threads, or handlers of signals, do to the containers they came in.
-struct Held {
-  explicit Held(const Call* c) : call(c) {
-    if (call)
-      for (const Leaf& leaf : call->leaves) Py_INCREF(leaf.object);
-  }
-  Held(const Held&) = delete;
-  ~Held() {
-    if (call)
-      for (const Leaf& leaf : call->leaves) Py_DECREF(leaf.object);
-  }
-  const Call* call;
-};
-
 class Replayer {
  public:
   Replayer(State& s, const Call& c, Specialisation& spec) : s_(s), c_(c), spec_(spec), p_(*spec.program) {}
@@ -138,8 +125,8 @@ class Replayer {
       constexpr double kLong = 1e5;  // operations: well over the price of the interpreter lock
       // Loops of unknown length are interrupted by signals, whose handlers are Python, too.
       const bool held = p_.work() > kLong || p_.open_ended();
-      const Held arguments(held ? &c_ : nullptr);
       const core::Unlocked unlocked(held && !p_.needs_lock());
+      const simd::RoundToNearest rounding;
       failed = p_.run(*memory, r_.in.data(), r_.out.data());
     }
     if (spec_.spare.size() < 8) spec_.spare.push_back(std::move(memory));

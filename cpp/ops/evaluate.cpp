@@ -6,6 +6,7 @@
 #include "ops/kernel_table.h"
 #include "ops/pairs.h"
 #include "simd/dispatch.h"
+#include "simd/rounding.h"
 #include "simd/threads.h"
 
 namespace wengert::simd {
@@ -122,6 +123,7 @@ const char* at(const ArrayRef& a, int64_t i, int inc) { return at(a.get(), i, in
 const ElementKernels& element_kernels() { return tables.active(); }
 
 ArrayRef unary(OpCode op, const ArrayRef& x) {
+  const simd::RoundToNearest rounding;
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
@@ -147,6 +149,7 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
 }
 
 ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
+  const simd::RoundToNearest rounding;
   // Long kernels let other threads run, and those may rebind the operands' handles: the arrays are held here.
   const bool is_long = first->size >= kLong || second->size >= kLong;
   const ArrayRef held[2] = {is_long ? first : nullptr, is_long ? second : nullptr};
@@ -296,6 +299,7 @@ ArrayRef evaluate(OpCode op, Args args, const Params* params) {
   const Info& f = info(op);
   if (f.elementwise) return f.arity == 1 ? unary(op, args[0]) : binary(op, args[0], args[1]);
   static const Params none{};
+  const simd::RoundToNearest rounding;
   return f.value(args, params ? *params : none);
 }
 

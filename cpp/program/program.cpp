@@ -1,11 +1,13 @@
 #include <cstring>
 
 #include "program/loop.h"
+#include "simd/rounding.h"
 
 namespace wengert::program {
 
 Program::Program(Graph recorded) : recorded_(operations(recorded)) {
-  scalar_ = scalar_code(recorded);  // has passes of its own
+  const simd::RoundToNearest rounding;  // of the constants
+  scalar_ = scalar_code(recorded);      // has passes of its own
   if (scalar_) {
     graph_ = std::move(recorded);
   } else {

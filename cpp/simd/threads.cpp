@@ -9,6 +9,8 @@
 #include <new>
 #include <system_error>
 #include <thread>
+
+#include "simd/rounding.h"
 #if defined(__linux__)
 #include <sched.h>
 #endif
@@ -128,6 +130,7 @@ class Pool {
   }
 
   void work(int index) {
+    const RoundToNearest rounding;  // a thread starts in the mode of the one that made it
     for (;;) {
       const uint64_t word = wait_for_blocks();
       if (index < limit_.load(std::memory_order_relaxed)) {
