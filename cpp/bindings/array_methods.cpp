@@ -167,7 +167,8 @@ bool usual_operand(PyObject* o) {
 PyObject* array_ufunc(PyObject* self, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
   bool usual = ufuncs && n > 2 && (!kwargs || PyDict_GET_SIZE(kwargs) == 0);
-  usual = usual && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(args, 1), "__call__") == 0;
+  usual = usual && PyUnicode_Check(PyTuple_GET_ITEM(args, 1)) &&
+          PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(args, 1), "__call__") == 0;
   for (Py_ssize_t i = 2; usual && i < n; ++i) usual = usual_operand(PyTuple_GET_ITEM(args, i));
   if (usual) {
     PyObject* f = PyDict_GetItemWithError(ufuncs, PyTuple_GET_ITEM(args, 0));

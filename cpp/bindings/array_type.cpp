@@ -414,6 +414,12 @@ void bind_array_type(py::module_& m) {
       py::arg("x"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
       "An array from numbers, nested lists, NumPy arrays or Arrays (copied).");
   m.def(
+      "holds_array",
+      [](const py::object& o) {
+        return (py::isinstance<py::list>(o) || py::isinstance<py::tuple>(o)) && holds_array(o.ptr());
+      },
+      py::arg("x"), "Whether a list or tuple has an Array in it, or one in it has.");
+  m.def(
       "asarray",
       [](const py::object& o, const py::object& dtype) {
         if (is_array(o.ptr()) && dtype.is_none()) return o;

@@ -132,20 +132,22 @@ int set_requires_grad(PyObject* o, PyObject* v, void*) {
 
 PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
   return guarded([&]() -> PyObject* {
-    PyObject* given = n > 0 ? args[0] : nullptr;
-    int retain = n > 1 ? PyObject_IsTrue(args[1]) : 0;
+    if (n > 2) type_error("wengert.backward takes cotangent and retain_graph, got " + std::to_string(n) + " arguments");
+    PyObject *given = n > 0 ? args[0] : nullptr, *keep = n > 1 ? args[1] : Py_False;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
       PyObject* key = PyTuple_GET_ITEM(kwnames, i);
       if (PyUnicode_CompareWithASCIIString(key, "cotangent") == 0)
         given = args[n + i];
       else if (PyUnicode_CompareWithASCIIString(key, "retain_graph") == 0)
-        retain = PyObject_IsTrue(args[n + i]);
+        keep = args[n + i];
       else
         type_error("wengert.backward takes cotangent and retain_graph, not '" + std::string(py::str(key)) + "'" +
                    keyword_hint(key));
     }
+    const int retain = PyObject_IsTrue(keep);
+    if (retain < 0) throw PythonError{};
     const Value y = read(as_array(self));
-    run_backward(y, initial_cotangent(y, given), retain == 1);
+    run_backward(y, initial_cotangent(y, given), retain);
     Py_RETURN_NONE;
   });
 }

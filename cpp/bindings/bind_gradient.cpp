@@ -65,9 +65,9 @@ class Gradient {
   Py_ssize_t position(size_t k, Py_ssize_t n) const { return nums_[k] < 0 ? nums_[k] + n : nums_[k]; }
 
   static py::object value_of(const Value& y, const std::vector<Argument>& leaves) {
-    Family widest = Family::number;
+    Family widest = Family::python;
     for (const Argument& a : leaves) widest = std::max(widest, a.family);
-    if (widest != Family::ndarray || y.trace) return as_family(y, widest);
+    if (widest != Family::numpy || y.trace) return as_family(y, widest);
     return py::handle(numpy_types.scalar[static_cast<int>(y.dtype())])(core::item(*y.array));
   }
 

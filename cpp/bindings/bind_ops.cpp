@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ad/functions.h"
+#include "bindings/depth.h"
 #include "bindings/index.h"
 #include "bindings/params.h"
 #include "ops/evaluate.h"
@@ -152,11 +153,11 @@ std::vector<Value> operands_of(OpCode op, PyObject* const*& args, Py_ssize_t& n)
   if (f.arity == ops::kVariadic) {
     const py::object seq = n ? py::reinterpret_steal<py::object>(PySequence_Fast(args[0], "")) : py::object();
     if (!seq) {
+      if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
       PyErr_Clear();
       type_error("wengert." + op_name(op) + ": the first argument must be a sequence of arrays");
     }
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.ptr()); ++i)
-      v.push_back(require_value(PySequence_Fast_GET_ITEM(seq.ptr(), i), f.name.data()));
+    for_items(seq.ptr(), [&](PyObject* item) { v.push_back(require_value(item, f.name.data())); });
     if (v.empty()) value_error("wengert." + op_name(op) + ": at least one array is needed");
     ++args, --n;
     return v;

@@ -5,7 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "bindings/convert.h"
+#include "bindings/depth.h"
+#include "bindings/family.h"
 #include "program/program.h"
 #include "program/saved.h"
 
@@ -13,11 +14,13 @@ namespace wengert::bindings {
 
 // ---- what a call consists of ----------------------------------------------------------------------------------------
 
-enum class Family : uint8_t { python, numpy, array };  // of numbers; the strongest among the arguments decides
-
+// Held: the container it came in may be emptied while the function runs, or have made it just now.
 struct Leaf {
-  PyObject* object;  // borrowed
-  char kind;         // 'f' float, 'i' int, 'A' Array, 'n' ndarray, 'g' NumPy scalar
+  PyObject* object;
+  char kind;  // 'f' float, 'i' int, 'A' Array, 'n' ndarray, 'g' NumPy scalar
+  Leaf(PyObject* o, char k) : object(Py_NewRef(o)), kind(k) {}
+  Leaf(Leaf&& l) noexcept : object(std::exchange(l.object, nullptr)), kind(l.kind) {}
+  ~Leaf() { Py_XDECREF(object); }
 };
 
 struct Call {
@@ -43,8 +46,10 @@ struct Call {
 struct Interned {
   py::dict ids;
   int64_t id(PyObject* o, const char* what, int64_t& next) {
+    refuse_deep(o);
     PyObject* found = PyDict_GetItemWithError(ids.ptr(), o);
     if (!found && PyErr_Occurred()) {
+      if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
       PyErr_Clear();
       type_error("wengert.compile: " + std::string(what) + " of type " + Py_TYPE(o)->tp_name +
                  " cannot be hashed; static arguments must be hashable");

@@ -68,7 +68,8 @@ void read_other(State& s, PyObject* o, Call& c) {
     put_object(s, c, s.statics, o, "an argument");
     return;
   }
-  const py::object flat = s.flatten_other(py::reinterpret_borrow<py::object>(o));
+  const Deeper deeper("reading an argument of a compiled function");
+  const py::object flat = s.flatten_other(held(o));
   if (flat.is_none())
     type_error(
         "wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +
@@ -79,7 +80,7 @@ void read_other(State& s, PyObject* o, Call& c) {
   c.signature += 'P';
   put_object(s, c, s.structures, py::object(pair[1]).ptr(), "a structure");
   put_int(c.signature, static_cast<int64_t>(leaves.size()));
-  for (const auto& x : leaves) read_tree(s, x.ptr(), c);  // the object keeps its leaves alive
+  for_items(leaves.ptr(), [&](PyObject* x) { read_tree(s, x, c); });
 }
 
 void read_shape(Call& c, const Dims& d) {
@@ -90,7 +91,7 @@ void read_shape(Call& c, const Dims& d) {
 void read_tree(State& s, PyObject* o, Call& c) {
   if (PyFloat_CheckExact(o)) {
     c.signature += 'f';
-    c.leaves.push_back({o, 'f'});
+    c.leaves.emplace_back(o, 'f');
   } else if (Py_TYPE(o) == numpy_types.ndarray) {
     const int t = direct_type(o);
     const auto* p = py::detail::array_proxy(o);
@@ -99,7 +100,7 @@ void read_tree(State& s, PyObject* o, Call& c) {
     if (t < 0) c.signature += std::string(py::str(py::handle(p->descr)));
     c.signature += static_cast<char>(p->nd);
     put(c.signature, p->dimensions, sizeof(int64_t) * static_cast<size_t>(p->nd));
-    c.leaves.push_back({o, 'n'});
+    c.leaves.emplace_back(o, 'n');
     c.family = std::max(c.family, Family::numpy);
   } else if (is_array(o)) {
     const Value& v = read(as_array(o));
@@ -107,7 +108,7 @@ void read_tree(State& s, PyObject* o, Call& c) {
     c.signature += 'A';
     c.signature += static_cast<char>(v.dtype());
     read_shape(c, v.shape());
-    c.leaves.push_back({o, 'A'});
+    c.leaves.emplace_back(o, 'A');
     c.family = Family::array;
   } else if (PyBool_Check(o)) {
     c.signature += o == Py_True ? 'T' : 'F';
@@ -116,27 +117,26 @@ void read_tree(State& s, PyObject* o, Call& c) {
     PyLong_AsLongLongAndOverflow(o, &overflow);
     if (overflow) c.eager = true;
     c.signature += 'i';
-    c.leaves.push_back({o, 'i'});
+    c.leaves.emplace_back(o, 'i');
   } else if (o == Py_None) {
     c.signature += 'N';
   } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-    const bool tuple = PyTuple_CheckExact(o);
-    const Py_ssize_t n = PySequence_Fast_GET_SIZE(o);
-    c.signature += tuple ? '(' : '[';
-    put_int(c.signature, n);
-    for (Py_ssize_t i = 0; i < n; ++i) read_tree(s, PySequence_Fast_GET_ITEM(o, i), c);
+    const Deeper deeper("reading an argument of a compiled function");
+    c.signature += PyTuple_CheckExact(o) ? '(' : '[';
+    put_int(c.signature, PySequence_Fast_GET_SIZE(o));
+    for_items(o, [&](PyObject* item) { read_tree(s, item, c); });
   } else if (PyDict_CheckExact(o)) {
     c.signature += '{';
+    const Deeper deeper("reading an argument of a compiled function");
     put_int(c.signature, PyDict_GET_SIZE(o));
-    PyObject *key, *value;
-    for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) {
+    for_entries(o, [&](PyObject* key, PyObject* value) {
       put_object(s, c, s.names, key, "a key");
       read_tree(s, value, c);
-    }
+    });
   } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     const py::object t = py::reinterpret_borrow<py::object>(o).attr("dtype");
     c.signature += 'g' + std::string(py::str(t));
-    c.leaves.push_back({o, 'g'});
+    c.leaves.emplace_back(o, 'g');
     c.family = std::max(c.family, Family::numpy);
   } else {
     read_other(s, o, c);

@@ -46,37 +46,43 @@ class Rebuild {
  public:
   Rebuild(State& s, const std::vector<py::object>& leaves) : s_(s), leaves_(leaves) {}
   py::object tree(PyObject* o) {
-    if (PyBool_Check(o) || o == Py_None) return same(o);
+    if (PyBool_Check(o) || o == Py_None) return held(o);
     if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || Py_TYPE(o) == numpy_types.ndarray || is_array(o) ||
         PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
-      return leaves_[at_++];
-    if (PyTuple_CheckExact(o)) {
-      py::tuple t(static_cast<size_t>(PyTuple_GET_SIZE(o)));
-      for (size_t i = 0; i < t.size(); ++i) t[i] = tree(PyTuple_GET_ITEM(o, static_cast<Py_ssize_t>(i)));
-      return std::move(t);
-    }
-    if (PyList_CheckExact(o)) {
+      return next();
+    const Deeper deeper("putting the arguments of a compiled function together");
+    if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
       py::list t;
-      for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i) t.append(tree(PyList_GET_ITEM(o, i)));
-      return std::move(t);
+      for_items(o, [&](PyObject* item) { t.append(tree(item)); });
+      return PyTuple_CheckExact(o) ? py::object(py::tuple(t)) : py::object(t);
     }
     if (PyDict_CheckExact(o)) {
       py::dict t;
-      PyObject *key, *value;
-      for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) t[key] = tree(value);
+      for_entries(o, [&](PyObject* key, PyObject* value) { t[key] = tree(value); });
       return std::move(t);
     }
-    if (counts_by_value(o)) return same(o);
-    const py::tuple pair = py::reinterpret_borrow<py::tuple>(s_.flatten_other(same(o)));
+    if (counts_by_value(o)) return held(o);
+    const py::object flat = s_.flatten_other(held(o));
+    if (flat.is_none()) changed();
+    const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
     py::list parts;
-    for (const auto& x : py::reinterpret_borrow<py::list>(pair[0])) parts.append(tree(x.ptr()));
+    for_items(py::object(pair[0]).ptr(), [&](PyObject* x) { parts.append(tree(x)); });
     return s_.unflatten_other(pair[1], parts);
   }
 
   size_t leaves_read() const { return at_; }
+  void finish() const {
+    if (at_ != leaves_.size()) changed();
+  }
 
  private:
-  static py::object same(PyObject* o) { return py::reinterpret_borrow<py::object>(o); }
+  [[noreturn]] static void changed() {
+    runtime_error("wengert.compile: an argument changed while it was read, or flattens differently every time");
+  }
+  const py::object& next() {
+    if (at_ == leaves_.size()) changed();
+    return leaves_[at_++];
+  }
   State& s_;
   const std::vector<py::object>& leaves_;
   size_t at_ = 0;
@@ -134,6 +140,7 @@ class Recording {
     py::dict named;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
       named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
+    rebuild.finish();
     struct Close {
       ad::Recorder& r;
       ad::Recorder* before = std::exchange(recording_of_thread(), &r);
@@ -155,6 +162,7 @@ class Recording {
   }
 
   Template flattened(const py::object& y) {
+    const Deeper deeper("taking apart the result of a compiled function");
     PyObject* o = y.ptr();
     Template t{Template::object, 0, y, {}};
     if (is_array(o)) {
@@ -195,18 +203,16 @@ class Recording {
     if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
       t.kind = PyTuple_CheckExact(o) ? Template::tuple : Template::list;
       t.held = py::object();
-      for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-        t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(o, i))));
+      for_items(o, [&](PyObject* item) { t.parts.push_back(flattened(held(item))); });
       return t;
     }
     if (PyDict_CheckExact(o)) {
       t.kind = Template::dict;
       py::list keys;
-      PyObject *key, *value;
-      for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) {
-        keys.append(py::reinterpret_borrow<py::object>(key));
-        t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(value)));
-      }
+      for_entries(o, [&](PyObject* key, PyObject* value) {
+        keys.append(held(key));
+        t.parts.push_back(flattened(held(value)));
+      });
       t.held = keys;
       return t;
     }
@@ -222,8 +228,7 @@ class Recording {
     const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
     t.kind = Template::other;
     t.held = pair[1];
-    for (const auto& x : py::reinterpret_borrow<py::list>(pair[0]))
-      t.parts.push_back(flattened(py::reinterpret_borrow<py::object>(x)));
+    for_items(py::object(pair[0]).ptr(), [&](PyObject* x) { t.parts.push_back(flattened(held(x))); });
     return t;
   }
 

@@ -79,8 +79,9 @@ Tree plain(PyObject* o) {
   } else if (PyBytes_CheckExact(o)) {
     return with_text(Tree::bytes, PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o));
   } else if (PyTuple_CheckExact(o)) {
+    const Deeper deeper("describing a constant of a compiled function");
     t.kind = Tree::tuple;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i) t.parts.push_back(plain(PyTuple_GET_ITEM(o, i)));
+    for_items(o, [&](PyObject* item) { t.parts.push_back(plain(item)); });
   } else if (py::isinstance<py::dtype>(o)) {
     t.kind = Tree::dtype;
     const std::string name = py::str(py::handle(o));
@@ -119,18 +120,18 @@ Tree argument_form(PyObject* o) {
     return any(Tree::any_ndarray, static_cast<DType>(type), shape);
   }
   if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
+    const Deeper deeper("describing an argument of a compiled function");
     t.kind = PyTuple_CheckExact(o) ? Tree::tuple : Tree::list;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i)
-      t.parts.push_back(argument_form(PySequence_Fast_GET_ITEM(o, i)));
+    for_items(o, [&](PyObject* item) { t.parts.push_back(argument_form(item)); });
     return t;
   }
   if (PyDict_CheckExact(o)) {
+    const Deeper deeper("describing an argument of a compiled function");
     t.kind = Tree::dict;
-    PyObject *key, *value;
-    for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) {
+    for_entries(o, [&](PyObject* key, PyObject* value) {
       t.parts.push_back(plain(key));
       t.parts.push_back(argument_form(value));
-    }
+    });
     return t;
   }
   if (!PyBool_Check(o) && PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {

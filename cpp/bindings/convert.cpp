@@ -14,6 +14,8 @@
 
 #include "core/memory_share.h"
 
+#include "bindings/depth.h"
+
 namespace wengert::bindings {
 
 PyTypeObject* array_type = nullptr;
@@ -212,6 +214,9 @@ ArrayRef from_numpy(PyObject* ndarray, bool share) {
     direct = direct && a.strides(i) % item_size(t) == 0;
     strides.push_back(a.strides(i) / item_size(t));
   }
+  if (a.size() == 0) strides = core::row_major(shape);
+  for (int i = 0; i < shape.size(); ++i)  // nobody goes along them: NumPy leaves any number there
+    if (shape[i] == 1 && (strides[i] > core::kMostBytes || strides[i] < -core::kMostBytes)) strides[i] = 1;
   if (!direct) {
     py::array b = py::reinterpret_steal<py::array>(a.attr("astype")(numpy_type(t)).release());
     if (!exact_type(b.dtype())) type_error("wengert: cannot read an array of dtype " + std::string(py::str(a.dtype())));
@@ -285,29 +290,30 @@ Value weak(ArrayRef a) {
   return v;
 }
 
-bool contains_array(PyObject* seq) {
-  const Py_ssize_t n = PySequence_Fast_GET_SIZE(seq);
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(seq, i);
-    if (is_array(item)) return true;
-    if ((PyList_Check(item) || PyTuple_Check(item)) && contains_array(item)) return true;
-  }
-  return false;
-}
-
 // A nested sequence with Arrays in it: stacked, so that derivatives flow through.
 Value stack_sequence(PyObject* seq) {
+  const Deeper deeper("reading an operand");
   std::vector<Value> items;
-  const Py_ssize_t n = PySequence_Fast_GET_SIZE(seq);
-  for (Py_ssize_t i = 0; i < n; ++i) items.push_back(require_value(PySequence_Fast_GET_ITEM(seq, i), "array"));
+  for_items(seq, [&](PyObject* item) { items.push_back(require_value(item, "array")); });
   const DType t = ad::common_type(items.data(), static_cast<int>(items.size()));
   for (Value& v : items) v = ad::astype(v, t);
   ad::ParamsRef p(new ops::Params);
   p->dims[0] = Dims{-items[0].shape().size() - 1};
-  return ad::apply(ops::code_of<ops::Stack>, items.data(), static_cast<int>(n), p);
+  return ad::apply(ops::code_of<ops::Stack>, items.data(), static_cast<int>(items.size()), p);
 }
 
 }  // namespace
+
+bool holds_array(PyObject* sequence) {
+  const Deeper deeper("reading an operand");
+  const Py_ssize_t n = PySequence_Fast_GET_SIZE(sequence);
+  for (Py_ssize_t i = 0; i < n; ++i) {  // runs no code of anybody's
+    PyObject* item = PySequence_Fast_GET_ITEM(sequence, i);
+    if (is_array(item)) return true;
+    if ((PyList_Check(item) || PyTuple_Check(item)) && holds_array(item)) return true;
+  }
+  return false;
+}
 
 bool to_value(PyObject* o, Value& v) {
   if (is_array(o)) {
@@ -336,7 +342,7 @@ bool to_value(PyObject* o, Value& v) {
     return true;
   }
   if (PyList_Check(o) || PyTuple_Check(o)) {
-    if (PySequence_Fast_GET_SIZE(o) && contains_array(o)) {
+    if (PySequence_Fast_GET_SIZE(o) && holds_array(o)) {
       v = stack_sequence(o);
       return true;
     }
@@ -362,6 +368,7 @@ Value require_value(PyObject* o, const char* what) {
 int64_t to_int(PyObject* o, const char* what) {
   const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
   if (!index) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
     PyErr_Clear();
     type_error("wengert." + std::string(what) + ": expected an integer, got " + Py_TYPE(o)->tp_name);
   }
@@ -374,13 +381,13 @@ Dims to_dims(PyObject* o, const char* what) {
   if (PyIndex_Check(o)) return Dims{to_int(o, what)};
   const py::object seq = py::reinterpret_steal<py::object>(PySequence_Fast(o, ""));
   if (!seq) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
     PyErr_Clear();
     type_error("wengert." + std::string(what) + ": expected an integer or a tuple of integers, got " +
                Py_TYPE(o)->tp_name);
   }
   Dims d;
-  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(seq.ptr()); ++i)
-    d.push_back(to_int(PySequence_Fast_GET_ITEM(seq.ptr(), i), what));
+  for_items(seq.ptr(), [&](PyObject* item) { d.push_back(to_int(item, what)); });
   return d;
 }
 

@@ -85,6 +85,8 @@ PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, V
 
 // False (no exception) if the object is no operand: None, a string, an unknown class.
 bool to_value(PyObject* o, Value& v);
+// Is there an Array in a list or tuple, or in those it holds?
+bool holds_array(PyObject* sequence);
 // Any array-like; raises TypeError naming `what` otherwise.
 Value require_value(PyObject* o, const char* what);
 ArrayRef from_numpy(PyObject* ndarray, bool share);    // share: no copy, the ndarray is kept alive

@@ -14,9 +14,10 @@ namespace {
 using ad::ParamsRef;
 using ops::code_of;
 
-// One entry of an index, resolved: an axis kept by a range, dropped at a position, inserted, or looked up in an array.
+// One entry of an index, resolved: an axis kept by a range, dropped at a position, inserted, or looked up in an array;
+// x[True] and x[False] look an inserted axis up at its one position, or nowhere.
 struct Entry {
-  enum Kind { range, single, fresh, lookup } kind;
+  enum Kind { range, single, fresh, lookup, truth } kind;
   int64_t start = 0, step = 1, count = 1;
   ArrayRef positions = nullptr;  // int64
   Value given = {};              // where they come from
@@ -44,6 +45,10 @@ void add_array(PyObject* o, Index& index) {
     return;
   }
   const int n = a->ndim();
+  if (n == 0) {
+    index.entries.push_back({Entry::truth, 0, 1, 1, core::zeros(DType::i64, Dims{core::item_int(*a) != 0})});
+    return;
+  }
   int64_t hits = 0;
   for (int64_t i = 0; i < a->size; ++i) hits += a->as<uint8_t>()[i];
   std::vector<ArrayRef> at;
@@ -66,7 +71,7 @@ void add_array(PyObject* o, Index& index) {
 
 int axes_used(const std::vector<Entry>& e) {
   int n = 0;
-  for (const Entry& x : e) n += x.kind != Entry::fresh;
+  for (const Entry& x : e) n += x.kind != Entry::fresh && x.kind != Entry::truth;
   return n;
 }
 
@@ -138,7 +143,7 @@ Index parse(PyObject* o, const Dims& shape) {
   // Resolve ranges and single positions against the sizes.
   int axis = 0;
   for (Entry& e : index.entries) {
-    if (e.kind == Entry::fresh) continue;
+    if (e.kind == Entry::fresh || e.kind == Entry::truth) continue;
     const int64_t size = shape[axis];
     if (e.kind == Entry::range) {
       Py_ssize_t start = e.start, stop = e.count;
@@ -162,7 +167,7 @@ ParamsRef basic_part(const Index& index, const Dims& shape) {
   ParamsRef p(new ops::Params);
   int axis = 0;
   for (const Entry& e : index.entries) {
-    if (e.kind == Entry::fresh) {
+    if (e.kind == Entry::fresh || e.kind == Entry::truth) {
       p->dims[3].push_back(1);
       continue;
     }
@@ -199,6 +204,8 @@ Dims inverse_of(const Dims& perm) {
   return r;
 }
 
+bool looks_up(const Entry& e) { return e.kind == Entry::lookup || e.kind == Entry::truth; }
+
 Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   // NumPy counts single positions beside arrays as arrays of one position.
   for (Entry& e : index.entries)
@@ -211,7 +218,7 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   std::vector<ArrayRef> positions;
   for (size_t i = 0; i < index.entries.size(); ++i) {
     const Entry& e = index.entries[i];
-    if (e.kind != Entry::lookup) continue;
+    if (!looks_up(e)) continue;
     axes.push_back(static_cast<int64_t>(i));
     positions.push_back(e.positions);
     common = core::broadcast_shapes(common, e.positions->shape, "getitem");
@@ -232,7 +239,7 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   Dims sizes;
   bool computed = false;
   for (const Entry& e : index.entries) {
-    if (e.kind != Entry::lookup) continue;
+    if (!looks_up(e)) continue;
     given.push_back(e.given ? e.given : Value(e.positions));
     computed |= static_cast<bool>(given.back().trace);
   }

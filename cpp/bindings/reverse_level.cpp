@@ -32,13 +32,13 @@ Value differentiable(const py::object& x, const char* what) {
 
 bool lifted(PyObject* o, Argument& a) {
   if (PyFloat_CheckExact(o)) {
-    a = {Family::number, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64))};
+    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64))};
     return true;
   }
   if (PyLong_CheckExact(o)) {
     const double d = PyLong_AsDouble(o);
     if (d == -1 && PyErr_Occurred()) throw PythonError{};
-    a = {Family::number, Value(core::scalar(d, DType::f64))};
+    a = {Family::python, Value(core::scalar(d, DType::f64))};
     return true;
   }
   if (is_array(o)) {
@@ -47,13 +47,13 @@ bool lifted(PyObject* o, Argument& a) {
     return core::is_float(a.primal.dtype());
   }
   if (!py::isinstance<py::array_t<double>>(o) && !py::isinstance<py::array_t<float>>(o)) return false;
-  a = {Family::ndarray, Value(from_numpy(o, true))};
+  a = {Family::numpy, Value(from_numpy(o, true))};
   return true;
 }
 
 py::object as_family(Value v, Family family) {
   if (family == Family::array || v.trace) return wrapped(std::move(v));
-  if (family == Family::number) {
+  if (family == Family::python) {
     if (!v.shape().empty()) return wrapped(std::move(v));
     return py::reinterpret_steal<py::object>(PyFloat_FromDouble(core::item(*v.array)));
   }

@@ -2,6 +2,7 @@
 #pragma once
 #include "ad/rules.h"
 #include "bindings/convert.h"
+#include "bindings/family.h"
 
 namespace wengert::bindings {
 
@@ -31,8 +32,6 @@ class Level {
 
 Value differentiable(const py::object& x, const char* what);
 
-// What goes in comes out: the kind of an argument, and so of its derivative.
-enum class Family { number, ndarray, array };
 struct Argument {
   Family family;
   Value primal;

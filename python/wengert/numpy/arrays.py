@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, holds_array, ops
 from wengert._core import asarray as _core_asarray
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
@@ -42,14 +42,14 @@ def concrete(x: ArrayLike) -> np.ndarray[Any, Any]:
     """
     if isinstance(x, Array):
         return x.detach().numpy()
-    if isinstance(x, (list, tuple)) and _holds_array(x):
+    if isinstance(x, (list, tuple)) and holds_array(x):
         return operand(x).detach().numpy()
     return np.asarray(x)
 
 
 def is_array(x: object) -> bool:
     """True when `x` is an Array or a nested sequence with an Array inside."""
-    return isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x))
+    return isinstance(x, Array) or (isinstance(x, (list, tuple)) and holds_array(x))
 
 
 def refuse_out(name: str, out: object) -> None:
@@ -88,7 +88,3 @@ def normalize_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tu
     if len(set(axes)) != len(axes):
         raise ValueError(f"{name}: repeated axis in axis={axis}; name each axis once")
     return axes
-
-
-def _holds_array(xs: Sequence[Any]) -> bool:
-    return any(isinstance(x, Array) or (isinstance(x, (list, tuple)) and _holds_array(x)) for x in xs)
