@@ -22,6 +22,7 @@ d = {}
 def items(n=50): return [wg.array(np.ones(3) + i) for i in range(n)]
 l = [Evil()] + items()
 x = wg.array(np.ones((4, 5, 6)))
+def register(kind, flatten, unflatten): optree.register_pytree_node(kind, flatten, unflatten, namespace="")
 """
 NODE = """
 class Node:
@@ -30,7 +31,7 @@ leaves = 1
 def flatten(node):
     fill()
     return [wg.array(np.ones(3) * i) for i in range(leaves)], None, None
-optree.register_pytree_node(Node, flatten, lambda _, parts: Node(*parts), namespace="")
+register(Node, flatten, lambda _, parts: Node(*parts))
 """
 BORROWED = {
     "operand": "survived(lambda: wg.array(1.0) + l)",
@@ -77,14 +78,16 @@ BORROWED = {
     "retain_graph": "w = wg.array(np.ones(3), requires_grad=True)\nsurvived((w * 2).sum().backward, None, Evil())",
     "grad of a list": "survived(wg.grad(lambda x: x[0].sum()), l)",
     "grad of a dict with such a key": (
-        "d = {'a': items(1), Evil(): 1.0}; d.update({i: 1.0 for i in range(100)})\nsurvived(wg.grad(lambda x: x['a'][0].sum()), d)"
+        "d = {'a': items(1), Evil(): 1.0}; d.update({i: 1.0 for i in range(100)})\n"
+        "survived(wg.grad(lambda x: x['a'][0].sum()), d)"
     ),
     "jacobian of a list": "survived(wg.jacobian(lambda x: x[0]), l)",
     "vjp": "survived(wg.vjp, lambda x: x, l)",
     "jvp": "survived(wg.jvp, lambda x: x, (l,), (l,))",
     "compiled": "survived(wg.compile(lambda x: x), l)",
     "compiled, inner": "survived(wg.compile(lambda x: x), [l, {'a': l}, items()])",
-    "compiled, key": "d = {'a': items(1), Evil(): 1.0}\nd.update({i: 1.0 for i in range(100)})\nsurvived(wg.compile(lambda x: 1.0), d)",
+    "compiled, key": "d = {'a': items(1), Evil(): 1.0}\nd.update({i: 1.0 for i in range(100)})\n"
+    "survived(wg.compile(lambda x: 1.0), d)",
     "compiled, static": "survived(wg.compile(lambda l, e: 1.0, static_argnums=1), l, Evil())",
     "compiled, cleared while it is recorded": (
         "l = [np.ones(300) * i for i in range(100)]\n"
@@ -103,7 +106,7 @@ BORROWED = {
     ),
     "compiled, cleared by what is returned": (
         "class R:\n  pass\n"
-        "optree.register_pytree_node(R, lambda r: (l.clear() or [fill()], None, None), lambda _, p: R(), namespace='')\n"
+        "register(R, lambda r: (l.clear() or [fill()], None, None), lambda _, p: R())\n"
         "l = items()\n"
         "def f(x):\n  l[:] = [R()] + items()\n  return l\n"
         "survived(wg.compile(f), 1.0)"
@@ -116,24 +119,24 @@ BORROWED = {
     "node with fewer leaves every time": (
         NODE + "def flatten2(n):\n  global leaves\n  leaves -= 1\n  return flatten(n)\n"
         "class Fewer(Node): pass\n"
-        "optree.register_pytree_node(Fewer, flatten2, lambda _, p: Fewer(*p), namespace='')\nleaves = 40\n"
+        "register(Fewer, flatten2, lambda _, p: Fewer(*p))\nleaves = 40\n"
         "for _ in range(50): survived(wg.compile(lambda n: n.parts[0] if n.parts else 1.0), Fewer())"
     ),
     "node with more leaves every time": (
         NODE + "def flatten2(n):\n  global leaves\n  leaves += 1\n  return flatten(n)\n"
         "class More(Node): pass\n"
-        "optree.register_pytree_node(More, flatten2, lambda _, p: More(*p), namespace='')\n"
+        "register(More, flatten2, lambda _, p: More(*p))\n"
         "for _ in range(5): refused(wg.compile(lambda n: n.parts[0]), More())"
     ),
     "node whose flattening empties the arguments": (
         NODE + "class Clear(Node): pass\n"
-        "optree.register_pytree_node(Clear, lambda n: (l.clear() or [], None, None), lambda _, p: Clear(*p), namespace='')\n"
+        "register(Clear, lambda n: (l.clear() or [], None, None), lambda _, p: Clear(*p))\n"
         "l = [*items(), Clear(), *items()]\nsurvived(wg.compile(lambda x: x), l)"
     ),
     "node that becomes a leaf": (
         NODE + "class Gone(Node): pass\n"
         "def gone(n):\n  optree.unregister_pytree_node(Gone, namespace='')\n  return [1.0], None, None\n"
-        "optree.register_pytree_node(Gone, gone, lambda _, p: Gone(*p), namespace='')\n"
+        "register(Gone, gone, lambda _, p: Gone(*p))\n"
         "survived(wg.compile(lambda n: 1.0), Gone())"
     ),
     "__array_ufunc__ with a method that is no text": "refused(x.__array_ufunc__, np.sin, b'x', 1.0)",

@@ -5,7 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import wengert as wg
-import wengert.numpy as wnp
 from hostile_processes import ended
 
 # ---- boolean scalars in indices --------------------------------------------------------------------------------------
@@ -231,19 +230,20 @@ MODES = {
     "  in_every_mode(lambda: [wg.apply(name, x, axis=-1)])\n"
     "  in_every_mode(lambda: [wg.grad(lambda x: np.sum(wg.apply(name, x, axis=-1) ** 2))(x)])",
     "reductions and products": ROUNDING
-    + "x = rng.normal(size=(40, 40))\nin_every_mode(lambda: [np.sum(wg.array(x)), wg.array(x) @ x, np.cumsum(wg.array(x)),"
-    " np.mean(wg.array(x), 0), np.prod(wg.array(x), 1), wnp.linalg.solve(x, x[0])])",
+    + "x = wg.array(rng.normal(size=(40, 40)))\nin_every_mode(lambda: [np.sum(x), x @ x, np.cumsum(x),"
+    " np.mean(x, 0), np.prod(x, 1)])",
     "random numbers": ROUNDING + "in_every_mode(lambda: [wg.random.normal(wg.random.key(1), (100,))])",
     "loops": ROUNDING + "f = lambda x: wg.scan(lambda c, r: (np.exp(np.sin(c * r)), c), x, np.linspace(0, 5, 9))[1]\n"
     "g = wg.compile(wg.grad(lambda x: np.sum(f(x))))\ng(1.5)\nin_every_mode(lambda: [f(1.5), g(1.5)])",
-    "backward": ROUNDING
-    + "def f():\n  w = wg.array(np.linspace(0, 3, 20), requires_grad=True)\n  np.sum(np.exp(w) * np.sin(w)).backward()\n"
+    "backward": ROUNDING + "def f():\n  w = wg.array(np.linspace(0, 3, 20), requires_grad=True)\n"
+    "  np.sum(np.exp(w) * np.sin(w)).backward()\n"
     "  return [w.grad]\nin_every_mode(f)",
     "a rule of the user's own finds his mode": ROUNDING + "@wg.custom_vjp\ndef f(x): return x * 2\n"
     "f.defvjp(lambda x: (x * 2, x), lambda r, g: (g * np.exp(r),))\nin_every_mode(lambda: [wg.grad(f)(1.5)])",
     "after an exception": ROUNDING + "m.fesetround(0x800)\nrefused(lambda: wg.array(np.ones(3)) + np.ones(4))\n"
     "refused(lambda: wg.apply('matmul', np.ones(3), np.ones(4)))\n"
-    "refused(wg.grad(lambda x: x.reshape(7)), np.ones(3))\nmode = m.fegetround()\nm.fesetround(0)\nassert mode == 0x800",
+    "refused(wg.grad(lambda x: x.reshape(7)), np.ones(3))\n"
+    "mode = m.fegetround()\nm.fesetround(0)\nassert mode == 0x800",
 }
 
 
