@@ -11,6 +11,7 @@ by step there too, and ``why()`` of the compiled function says so.
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from . import _core
 from ._core import Array
 from .custom import checkpoint as checkpointed
 from .rolled import NotRolled, apply, body_of, recorder, run_in_pieces
-from .tree import tree_flatten, tree_unflatten
+from .tree import LEAF, tree_flatten, tree_unflatten
 
 __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 
@@ -30,18 +31,21 @@ Function = Callable[..., Any]
 def scan(
     f: Function,
     init: Any,
-    xs: Any,
+    xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    unroll: int | bool = 1,
     checkpoint: str | int | None = None,
 ) -> tuple[Any, Any]:
     """``carry, y = f(carry, x)`` over the leading axis of ``xs``: the last carry, and the ``y`` stacked.
 
     ``xs`` is an array or a tree of arrays with one leading length, or None with ``length`` given. With ``reverse`` it
-    runs from the end. ``checkpoint`` saves memory in reverse mode, which otherwise keeps what it needs of every step:
-    ``k`` (an int) keeps the carry of every k-th step and runs each piece again during the sweep, ``"sqrt"`` takes
-    pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T) carries for O(log T) runs of each step).
-    Raises ValueError if leading lengths differ, TypeError if the carry changes its structure.
+    runs from the end. ``f`` gets arrays of its own and may change them in place. ``checkpoint`` saves memory in reverse
+    mode, which otherwise keeps what it needs of every step: ``k`` (an int) keeps the carry of every k-th step and runs
+    each piece again during the sweep, ``"sqrt"`` takes pieces of sqrt(T) steps, ``"log"`` pieces of pieces (O(log T)
+    carries for O(log T) runs of each step). ``unroll`` is JAX's and changes nothing here.
+    Raises ValueError if leading lengths or shapes of outputs differ, TypeError if the carry or the outputs change their
+    structure.
 
     >>> import numpy as np, wengert as wg
     >>> last, all_sums = wg.scan(lambda c, x: (c + x, c + x), 0.0, np.array([1.0, 2.0, 3.0]))
@@ -50,14 +54,15 @@ def scan(
     """
     rows, spec = tree_flatten(xs) if xs is not None else ([], None)
     n = _length(rows, length)
-    _check_checkpoint(checkpoint)
+    checkpoint = _checked(checkpoint)
+    structure = _structure(init)
 
     def step(carry: Any, row: list[Any]) -> tuple[Any, Any]:
-        pair = f(carry, None if xs is None else tree_unflatten(spec, row))
+        pair = f(carry, None if xs is None else row[0] if spec is LEAF else tree_unflatten(spec, row))
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise TypeError(f"scan: the function must return a pair (carry, y), got {type(pair).__name__}")
-        if _structure(pair[0]) != _structure(init):
-            raise TypeError(f"scan: the carry changed its structure from {_structure(init)} to {_structure(pair[0])}")
+        if _structure(pair[0]) != structure:
+            raise TypeError(f"scan: the carry changed its structure from {structure} to {_structure(pair[0])}")
         return pair
 
     if checkpoint is not None or _core.recording_program():
@@ -69,19 +74,38 @@ def scan(
 
 
 def _length(rows: list[Any], length: int | None) -> int:
-    lengths = {len(x) for x in rows}
+    for x in rows:
+        if not isinstance(x, (Array, np.ndarray)) or x.ndim == 0:
+            what = f"an array of shape {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__}"
+            raise TypeError(
+                f"scan: every leaf of xs must be an array with a leading axis, got {what}; make a list of numbers an "
+                "array: np.array(xs)"
+            )
+    lengths = {x.shape[0] for x in rows}
     if length is not None:
-        lengths.add(length)
+        lengths.add(_index("scan", "length", length))
     if len(lengths) != 1:
         raise ValueError(
             f"scan: the arrays must have one leading length, got {sorted(lengths) or 'no arrays and no length'}"
         )
+    if min(lengths) < 0:
+        raise ValueError(f"scan: length must not be negative, got {length}")
     return lengths.pop()
 
 
-def _check_checkpoint(checkpoint: str | int | None) -> None:
-    if checkpoint in (None, "sqrt", "log") or (isinstance(checkpoint, int) and checkpoint >= 1):
-        return
+def _index(function: str, what: str, x: Any) -> int:
+    """A whole number: Python's, NumPy's or an Array of one."""
+    try:
+        return operator.index(x)
+    except TypeError:
+        raise TypeError(f"{function}: {what} must be a whole number, got {x!r}") from None
+
+
+def _checked(checkpoint: Any) -> str | int | None:
+    if checkpoint is None or checkpoint in ("sqrt", "log"):
+        return checkpoint
+    if isinstance(checkpoint, (int, np.integer)) and not isinstance(checkpoint, bool) and checkpoint >= 1:
+        return int(checkpoint)
     raise ValueError(f"scan: checkpoint must be None, 'sqrt', 'log' or a number of steps, got {checkpoint!r}")
 
 
@@ -96,16 +120,46 @@ def _structure(tree: Any) -> Any:
 # ---- step by step ----------------------------------------------------------------------------------------------------
 
 
+def _own(tree: Any, held: Any = None) -> Any:
+    """The tree with arrays of its own, which a function may change: what else holds them does not see it.
+
+    An array of ``held``, a tree of the same structure, is the loop's already if it is still in its place: a buffer that
+    each step writes a row of is not copied every time.
+    """
+    kind = type(tree)
+    if kind is Array:
+        return tree.copy()  # a new handle, no copy of the numbers
+    if kind is np.ndarray:
+        return tree if tree is held else tree.copy()
+    if kind is tuple:
+        parts: Sequence[Any] = held if type(held) is tuple and len(held) == len(tree) else (None,) * len(tree)
+        return tuple([_own(x, y) for x, y in zip(tree, parts, strict=True)])
+    if kind is float or tree is None:
+        return tree
+    leaves, spec = tree_flatten(tree)
+    if spec is LEAF:
+        return tree.copy() if isinstance(tree, (Array, np.ndarray)) else tree
+    parts = tree_flatten(held)[0]
+    if len(parts) != len(leaves):
+        parts = [None] * len(leaves)
+    return tree_unflatten(spec, list(map(_own, leaves, parts)))
+
+
 def _unrolled_scan(
     step: Function, init: Any, rows: list[Any], n: int, reverse: bool, checkpoint: str | int | None
 ) -> tuple[Any, Any]:
+    if n == 0:
+        return _own(init), _outputs_of_no_step(step, init, rows)
     order = list(range(n - 1, -1, -1) if reverse else range(n))
 
     def steps(carry: Any, rows: list[Any], part: list[int]) -> tuple[Any, list[Any]]:
         out = []
+        carry = _own(carry)
         for t in part:
-            carry, y = step(carry, [x[t] for x in rows])
-            out.append(y)
+            after, y = step(carry, [x[t].copy() for x in rows])
+            out.append(_own(y))
+            carry = _own(after, carry)
+            del after, y  # or a change in place of the next step would copy the array they hold
         return carry, out
 
     if checkpoint is None:
@@ -124,11 +178,30 @@ def _unrolled_scan(
 
 def _stacked(ys: list[Any]) -> Any:
     """A list of equal trees as one tree of stacked arrays."""
-    if not ys or ys[0] is None:
+    if all(y is None for y in ys):
         return None
     flat = [tree_flatten(y) for y in ys]
-    columns = zip(*(leaves for leaves, _ in flat), strict=True)
-    return tree_unflatten(flat[0][1], [_core.ops.stack(list(column)) for column in columns])
+    spec = flat[0][1]
+    for t, (_, other) in enumerate(flat):
+        if other != spec:
+            raise TypeError(f"scan: the outputs change their structure from {spec} to {other} in step {t}")
+    columns = [list(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
+    for column in columns:
+        shapes = [np.shape(x) if not isinstance(x, Array) else x.shape for x in column]
+        if len(set(shapes)) > 1:
+            raise ValueError(f"scan: the outputs of all steps must have one shape, got {sorted(set(shapes))}")
+    return tree_unflatten(spec, [_core.ops.stack(column) for column in columns])
+
+
+def _outputs_of_no_step(step: Function, init: Any, rows: list[Any]) -> Any:
+    """Arrays of length 0, of the types that a step would give; it is recorded, nothing is computed."""
+    leaves, spec = tree_flatten(init)
+    with recorder() as rec:
+        carry = [rec.input(x, weak=_is_weak(x)) if isinstance(x, _NUMBERS) else x for x in leaves]
+        y = step(tree_unflatten(spec, carry), [rec.row(_operand(x)) for x in rows])[1]
+        leaves, spec = tree_flatten(y)
+        types = [((0, *x.shape), x.dtype) for x in map(_operand, leaves)]
+    return tree_unflatten(spec, [_core.array(np.zeros(shape, dtype)) for shape, dtype in types])
 
 
 # ---- as one operation ------------------------------------------------------------------------------------------------
@@ -171,6 +244,7 @@ class _Carry:
         return settled
 
 
+_NUMBERS = (Array, np.ndarray, np.generic, float, int)
 _TRIES = 4  # recordings until the types of a carry must have settled
 
 
@@ -185,24 +259,34 @@ def _operand(x: Any) -> Any:
     raise NotRolled(f"a {type(x).__name__} is among its values")
 
 
+def _settled_body(carry: _Carry, run: Callable[[Any, Any], tuple[Any, Any]]) -> tuple[Any, Any, Any]:
+    """The body of a loop: its recorder, its graph, and the structure of what it returns besides the carry.
+
+    ``run(recorder, carry)`` returns the next carry and a tree of other results; it is recorded again until the types of
+    the carry settle.
+    """
+    for _ in range(_TRIES):
+        with recorder(examples=False) as rec:
+            value, others = run(rec, carry.tree(carry.inputs(rec)))
+            if _structure(value) != carry.spec:
+                raise NotRolled(f"its value changes its structure from {carry.spec} to {_structure(value)}")
+            out = tree_flatten(value)[0]
+            leaves, spec = tree_flatten(others)
+            if carry.settled(out):
+                return rec, body_of(rec, [*map(_operand, out), *map(_operand, leaves)]), spec
+    raise NotRolled("the types of its carry do not settle")
+
+
 def _rolled_scan(
     step: Function, init: Any, rows: list[Any], n: int, reverse: bool, checkpoint: str | int | None
 ) -> tuple[Any, Any]:
     carry, xs = _Carry(init), [_operand(x) for x in rows]
-    for _ in range(_TRIES):
-        with recorder(examples=False) as rec:
-            last, y = step(carry.tree(carry.inputs(rec)), [rec.row(x) for x in xs])
-            out = tree_flatten(last)[0]
-            ys, spec = tree_flatten(y)
-            if carry.settled(out):
-                body = body_of(rec, [*map(_operand, out), *map(_operand, ys)])
-                break
-    else:
-        raise NotRolled("the types of its carry do not settle")
-    loop = _core.scan_loop(body, len(out), len(xs), n, reverse, False)
+    rec, body, spec = _settled_body(carry, lambda rec, value: step(value, [rec.row(x) for x in xs]))
+    k = len(carry.values)
+    loop = _core.scan_loop(body, k, len(xs), n, reverse, False)
     operands = [*carry.values, *xs, *rec.captured()]
     results = apply(loop, operands) if checkpoint is None else run_in_pieces(loop, operands, checkpoint)
-    return carry.results(results[: len(out)]), tree_unflatten(spec, results[len(out) :]) if ys else None
+    return carry.results(results[:k]), tree_unflatten(spec, results[k:])
 
 
 _BLOCK = 2**20  # so many values of a counter become an array (a counter that is carried costs 160 ns a step)
@@ -224,50 +308,34 @@ def _rolled_fori(body: Function, init: Any, lower: int, upper: int) -> Any:
 
 def _counted(body: Function, init: Any, counter: Array) -> Any:
     carry = _Carry(init)
-    for _ in range(_TRIES):
-        with recorder(examples=False) as rec:
-            value = carry.tree(carry.inputs(rec))
-            value = body(rec.row(counter, weak=True), value)
-            _same_structure("fori_loop", init, value)
-            out = tree_flatten(value)[0]
-            if carry.settled(out):
-                made = body_of(rec, list(map(_operand, out)))
-                break
-    else:
-        raise NotRolled("the types of its carry do not settle")
+    rec, made, _ = _settled_body(carry, lambda rec, value: (body(rec.row(counter, weak=True), value), None))
     # The graph has the carry, then the counter, as a scan does.
-    loop = _core.scan_loop(made, len(out), 1, len(counter), False, False)
+    loop = _core.scan_loop(made, len(carry.values), 1, len(counter), False, False)
     return carry.results(apply(loop, [*carry.values, counter, *rec.captured()]))
 
 
 def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
     carry = _Carry(init)
-    for _ in range(_TRIES):
-        with recorder(examples=False) as rec:
-            ins = carry.inputs(rec)
-            again = _truth(condition(carry.tree(ins)))
-            value = _attempt(body, carry.tree(ins))
-            _same_structure("while_loop", init, value)
-            out = tree_flatten(value)[0]
-            if carry.settled(out):
-                made = body_of(rec, [again, *map(_operand, out)])
-                break
-    else:
-        raise NotRolled("the types of its carry do not settle")
-    step = made.selected(list(range(1, 1 + len(out))))
-    loop = _core.while_loop(made.selected([0]), step, len(out))
-    return carry.results(apply(loop, [*carry.values, *rec.captured()])[: len(out)])
+
+    def step(_: Any, value: Any) -> tuple[Any, Any]:
+        again = _truth(condition(_own(value)))
+        return _attempt(body, value), again
+
+    rec, made, _ = _settled_body(carry, step)
+    n = len(carry.values)
+    loop = _core.while_loop(made.selected([n]), made.selected(list(range(n))), n)
+    return carry.results(apply(loop, [*carry.values, *rec.captured()])[:n])
 
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
     leaves, spec = tree_flatten(tuple(operands))
-    numbers = [i for i, x in enumerate(leaves) if isinstance(x, (Array, np.ndarray, np.generic, float))]
+    numbers = [i for i, x in enumerate(leaves) if isinstance(x, _NUMBERS) and not isinstance(x, int)]
     given = [_operand(leaves[i]) for i in numbers]
     with recorder(examples=False) as rec:
         inputs = list(leaves)
         for i in numbers:
             inputs[i] = rec.input(leaves[i], weak=type(leaves[i]) is float or _core.is_weak(leaves[i]))
-        results = [tree_flatten(_attempt(f, *tree_unflatten(spec, inputs))) for f in branches]
+        results = [tree_flatten(_attempt(f, *_own(tree_unflatten(spec, inputs)))) for f in branches]
         (first, structure), (second, other) = results
         if structure != other:
             raise NotRolled(f"its branches return different structures, {structure} and {other}")
@@ -296,11 +364,6 @@ def _alike(first: Any, second: Any) -> tuple[Any, Any]:
     return (a.astype(b.dtype), b) if _is_weak(first) else (a, b.astype(a.dtype))
 
 
-def _same_structure(name: str, init: Any, value: Any) -> None:
-    if _structure(init) != _structure(value):
-        raise NotRolled(f"its value changes its structure from {_structure(init)} to {_structure(value)}")
-
-
 def _attempt(f: Function, *args: Any) -> Any:
     """``f(*args)`` where a run step by step might not call it at all: an error of its own is no error of the loop."""
     try:
@@ -321,32 +384,34 @@ def _truth(x: Any) -> Any:
 # ---- the other loops -------------------------------------------------------------------------------------------------
 
 
-def fori_loop(lower: int, upper: int, body: Function, init: Any) -> Any:
-    """``for i in range(lower, upper): value = body(i, value)``.
+def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unroll: int | bool | None = None) -> Any:
+    """``for i in range(lower, upper): value = body_fun(i, value)``, from ``init_val``.
 
-    As one operation (see :func:`scan`) ``i`` is an Array of one whole number.
+    As one operation (see :func:`scan`) ``i`` is an Array of one whole number. ``body_fun`` gets arrays of its own and
+    may change them in place. ``unroll`` is JAX's and changes nothing here.
 
     >>> import wengert as wg
     >>> wg.fori_loop(0, 3, lambda i, v: v * 2.0, 1.0)
     8.0
     """
-    lower, upper = int(lower), int(upper)
+    lower, upper = _index("fori_loop", "lower", lower), _index("fori_loop", "upper", upper)
     if lower < upper and _core.recording_program():
         try:
-            return _rolled_fori(body, init, lower, upper)
+            return _rolled_fori(body_fun, init_val, lower, upper)
         except NotRolled as why:
             _note("fori_loop", why)
-    value = init
+    value = _own(init_val)
     for i in range(lower, upper):
-        value = body(i, value)
+        value = _own(body_fun(i, value), value)
     return value
 
 
-def while_loop(condition: Function, body: Function, init: Any) -> Any:
-    """``while condition(value): value = body(value)``. Derivatives are those of the steps that were taken.
+def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
+    """``while cond_fun(value): value = body_fun(value)``, from ``init_val``; derivatives are those of the steps taken.
 
-    As one operation (see :func:`scan`) its reverse mode keeps what it needs of the first steps, and of later ones
-    carries from which it runs them again (docs/compile.md): memory grows with the logarithm of their number.
+    ``body_fun`` gets arrays of its own and may change them in place. As one operation (see :func:`scan`) its reverse
+    mode keeps what it needs of the first steps, and of later ones carries from which it runs them again
+    (docs/compile.md): memory grows with the logarithm of their number.
 
     >>> import wengert as wg
     >>> wg.while_loop(lambda v: v < 100.0, lambda v: v * 3.0, 1.0)
@@ -354,32 +419,31 @@ def while_loop(condition: Function, body: Function, init: Any) -> Any:
     """
     if _core.recording_program():
         try:
-            return _rolled_while(condition, body, init)
+            return _rolled_while(cond_fun, body_fun, init_val)
         except NotRolled as why:
             _note("while_loop", why)
-    value = init
-    while condition(value):
-        value = body(value)
+    value = _own(init_val)
+    while cond_fun(value):
+        value = _own(body_fun(value), value)
     return value
 
 
-def cond(predicate: Any, if_true: Function, if_false: Function, *operands: Any) -> Any:
-    """``if_true(*operands)`` or ``if_false(*operands)``.
+def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
+    """``true_fun(*operands)`` or ``false_fun(*operands)``.
 
     Only the branch that is taken runs; under :func:`wengert.compile`, where the predicate is computed, both are
-    recorded, once. Raises TypeError if the predicate has more than one element.
+    recorded, once. They get arrays of their own and may change them in place. Raises TypeError if the predicate has
+    more than one element.
 
     >>> import wengert as wg
     >>> wg.cond(1.0 > 0.0, lambda x: x, lambda x: -x, 3.0)
     3.0
     """
-    if isinstance(predicate, (Array, np.ndarray)) and predicate.size != 1:
-        raise TypeError(
-            f"cond: the predicate must be one truth value, got shape {predicate.shape}; use where for arrays"
-        )
-    if isinstance(predicate, Array) and _core.recording_program() and _core.is_traced(predicate):
+    if isinstance(pred, (Array, np.ndarray)) and pred.size != 1:
+        raise TypeError(f"cond: the predicate must be one truth value, got shape {pred.shape}; use where for arrays")
+    if isinstance(pred, Array) and _core.recording_program() and _core.is_traced(pred):
         try:
-            return _rolled_cond(_truth(predicate), (if_true, if_false), operands)
+            return _rolled_cond(_truth(pred), (true_fun, false_fun), operands)
         except NotRolled as why:
             _note("cond", why)
-    return if_true(*operands) if predicate else if_false(*operands)
+    return (true_fun if pred else false_fun)(*_own(operands))
