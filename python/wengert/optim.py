@@ -32,8 +32,11 @@ new parameters and state, trees of arrays all. So a whole training step is one c
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import wengert as wg
 import wengert.numpy as wnp
@@ -45,34 +48,47 @@ from .tree import tree_flatten, tree_unflatten
 class Optimizer:
     """What every optimiser does: hold the parameters, forget their gradients, update those that have one.
 
-    Without parameters (``Adam(lr=0.1)``) it is used through `init` and `apply`. A subclass says in `update` what one
-    step does to one parameter; what it must remember between steps it keeps in the dict it is given, one for each
-    parameter, and `slots` says what is in there before the first step.
+    Without parameters (``Adam(lr=0.1)``) it is used through `init` and `apply`. With them, it takes a list of Arrays or
+    a dict or other tree of them. Settings are numbers without a type: a rate out of ``np.linspace`` leaves float32
+    parameters float32. Raises ValueError if a parameter is given twice.
+
+    A subclass says in `update` what one step does to one parameter; what it must remember between steps it keeps in the
+    dict it is given, one for each parameter, and `slots` says what is in there before the first step.
     """
 
     def __init__(self, params: Iterable[Any] | None, lr: float) -> None:
-        self.params: list[Any] = [params] if hasattr(params, "requires_grad") else list(params or ())
+        self.params: list[Any] = _listed(params)
         self.lr: Any = _positive("lr", lr)
         self.state: list[dict[str, Any]] = [{} for _ in self.params]
+        name = type(self).__name__
         if params is not None and not self.params:
-            raise ValueError(f"{type(self).__name__}: there are no parameters to optimise; pass a list of Arrays")
+            raise ValueError(f"{name}: there are no parameters to optimise; pass a list of Arrays")
+        first: dict[int, int] = {}
         for i, p in enumerate(self.params):
             if not getattr(p, "requires_grad", False):
                 raise TypeError(
-                    f"{type(self).__name__}: parameter {i} ({type(p).__name__}) does not require a gradient; "
+                    f"{name}: parameter {i} ({type(p).__name__}) does not require a gradient; "
                     "make it with wengert.array(..., requires_grad=True), or leave params out and use init and apply"
                 )
+            if first.setdefault(id(p), i) != i:
+                raise ValueError(
+                    f"{name}: parameters {first[id(p)]} and {i} are the same Array, which would be stepped twice; pass "
+                    "each parameter once"
+                )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, _without_dtype(value))
 
     def init(self, params: Any) -> dict[str, Any]:
         """The state of `apply` before the first step: ``{"steps": 0, "slots": a dict for each parameter}``."""
-        leaves = [wg.asarray(p) for p in tree_flatten(params)[0]]
+        leaves = [self._parameter(i, p) for i, p in enumerate(tree_flatten(params)[0])]
         return {"steps": wg.array(0), "slots": [self.slots(p) for p in leaves]}
 
     def apply(self, params: Any, grads: Any, state: dict[str, Any], lr: Any = None) -> tuple[Any, dict[str, Any]]:
         """The parameters and the state after one step; nothing is changed in place.
 
         `lr` takes the place of the setting, for schedules: an array computed from ``state["steps"]``, say. Raises
-        ValueError if gradients or state belong to another tree of parameters.
+        ValueError if gradients or state belong to another tree of parameters, or have other shapes.
         """
         leaves, spec = tree_flatten(params)
         slopes, other = tree_flatten(grads)
@@ -81,16 +97,47 @@ class Optimizer:
                 f"{type(self).__name__}.apply: {len(leaves)} parameter(s), {len(slopes)} gradient(s) and a state for "
                 f"{len(state['slots'])} do not belong together; the gradients must form the tree of the parameters"
             )
-        rule = copy.copy(self)
+        rule = self
+        if lr is not None:
+            rule = copy.copy(self)
+            rule.lr = lr
+        rule_for = functools.cache(rule._in_type)
         after, slots = [], []
-        for leaf, slope, slot in zip(leaves, slopes, state["slots"], strict=True):
-            p = wg.asarray(leaf)
-            if lr is not None:
-                rule.lr = wnp.astype(wg.asarray(lr), p.dtype)  # or a float64 rate would make float32 parameters wider
-            slot = {**slot, "steps": state["steps"]}
-            after.append(p - rule.update(p, wg.asarray(slope), slot))
+        for i, (leaf, slope, before) in enumerate(zip(leaves, slopes, state["slots"], strict=True)):
+            p, g = self._parameter(i, leaf), wg.asarray(slope)
+            self._check_shape(i, p, "its gradient", g)
+            slot = {**before, "steps": state["steps"]}
+            after.append(p - rule_for(p.dtype).update(p, g, slot))
             slots.append({name: value for name, value in slot.items() if name != "steps"})
+            self._check_shape(i, p, "after a step with this state and rate", after[-1])
+            for name in before:
+                self._check_shape(i, before[name], f"of its state {name!r}, which becomes", slots[-1][name])
         return tree_unflatten(spec, after), {"steps": state["steps"] + 1, "slots": slots}
+
+    def _parameter(self, i: int, leaf: Any) -> Any:
+        p = wg.asarray(float(leaf) if type(leaf) is int else leaf)
+        if p.dtype.kind != "f":
+            raise TypeError(f"{type(self).__name__}: parameter {i} has the type {p.dtype}; make it one of floats")
+        return p
+
+    def _check_shape(self, i: int, x: Any, what: str, y: Any) -> None:
+        if wnp.shape(x) != wnp.shape(y):
+            raise ValueError(
+                f"{type(self).__name__}: parameter {i} has the shape {wnp.shape(x)}, {what} {wnp.shape(y)}; they must "
+                "agree"
+            )
+
+    def _in_type(self, dtype: Any) -> Optimizer:
+        """This optimiser, its settings that are Arrays in this type: they must not widen a parameter."""
+        arrays = {k: v for k, v in vars(self).items() if k not in ("params", "state") and _has_arrays(v)}
+        if not arrays:
+            return self
+        rule = copy.copy(self)
+        for name, value in arrays.items():
+            leaves, spec = tree_flatten(value)
+            cast = [wnp.astype(x, dtype) if isinstance(x, wg.Array) else x for x in leaves]
+            setattr(rule, name, tree_unflatten(spec, cast))
+        return rule
 
     def slots(self, p: Any) -> dict[str, Any]:
         """What `update` finds for parameter `p` at the first step of `apply`, besides ``"steps"``."""
@@ -105,11 +152,13 @@ class Optimizer:
         """Updates every parameter that has a gradient, in place and unrecorded."""
         if not self.params:
             raise ValueError(f"{type(self).__name__}: it holds no parameters; use init and apply")
+        rule_for = functools.cache(self._in_type)
         with wg.no_grad():
-            for p, state in zip(self.params, self.state, strict=True):
+            for i, (p, state) in enumerate(zip(self.params, self.state, strict=True)):
                 if p.grad is not None:
+                    self._check_shape(i, p, "its .grad", p.grad)
                     # `.grad` follows the parameter; what an optimiser remembers must not.
-                    p -= self.update(p.detach(), p.grad.detach(), state)  # updates the Array itself
+                    p -= rule_for(p.dtype).update(p.detach(), p.grad.detach(), state)  # updates the Array itself
 
     def update(self, p: Any, grad: Any, state: dict[str, Any]) -> Any:
         """What to subtract from parameter `p`, whose gradient is `grad`."""
@@ -141,7 +190,7 @@ class SGD(Optimizer):
         self.weight_decay = _positive("weight_decay", weight_decay)
         self.dampening = dampening
         self.nesterov = nesterov
-        if nesterov and (momentum <= 0 or dampening != 0):
+        if nesterov and (self.momentum <= 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs momentum > 0 and dampening = 0")
 
     def slots(self, p: Any) -> dict[str, Any]:
@@ -175,11 +224,11 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr)
-        self.betas = betas
+        self.betas = tuple(betas)
         self.eps = _positive("eps", eps)
         self.weight_decay = _positive("weight_decay", weight_decay)
-        if not all(0.0 <= beta < 1.0 for beta in betas):
-            raise ValueError(f"Adam: betas must lie in [0, 1), got {betas}")
+        if len(self.betas) != 2 or not all(0.0 <= beta < 1.0 for beta in self.betas):
+            raise ValueError(f"Adam: betas must be two numbers in [0, 1), got {betas}")
 
     def slots(self, p: Any) -> dict[str, Any]:
         """Mean and mean square of the gradients."""
@@ -205,12 +254,18 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
     >>> clip_by_global_norm([np.array([3.0]), np.array([4.0])], 1.0)
     [Array([0.6]), Array([0.8])]
     """
-    _positive("max_norm", max_norm)
+    limit = _positive("max_norm", max_norm)
     leaves, spec = tree_flatten(grads)
     leaves = [wg.asarray(g) for g in leaves]
-    norm = sum((wnp.sum(g * g) for g in leaves), start=wg.asarray(0.0)) ** 0.5
-    factor = wnp.where(norm > max_norm, max_norm / norm, 1.0)
-    return tree_unflatten(spec, [g * wnp.astype(factor, g.dtype) for g in leaves])
+    wide = [wnp.astype(g, np.float64) for g in leaves]
+    # Relative to the largest entry, whose square may overflow or vanish.
+    top = wg.asarray(0.0)
+    for g in wide:
+        top = wnp.maximum(top, wnp.max(wnp.abs(wg.stop_gradient(g)), initial=0.0))
+    top = wnp.where((top > 0.0) & wnp.isfinite(top), top, 1.0)
+    norm = sum((wnp.sum((g / top) ** 2) for g in wide), start=wg.asarray(0.0)) ** 0.5
+    clipped = [wnp.where(norm * top > limit, g / top * (limit / norm), g) for g in wide]
+    return tree_unflatten(spec, [wnp.astype(g, x.dtype) for g, x in zip(clipped, leaves, strict=True)])
 
 
 def _left(beta: float, t: Any, p: Any) -> Any:
@@ -218,10 +273,31 @@ def _left(beta: float, t: Any, p: Any) -> Any:
     return 1.0 - beta**t if isinstance(t, int) else wnp.astype(1.0 - wnp.power(beta, t), p.dtype)
 
 
-def _positive(name: str, value: float) -> float:
+def _positive(name: str, value: Any) -> Any:
+    value = _without_dtype(value)
     if not value >= 0.0:
         raise ValueError(f"{name} must not be negative, got {value}")
     return value
+
+
+def _without_dtype(value: Any) -> Any:
+    """NumPy's numbers as Python's, also in a tuple."""
+    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+        return value.item()
+    return tuple(map(_without_dtype, value)) if type(value) is tuple else value
+
+
+def _has_arrays(value: Any) -> bool:
+    return isinstance(value, wg.Array) or (type(value) is tuple and any(isinstance(x, wg.Array) for x in value))
+
+
+def _listed(params: Any) -> list[Any]:
+    """Parameters as a list: those of a tree, or of an iterable."""
+    if params is None:
+        return []
+    if isinstance(params, (Mapping, list, tuple)) or hasattr(params, "requires_grad"):
+        return tree_flatten(params)[0]
+    return list(params)
 
 
 if not TYPE_CHECKING:  # to a type checker a missing name stays an error
