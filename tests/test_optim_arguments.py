@@ -11,7 +11,8 @@ def parameter(x):
     return wg.array(np.asarray(x, float), requires_grad=True)
 
 
-SHAPES = [(0.0, np.ones(4)), (np.ones(4), 1.0), (np.ones(4), np.ones(1)), (np.ones(1), np.ones(4)), (np.ones((2, 2)), np.ones(2)),
+SHAPES = [(0.0, np.ones(4)), (np.ones(4), 1.0), (np.ones(4), np.ones(1)), (np.ones(1), np.ones(4)),
+          (np.ones((2, 2)), np.ones(2)),
           (np.ones((1, 4)), np.ones((4, 1)))]  # fmt: skip
 
 
