@@ -37,11 +37,13 @@ def check_leaf(x: Any, where: str) -> Any:
             "can be differentiated"
         )
     if dtype.kind != "f":
-        raise TypeError(
-            f"{where} is an array of dtype {dtype}; integer and bool arrays have no derivative: convert it with "
-            "astype(float), or leave it out of argnums"
-        )
+        raise TypeError(f"{where} is an array of dtype {dtype}; {_REFUSED.get(dtype.kind, _NO_NUMBERS)}")
     return x
+
+
+_WHOLE = "integer and bool arrays have no derivative: convert it with astype(float), or leave it out of argnums"
+_REFUSED = {"b": _WHOLE, "i": _WHOLE, "u": _WHOLE, "c": "complex numbers are not supported: pass its real and imag"}
+_NO_NUMBERS = "only arrays of numbers can be differentiated: pass a list (or another tree) of arrays"
 
 
 def like(result: Any, x: Any) -> Any:
@@ -63,10 +65,17 @@ def like_all(result: Any, leaves: Sequence[Any]) -> Any:
         return result
     if any(isinstance(x, np.ndarray) for x in leaves):
         return _core.to_numpy(result) if result.ndim else np.dtype(result.dtype).type(result.item())
-    if result.ndim == 0 and leaves and all(isinstance(x, (float, int, np.generic)) for x in leaves):
+    if leaves and all(isinstance(x, (float, int, np.generic)) for x in leaves):
+        if result.ndim:
+            return _core.to_numpy(result)
         plain = all(not isinstance(x, np.generic) for x in leaves)
         return result.item() if plain else np.dtype(result.dtype).type(result.item())
     return result
+
+
+def like_block(block: Any, x: Any, leaves: Sequence[Any]) -> Any:
+    """A block of a Jacobian in the family of its argument; an array by a number in that of all arguments."""
+    return like_all(block, leaves) if block.ndim and not isinstance(x, (Array, np.ndarray)) else like(block, x)
 
 
 def zeros_like(x: Any) -> Any:
@@ -77,15 +86,33 @@ def zeros_like(x: Any) -> Any:
     return 0.0 if isinstance(x, (float, int)) else np.zeros_like(x)
 
 
-def argnum_tuple(argnums: int | Sequence[int], n: int, name: str) -> tuple[int, ...]:
-    nums = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+def checked_argnums(argnums: Any, name: str) -> int | tuple[int, ...]:
+    """Positions of arguments as Python's numbers: one, or several in order. TypeError for anything else."""
+    several = isinstance(argnums, (tuple, list, range)) or (isinstance(argnums, np.ndarray) and argnums.ndim == 1)
+    nums = []
+    for i in argnums if several else (argnums,):
+        if not isinstance(i, (int, np.integer)) or isinstance(i, bool):
+            raise TypeError(
+                f"{name}: argnums must be a position or a tuple of positions (whole numbers), got {argnums!r}"
+            )
+        if int(i) in nums:
+            raise TypeError(f"{name}: argnums {argnums!r} names argument {i} twice; name each once")
+        nums.append(int(i))
+    return tuple(nums) if several else nums[0]
+
+
+def argnum_tuple(argnums: int | tuple[int, ...], n: int, name: str) -> tuple[int, ...]:
+    nums = (argnums,) if isinstance(argnums, int) else argnums
     for i in nums:
         if not -n <= i < n:
             raise ValueError(
                 f"{name}: argnums {argnums} names argument {i}, but the function was called with {n} "
                 "positional argument(s)"
             )
-    return tuple(i % n for i in nums)
+    found = tuple(i % n for i in nums)
+    if len(set(found)) < len(found):
+        raise TypeError(f"{name}: argnums {argnums} names an argument twice, of {n}; name each once")
+    return found
 
 
 class Inputs:
@@ -93,7 +120,7 @@ class Inputs:
 
     __slots__ = ("args", "leaves", "nums", "single", "specs")
 
-    def __init__(self, name: str, args: tuple[Any, ...], argnums: int | Sequence[int]):
+    def __init__(self, name: str, args: tuple[Any, ...], argnums: int | tuple[int, ...]):
         self.nums = argnum_tuple(argnums, len(args), name)
         self.single = isinstance(argnums, int)
         self.args = args
@@ -167,16 +194,16 @@ def named_after(
     return decorate
 
 
-def leave_level(level: Any, tree: Any) -> Any:
-    """Auxiliary results without this level's derivative."""
+def leave_level(level: Any, tree: Any, leaves: Sequence[Any]) -> Any:
+    """Auxiliary results without this level's derivative, in the family of the arguments."""
     if tree is None:
         return None
     if isinstance(tree, Array):
-        return level.primal(tree)
+        return like_all(level.primal(tree), leaves)
     if is_leaf(tree):
         return tree
-    leaves, spec = tree_flatten(tree)
-    return tree_unflatten(spec, [level.primal(x) if isinstance(x, Array) else x for x in leaves])
+    values, spec = tree_flatten(tree)
+    return tree_unflatten(spec, [like_all(level.primal(x), leaves) if isinstance(x, Array) else x for x in values])
 
 
 def split_aux(y: Any, has_aux: bool, name: str) -> tuple[Any, Any]:

@@ -10,9 +10,20 @@ import numpy as np
 
 from . import _core
 from ._core import Array
-from .arguments import Function, Inputs, leave_level, like, like_all, named_after, shape_of, split_aux
+from .arguments import (
+    Function,
+    Inputs,
+    checked_argnums,
+    leave_level,
+    like,
+    like_all,
+    like_block,
+    named_after,
+    shape_of,
+    split_aux,
+)
 from .hints import explain_keywords
-from .transforms import grad, jvp, push_forward
+from .transforms import grad, push_forward, pushed
 from .tree import tree_flatten, tree_unflatten
 
 
@@ -59,27 +70,30 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = Fals
 
 
 def _jacobian_function(
-    f: Function, argnums: Any, has_aux: bool, name: str, maker: Function, explain: bool = False
+    f: Function, argnums: Any, has_aux: bool, mode: str, maker: Function, explain: bool = False, name: str = ""
 ) -> Function:
+    name = name or mode
+    argnums = checked_argnums(argnums, name)
     forward_sizes = {0, 1}  # sizes of the argument for which forward mode wins, as far as known
 
     @named_after(name, f, maker, argnums, has_aux, *([explain] if explain else []))
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         level: Any = None
         y = aux = None
-        if name != "jacfwd" and not has_aux and isinstance(argnums, int):
+        if mode != "jacfwd" and not has_aux and isinstance(argnums, int):
             size = _size_of(args, argnums)
-            if name == "jacrev" or size not in forward_sizes:
+            if mode == "jacrev" or size not in forward_sizes:
                 level, y = _recorded_array(f, args, kwargs, argnums)
-            if isinstance(y, Array) and (name == "jacrev" or not _forward_wins(size, y.size)):
-                return _with_notes(level.jacobian(y), "reverse", y.size, size, None, has_aux, explain)
+            if isinstance(y, Array) and (mode == "jacrev" or not _forward_wins(size, y.size)):
+                rows = like_all(level.jacobian(y), [args[argnums]])
+                return _with_notes(rows, "reverse", y.size, size, None, has_aux, explain)
         inputs = Inputs(name, args, argnums)
         n_in = sum([math.prod(shape_of(x)) for x in inputs.leaves])
-        if level is None and (name == "jacrev" or (name == "jacobian" and n_in not in forward_sizes)):
+        if level is None and (mode == "jacrev" or (mode == "jacobian" and n_in not in forward_sizes)):
             level, y, aux = _recorded(f, inputs, kwargs, has_aux, name)
         if level is not None:
             n_out = sum([math.prod(shape_of(v)) for v in tree_flatten(y)[0]])
-            if name == "jacrev" or not _forward_wins(n_in, n_out):
+            if mode == "jacrev" or not _forward_wins(n_in, n_out):
                 rows = _reverse_rows(level, y, inputs, name)
                 return _with_notes(rows, "reverse", n_out, n_in, aux, has_aux, explain)
         columns, aux, n_out = _forward_columns(f, inputs, kwargs, has_aux, name)
@@ -167,7 +181,7 @@ def _assemble(
             at += n
             axes = (*range(1, len(shape) + 1), 0)
             block = ops.reshape(ops.transpose(part, axes), (*shape, *shape_of(x)))
-            row.append(like_all(block, [x]) if shape_of(x) or shape else like(block, x))
+            row.append(like_block(block, x, inputs.leaves))
         blocks.append(inputs.gather(row))
     return tree_unflatten(spec, blocks)
 
@@ -188,7 +202,7 @@ def _recorded(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool
     try:
         traced = [level.input(_core.array(x)) for x in inputs.leaves]
         y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
-        return level, y, leave_level(level, aux)
+        return level, y, leave_level(level, aux, inputs.leaves)
     finally:
         level.close()
 
@@ -206,13 +220,13 @@ def _reverse_rows(level: Any, y: Any, inputs: Inputs, name: str) -> Any:
         for x, r in zip(inputs.leaves, rows, strict=True):
             full = (*shape, *shape_of(x))
             block = _core.array(np.zeros(full, getattr(x, "dtype", float))) if r is None else ops.reshape(r, full)
-            row.append(like_all(block, [x]) if full else like(block, x))
+            row.append(like_block(block, x, inputs.leaves))
         blocks.append(inputs.gather(row))
     return tree_unflatten(spec, blocks)
 
 
 @explain_keywords
-def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
+def hessian(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -> Function:
     """The Hessian of a scalar function: forward mode over the reverse gradient, shape ``x.shape + x.shape``.
 
     For several arguments (or a tree) it is a tree of trees of blocks.
@@ -222,7 +236,10 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     array([[4., 2.],
            [2., 0.]])
     """
-    return named_after("hessian", f, hessian, argnums)(jacfwd(grad(f, argnums), argnums))
+    argnums = checked_argnums(argnums, "hessian")
+    gradient = grad(f, argnums, has_aux)
+    second = _jacobian_function(gradient, argnums, has_aux, "jacfwd", jacfwd, name="hessian")
+    return named_after("hessian", f, hessian, argnums, has_aux)(second)
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:
@@ -232,4 +249,6 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     >>> wg.hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    return jvp(grad(f), (x,), (v,))[1]
+    _, dots, spec, _, leaves = pushed(grad(f), (x,), (v,), "hvp", False)
+    arrays = [t if isinstance(t, Array) else _core.array(t) for t in dots]
+    return tree_unflatten(spec, [like(t, leaf) for t, leaf in zip(arrays, leaves, strict=True)])

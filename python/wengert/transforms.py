@@ -19,6 +19,7 @@ from .arguments import (
     Inputs,
     check_leaf,
     check_scalar,
+    checked_argnums,
     leave_level,
     like,
     like_all,
@@ -62,26 +63,21 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 
 def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: str, with_value: bool) -> Function:
+    argnums = checked_argnums(argnums, name)
+    # Whether 0 and -2 name one argument is known at the call, and not asked on the short path.
+    mixed = not isinstance(argnums, int) and len({i < 0 for i in argnums}) > 1
     # Numbers, arrays and plain trees of them: one call into C++ for everything.
-    short = None if has_aux else _core.Gradient(f, argnums, with_value, _after_call(name))
+    short = None if has_aux or mixed else _core.Gradient(f, argnums, with_value, _after_call(name))
     maker = value_and_grad if with_value else grad
 
     @named_after(name, f, maker, argnums, has_aux, gradient=short)
     def gradient(*args: Any, **kwargs: Any) -> Any:
         inputs = Inputs(name, args, argnums)
         level = _core.ReverseLevel()
-        aux = None
         try:
             traced = [level.input(_core.shared(x)) for x in inputs.leaves]
-            y = inputs.call(f, traced, kwargs)
-            if has_aux:
-                if not (isinstance(y, tuple) and len(y) == 2):
-                    raise TypeError(
-                        f"{name}: with has_aux=True the function must return a pair (value, auxiliary), got "
-                        f"{type(y).__name__}"
-                    )
-                y, aux = y
-                aux = leave_level(level, aux)
+            y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
+            aux = leave_level(level, aux, inputs.leaves)
             check_scalar(y, name)
         finally:
             level.close()
@@ -111,8 +107,11 @@ def _after_call(name: str) -> Function:
     return check
 
 
-def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """``(f(*primals), pullback)``; ``pullback(cotangent)`` is the tuple of vector-Jacobian products.
+
+    With ``has_aux`` the function returns a pair of a value and anything, and the result is
+    ``(value, pullback, anything)``.
 
     The cotangent has the tree and shapes of the value. The pullback may be called many times, and owns what it needs:
     changing an input array afterwards does not change it. Raises ValueError if shapes do not match.
@@ -126,13 +125,15 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     level = _core.ReverseLevel()
     try:
         traced = [level.input(_core.array(x)) for x in inputs.leaves]
-        y = inputs.call(f, traced, {})
+        y, aux = split_aux(inputs.call(f, traced, {}), has_aux, "vjp")
+        aux = leave_level(level, aux, inputs.leaves)
     finally:
         level.close()
     outputs, spec = tree_flatten(y)
     values = [like_all(level.primal(v), inputs.leaves) if isinstance(v, Array) else v for v in outputs]
 
-    return tree_unflatten(spec, values), _Pullback(_pull_back, level, inputs, outputs, spec)
+    value, pullback = tree_unflatten(spec, values), _Pullback(_pull_back, level, inputs, outputs, spec)
+    return (value, pullback, aux) if has_aux else (value, pullback)
 
 
 def _pull_back(level: Any, inputs: Inputs, outputs: list[Any], spec: Any, cotangent: Any) -> tuple[Any, ...]:
@@ -188,41 +189,48 @@ def push_forward(
         flat, spec = tree_flatten(y)
         values = [level.primal(v) if isinstance(v, Array) else v for v in flat]
         out = [level.tangent(v) if isinstance(v, Array) else None for v in flat]
-        aux = leave_level(level, aux)
+        aux = leave_level(level, aux, inputs.leaves)
     finally:
         level.close()
     return values, out, spec, aux
 
 
-def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any], has_aux: bool = False) -> tuple[Any, ...]:
     """``(f(*primals), tangent)``: the value and its derivative along ``tangents``, by dual numbers in one forward run.
 
     ``primals`` and ``tangents`` are tuples of the same trees and shapes. Memory does not grow with the length of the
-    program. Raises ValueError if they do not match.
+    program. With ``has_aux`` the function returns a pair of a value and anything, and the result is
+    ``(value, tangent, anything)``. Raises ValueError if primals and tangents do not match.
 
     >>> import wengert as wg
     >>> wg.jvp(lambda x: x**3, (2.0,), (1.0,))
     (8.0, 12.0)
     """
+    values, dots, spec, aux, leaves = pushed(f, primals, tangents, "jvp", has_aux)
+    pair = tuple(tree_unflatten(spec, [like_all(v, leaves) for v in part]) for part in (values, dots))
+    return (*pair, aux) if has_aux else pair
+
+
+def pushed(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any], name: str, has_aux: bool
+) -> tuple[list[Any], list[Any], Any, Any, list[Any]]:
+    """Leaves of the value and their tangents, the structure, the auxiliary, and the leaves of the arguments."""
     if not isinstance(primals, (tuple, list)) or not isinstance(tangents, (tuple, list)):
         raise TypeError("jvp: primals and tangents must be tuples, one entry for each argument: jvp(f, (x,), (v,))")
     if len(primals) != len(tangents):
-        raise ValueError(f"jvp: {len(primals)} primals but {len(tangents)} tangents; they must agree")
-    inputs = Inputs("jvp", tuple(primals), tuple(range(len(primals))))
+        raise ValueError(f"{name}: {len(primals)} primals but {len(tangents)} tangents; they must agree")
+    inputs = Inputs(name, tuple(primals), tuple(range(len(primals))))
     flat, spec = tree_flatten(tuple(tangents))
     if spec != tree_flatten(tuple(primals))[1]:
-        raise ValueError("jvp: the tangents must have the tree structure of the primals")
+        raise ValueError(f"{name}: the tangents must have the tree structure of the primals")
     for x, t in zip(inputs.leaves, flat, strict=True):
         if shape_of(x) != shape_of(t):
             raise ValueError(
-                f"jvp: a tangent of shape {shape_of(t)} for a primal of shape {shape_of(x)}; they must agree"
+                f"{name}: a tangent of shape {shape_of(t)} for a primal of shape {shape_of(x)}; they must agree"
             )
-    values, out, y_spec, _ = push_forward(f, inputs, flat, 0, {})
+    values, out, y_spec, aux = push_forward(f, inputs, flat, 0, {}, name, has_aux)
     dots = [zeros_like(v) if t is None else t for v, t in zip(values, out, strict=True)]
-    return (
-        tree_unflatten(y_spec, [like_all(v, inputs.leaves) for v in values]),
-        tree_unflatten(y_spec, [like_all(t, inputs.leaves) for t in dots]),
-    )
+    return values, dots, y_spec, aux, inputs.leaves
 
 
 def linearize(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -295,4 +303,5 @@ def elementwise_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     def summed(*args: Any, **kwargs: Any) -> Any:
         return _core.ops.sum(f(*args, **kwargs))
 
-    return named_after("elementwise_grad", f, elementwise_grad, argnums)(grad(summed, argnums))
+    gradient = _gradient(summed, argnums, False, "elementwise_grad", with_value=False)
+    return named_after("elementwise_grad", f, elementwise_grad, argnums)(gradient)
