@@ -68,7 +68,8 @@ def _pulled(
     recording: Recording, f: Callable[..., Any], starts: list[np.ndarray], weights: tuple[np.ndarray, ...]
 ) -> list[np.ndarray]:
     _, pullback = recording.engine.vjp(f, *starts)
-    return [np.asarray(entry) for entry in pullback(weights)]
+    # An array that requires gradients may be captured: this is no place to record into its graph.
+    return [np.asarray(recording.engine.stop_gradient(entry)) for entry in pullback(weights)]
 
 
 def _agree(one: np.ndarray, other: np.ndarray) -> bool:

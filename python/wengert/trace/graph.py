@@ -129,20 +129,25 @@ class Graph:
         return {node.name: self.gradient(node.name, of) for node in self.nodes if node.node.differentiable}
 
     def count_paths(self, wrt: str, of: str | None = None) -> int:
-        """The number of directed paths from ``wrt`` to the output (or to ``of``), without listing them."""
+        """The number of directed paths from ``wrt`` to the output (or to ``of``), without listing them.
+
+        As in :meth:`paths` these are the paths along which derivatives flow: through real nodes.
+        """
         return count_paths(self, self[wrt].name, self._steps.output(of).name)
 
     def paths(self, wrt: str | list[str] | None = None, of: str | None = None, limit: int = 1000) -> Paths:
         """Every directed path from ``wrt`` (one node, several, or every real input) to the output, with its product.
 
-        More than ``limit`` paths are an error that tells how many there are.
+        A comparison or a whole number on the way has no derivative: no path leads through it. More than ``limit`` paths
+        are an error that tells how many there are.
         """
         if wrt is None:
             wrt = [step.name for step in self.inputs if step.node.differentiable]
         sources = [self[name].name for name in ([wrt] if isinstance(wrt, str) else wrt)]
-        for source in sources:
-            self._require_real(self[source])
-        return list_paths(self, list(dict.fromkeys(sources)), self._steps.output(of).name, limit)
+        end = self._steps.output(of)
+        for step in (*map(self.__getitem__, sources), end):
+            self._require_real(step)
+        return list_paths(self, list(dict.fromkeys(sources)), end.name, limit)
 
     def to_text(self, direction: str = "forward") -> str:
         """A listing of the forward graph (formulas) or of the backward graph (which adjoints flow where)."""
@@ -163,8 +168,8 @@ class Graph:
             raise TypeError(f"node {step.name!r} holds {step.value.dtype} values and has no derivative")
 
 
-def graph(f: Callable[..., Any], *args: Any, named: bool | None = None, engine: Any = None) -> Graph:
-    """The computational graph of ``f(*args)``.
+def graph(f: Callable[..., Any], *args: Any, named: bool | None = None, engine: Any = None, **kwargs: Any) -> Graph:
+    """The computational graph of ``f(*args, **kwargs)``; only numbers and arrays among ``args`` become inputs.
 
     ``named=None`` shows the inputs, the nodes named with ``wengert.name`` and the outputs, or every elementary step
     when nothing is named; True and False force one or the other.
@@ -178,17 +183,19 @@ def graph(f: Callable[..., Any], *args: Any, named: bool | None = None, engine: 
     >>> float(g.local_jacobian("u5", "u3")), g.count_paths("u1")
     (14.0, 2)
     """
-    recording = record(f, args, engine)
+    recording = record(f, args, engine, kwargs)
     warn_of_custom_rules(recording)
     return Graph(recording, named)
 
 
-def adjoints(f: Callable[..., Any], *args: Any, of: str | None = None, engine: Any = None) -> dict[str, np.ndarray]:
-    """The adjoint of every input and every named node of ``f(*args)``, by name.
+def adjoints(
+    f: Callable[..., Any], *args: Any, of: str | None = None, engine: Any = None, **kwargs: Any
+) -> dict[str, np.ndarray]:
+    """The adjoint of every input and every named node of ``f(*args, **kwargs)``, by name.
 
     >>> import wengert as wg, wengert.numpy as wnp
     >>> from wengert.trace import adjoints
     >>> float(adjoints(lambda x: wg.name(x * x, "square") * 3.0, 2.0)["square"])
     3.0
     """
-    return graph(f, *args, engine=engine).adjoints(of)
+    return graph(f, *args, engine=engine, **kwargs).adjoints(of)

@@ -77,10 +77,10 @@ class Paths(Sequence[Path]):
 
 def count_paths(graph: Graph, wrt: str, of: str) -> int:
     """Number of directed paths from ``wrt`` to ``of``: the counts of the arguments, added up node by node."""
-    counts = {wrt: 1}
+    counts: dict[str, int] = {}
     for node in graph.nodes:
-        if node.name != wrt:
-            counts[node.name] = sum(counts[arg] for arg in node.args)
+        found = 1 if node.name == wrt else sum(counts[arg] for arg in node.args)
+        counts[node.name] = found if node.node.differentiable else 0
         if node.name == of:
             break
     return counts.get(of, 0)
@@ -118,9 +118,10 @@ def _walk(graph: Graph, source: str, of: str) -> Iterator[Path]:
 
 
 def _downstream(graph: Graph, source: str) -> set[str]:
+    """The real nodes that depend on ``source`` through real nodes, and itself."""
     reachable = {source}
     for node in graph.nodes:
-        if not reachable.isdisjoint(node.args):
+        if node.node.differentiable and not reachable.isdisjoint(node.args):
             reachable.add(node.name)
     return reachable
 
@@ -132,8 +133,9 @@ def paths(
     of: str | None = None,
     limit: int = 1000,
     engine: Any = None,
+    **kwargs: Any,
 ) -> Paths:
-    """Every directed path from the inputs of ``f`` to its output, each with the product of its local Jacobians.
+    """Every directed path from the inputs of ``f(*args, **kwargs)`` to its output, with the product of local Jacobians.
 
     ``wrt`` restricts the starting nodes (any named node may be one), ``of`` names another end. Paths run through the
     named nodes when there are any, otherwise through every elementary step. Products have the shape
@@ -148,4 +150,4 @@ def paths(
     """
     from wengert.trace.graph import graph
 
-    return graph(f, *args, engine=engine).paths(wrt, of, limit)
+    return graph(f, *args, engine=engine, **kwargs).paths(wrt, of, limit)

@@ -108,24 +108,44 @@ class Recording:
         return optree.tree_unflatten(self.output_tree, [self.nodes[index].value for index in self.outputs])
 
 
-def record(f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None) -> Recording:
-    """Run ``f(*args)`` once and keep every elementary step. Arguments and results may be trees."""
+def record(
+    f: Callable[..., Any], args: tuple[Any, ...], engine: Any = None, kwargs: Mapping[str, Any] | None = None
+) -> Recording:
+    """Run ``f(*args, **kwargs)`` once and keep every elementary step. Arguments and results may be trees.
+
+    Numbers and arrays among ``args`` are the inputs; other leaves and the keyword arguments are passed on as they are.
+    """
     engine = default_engine(engine)
     arguments: Any = args  # optree's type for trees is recursive; Any is what it comes to
-    leaves, input_tree = optree.tree_flatten(arguments)
+    leaves, tree = optree.tree_flatten(arguments)
+    numbers = [k for k, leaf in enumerate(leaves) if _is_number(leaf)]
+    # In the tree of the inputs other leaves are None, which counts as a tree without leaves.
+    input_tree: Any = optree.tree_structure(
+        optree.tree_unflatten(tree, [leaf if _is_number(leaf) else None for leaf in leaves])
+    )
     output_tree: Any = None
 
     def flat(*values: Any) -> tuple[Any, ...]:
         nonlocal output_tree
-        results, output_tree = optree.tree_flatten(f(*optree.tree_unflatten(input_tree, values)))
+        given = list(leaves)
+        for k, value in zip(numbers, values, strict=True):
+            given[k] = value
+        results, output_tree = optree.tree_flatten(f(*optree.tree_unflatten(tree, given), **(kwargs or {})))
         return tuple(results)
 
-    raw = engine.record(flat, tuple(leaves))
+    raw = engine.record(flat, tuple(leaves[k] for k in numbers))
     nodes = tuple(
         Node(n.index, n.op, tuple(n.args), dict(n.params), np.asarray(n.value), n.label, n.location) for n in raw.nodes
     )
-    names = tuple(_leaf_names(f, args))
+    all_names = _leaf_names(f, args)
+    names = tuple(all_names[k] for k in numbers)
     return Recording(engine, nodes, tuple(raw.inputs), tuple(raw.outputs), names, input_tree, output_tree, flat)
+
+
+def _is_number(leaf: Any) -> bool:
+    if isinstance(leaf, (np.ndarray, np.generic)):
+        return leaf.dtype.kind in "biuf"
+    return isinstance(leaf, (bool, int, float)) or hasattr(leaf, "__array_ufunc__")
 
 
 def _leaf_names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:

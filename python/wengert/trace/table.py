@@ -106,9 +106,17 @@ class Trace:
         return cells
 
 
-def trace(f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: Any = None, engine: Any = None) -> Trace:
-    """The evaluation trace of ``f(*args)``: every elementary step with its primal, tangent and adjoint.
+def trace(
+    f: Callable[..., Any],
+    *args: Any,
+    tangents: Any = None,
+    cotangent: Any = None,
+    engine: Any = None,
+    **kwargs: Any,
+) -> Trace:
+    """The evaluation trace of ``f(*args, **kwargs)``: every elementary step with its primal, tangent and adjoint.
 
+    Arguments that are no numbers or arrays, and keyword arguments, are passed on as they are.
     ``tangents`` gives the direction of forward mode: a tuple with one entry per argument, or a dict from input
     names to tangents (inputs left out stand still). Without it there is no tangent column. ``cotangent`` weighs the
     outputs for reverse mode and defaults to 1 for a single scalar output; for any other output there is no adjoint
@@ -125,7 +133,7 @@ def trace(f: Callable[..., Any], *args: Any, tangents: Any = None, cotangent: An
     >>> float(t["x2"].adjoint) == float(t.rows[-1].tangent)
     True
     """
-    recording = record(f, args, engine)
+    recording = record(f, args, engine, kwargs)
     columns = tangents_of(recording, tangents), adjoints_of(recording, cotangent)
     if columns != (None, None):
         warn_of_custom_rules(recording)
