@@ -79,9 +79,17 @@ def _method(name: str) -> Any:
     return method
 
 
+def plain(x: Any) -> Any:
+    """A NumPy copy to write down, also of a parameter: what is written down has no derivative to lose.
+
+    Values that are being differentiated are refused as everywhere.
+    """
+    return (x.detach() if x.requires_grad else x).numpy()
+
+
 def _tolist(self: Any) -> Any:
     """The numbers as nested Python lists."""
-    return self.numpy().tolist()
+    return plain(self).tolist()
 
 
 def _flatten(self: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert._array import plain
 from wengert._core import Array, ops, set_ufuncs
 from wengert.numpy import discrete, linalg, reductions
 from wengert.numpy.arrays import normalize_axes, normalize_axis, operand
@@ -47,6 +48,8 @@ def connect(mirror: Mapping[str, Any]) -> None:
             elif callable(theirs) and theirs is not function and not isinstance(theirs, type):
                 FUNCTIONS[theirs] = function
     FUNCTIONS[np.where] = _where
+    for function in (np.save, np.savez, np.savez_compressed, np.savetxt, np.array2string, np.array_repr, np.array_str):
+        FUNCTIONS[function] = _of_plain_values(function)
     set_ufuncs(UFUNCS)  # plain calls do not pass through `array_ufunc` below
 
 
@@ -55,6 +58,16 @@ def _where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
     if x is None and y is None:
         return discrete.nonzero(condition)  # type: ignore[attr-defined]
     return ops.where(condition, x, y)
+
+
+def _of_plain_values(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A NumPy function that writes arrays down, on the values of Arrays."""
+
+    def write(*args: Any, **kwargs: Any) -> Any:
+        values = [plain(x) if isinstance(x, Array) else x for x in args]
+        return function(*values, **{k: plain(x) if isinstance(x, Array) else x for k, x in kwargs.items()})
+
+    return write
 
 
 def array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
