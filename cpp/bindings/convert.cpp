@@ -108,8 +108,9 @@ void refuse_leaf_write(PyArray* a, const char* name) {
   bool view = false;
   for (; a->link && !a->link->gradient; a = a->link->base) view = true;
   if (!a->value.trace || a->value.trace->kind != ad::Trace::Kind::leaf) return;
-  runtime_error("wengert." + std::string(name) + ": " + (view ? "this is a view of an array" : "this array") +
-                " that requires gradients; changing it in place would change what was recorded. Use `with "
+  runtime_error("wengert." + std::string(name) + ": " +
+                (view ? "this is a view of an array that requires" : "this array requires") +
+                " gradients; changing it in place would change what was recorded. Use `with "
                 "wengert.no_grad():` (an optimiser step), or work on a copy");
 }
 

@@ -48,7 +48,7 @@ def connect(mirror: Mapping[str, Any]) -> None:
             elif callable(theirs) and theirs is not function and not isinstance(theirs, type):
                 FUNCTIONS[theirs] = function
     FUNCTIONS[np.where] = _where
-    for function in (np.save, np.savez, np.savez_compressed, np.savetxt, np.array2string, np.array_repr, np.array_str):
+    for function in (np.save, np.savez, np.savez_compressed, np.savetxt):
         FUNCTIONS[function] = _of_plain_values(function)
     set_ufuncs(UFUNCS)  # plain calls do not pass through `array_ufunc` below
 
