@@ -180,35 +180,35 @@ def in_every_mode(f):
             assert np.asarray(a).tobytes() == np.asarray(b).tobytes(), (name, a, b)
 rng = np.random.default_rng(0)
 def operand(p, k, n, t):
-    lo, hi = p["domain"][k]
+    lo, hi = p.domain[k]
     x = rng.uniform(max(lo, -30.0) + 0.01, min(hi, 300.0) - 0.01, n).astype(t)
     return x
 """
 ELEMENTWISE = """
 for p in wg.primitives():
-    if p["kind"] != "elementwise" or p["name"] == "where" or p["arity"] not in (1, 2): continue
+    if p.kind != "elementwise" or p.name == "where" or p.arity not in (1, 2): continue
     for n in (1, 5, 1000):
         for t in (np.float64, np.float32):
-            args = [operand(p, k, n, t) for k in range(p["arity"])]
+            args = [operand(p, k, n, t) for k in range(p.arity)]
             if n == 1: args = [a[0] for a in args]
             values = [wg.array(a) for a in args]
-            in_every_mode(lambda: [wg.apply(p["name"], *values)])
-            if p["differentiable"]:
-                def f(*a): return np.sum(wg.apply(p["name"], *a))
+            in_every_mode(lambda: [wg.apply(p.name, *values)])
+            if p.differentiable:
+                def f(*a): return np.sum(wg.apply(p.name, *a))
                 in_every_mode(lambda: wg.value_and_grad(f, argnums=tuple(range(len(args))))(*args)[1])
                 in_every_mode(lambda: wg.jvp(f, tuple(args), tuple(np.ones_like(a) for a in args)))
 """
 COMPILED = """
 for p in wg.primitives():
-    if p["kind"] != "elementwise" or p["name"] == "where" or p["arity"] not in (1, 2): continue
+    if p.kind != "elementwise" or p.name == "where" or p.arity not in (1, 2): continue
     for n in (0, 5):
-        args = [operand(p, k, n or 1, float) for k in range(p["arity"])]
+        args = [operand(p, k, n or 1, float) for k in range(p.arity)]
         if not n: args = [float(a[0]) for a in args]
-        f = wg.compile(lambda *a: wg.apply(p["name"], *a))
+        f = wg.compile(lambda *a: wg.apply(p.name, *a))
         f(*args)
         in_every_mode(lambda: [f(*args)])
         def fresh():
-            g = wg.compile(lambda *a: wg.apply(p["name"], *a) + wg.apply(p["name"], *args))  # constants as well
+            g = wg.compile(lambda *a: wg.apply(p.name, *a) + wg.apply(p.name, *args))  # constants as well
             g(*args)
             return [g(*args)]
         in_every_mode(fresh)
@@ -217,13 +217,12 @@ MODES = {
     "elementwise": ROUNDING + ELEMENTWISE,
     "compiled": ROUNDING + COMPILED,
     "numbers": ROUNDING + "in_every_mode(lambda: [float(np.exp(wg.array(300.0)))])",
-    "long arrays, on all threads": ROUNDING
-    + "wg.config.set_num_threads(2)\nx = wg.array(rng.normal(size=200_000) * 50)\n"
+    "long arrays, on all threads": ROUNDING + "wg.set_num_threads(2)\nx = wg.array(rng.normal(size=200_000) * 50)\n"
     "in_every_mode(lambda: [np.exp(x), np.sin(x), np.tanh(x), np.sum(x), x @ x])",
     "threads made in another mode": ROUNDING
-    + "x = wg.array(rng.normal(size=400_000) * 50)\nm.fesetround(0xC00)\nwg.config.set_num_threads(3)\n"
+    + "x = wg.array(rng.normal(size=400_000) * 50)\nm.fesetround(0xC00)\nwg.set_num_threads(3)\n"
     "wg.array(np.ones(10**6)) * 2\nnp.exp(x)\nm.fesetround(0)\n"
-    "ys = [np.asarray(np.exp(x)).tobytes() for _ in range(20)]\nwg.config.set_num_threads(1)\n"
+    "ys = [np.asarray(np.exp(x)).tobytes() for _ in range(20)]\nwg.set_num_threads(1)\n"
     "assert set(ys) == {np.asarray(np.exp(x)).tobytes()}",
     "rows": ROUNDING + "x = rng.normal(size=(7, 33)) * 20\n"
     "for name in ('softmax', 'log_softmax', 'logsumexp'):\n"
@@ -232,10 +231,11 @@ MODES = {
     "reductions and products": ROUNDING
     + "x = wg.array(rng.normal(size=(40, 40)))\nin_every_mode(lambda: [np.sum(x), x @ x, np.cumsum(x),"
     " np.mean(x, 0), np.prod(x, 1)])",
-    "random numbers": ROUNDING + "in_every_mode(lambda: [wg.random.normal(wg.random.key(1), (100,))])",
-    "loops": ROUNDING + "f = lambda x: wg.scan(lambda c, r: (np.exp(np.sin(c * r)), c), x, np.linspace(0, 5, 9))[1]\n"
+    "random numbers": ROUNDING + "in_every_mode(lambda: [wg.random.uniform(wg.random.key(1), (100,), maxval=3.0)])",
+    "loops": ROUNDING
+    + "rows = np.linspace(0, 5, 9)\nf = lambda x: wg.scan(lambda c, r: (np.exp(np.sin(c * r)), c), x, rows)[1]\n"
     "g = wg.compile(wg.grad(lambda x: np.sum(f(x))))\ng(1.5)\nin_every_mode(lambda: [f(1.5), g(1.5)])",
-    "backward": ROUNDING + "def f():\n  w = wg.array(np.linspace(0, 3, 20), requires_grad=True)\n"
+    "backward": ROUNDING + "xs = np.linspace(0, 3, 20)\ndef f():\n  w = wg.array(xs, requires_grad=True)\n"
     "  np.sum(np.exp(w) * np.sin(w)).backward()\n"
     "  return [w.grad]\nin_every_mode(f)",
     "a rule of the user's own finds his mode": ROUNDING + "@wg.custom_vjp\ndef f(x): return x * 2\n"

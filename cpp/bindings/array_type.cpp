@@ -7,6 +7,7 @@
 #include "ad/functions.h"
 #include "bindings/array_methods.h"
 #include "bindings/bind_ops.h"
+#include "bindings/depth.h"
 #include "bindings/garbage.h"
 #include "bindings/index.h"
 #include "bindings/lost.h"
@@ -419,6 +420,9 @@ void bind_array_type(py::module_& m) {
         return (py::isinstance<py::list>(o) || py::isinstance<py::tuple>(o)) && holds_array(o.ptr());
       },
       py::arg("x"), "Whether a list or tuple has an Array in it, or one in it has.");
+  m.def(
+      "check_depth", [](const py::object& tree) { check_depth(tree.ptr()); }, py::arg("tree"),
+      "RecursionError if containers are nested too deep for a small stack.");
   m.def(
       "asarray",
       [](const py::object& o, const py::object& dtype) {

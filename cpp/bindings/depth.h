@@ -1,6 +1,8 @@
 // Walks over containers of the user's, which may be nested as deeply as he likes, contain themselves, and change while
 // they are walked over, because their items run Python code.
 #pragma once
+#include <cstring>
+
 #include "bindings/convert.h"
 
 namespace wengert::bindings {
@@ -55,6 +57,17 @@ template <class F> void for_entries(PyObject* dict, F&& f) {
     f(k.ptr(), v.ptr());
     if (PyDict_GET_SIZE(dict) != n) runtime_error("wengert: a dict changed its length while it was read");
   }
+}
+
+// Others walk over containers with a stack that may be too small for theirs.
+inline void check_depth(PyObject* tree) {
+  const bool sequence = PyList_Check(tree) || PyTuple_Check(tree);
+  const bool deque = !sequence && std::strcmp(Py_TYPE(tree)->tp_name, "collections.deque") == 0;
+  if (!sequence && !deque && !PyDict_Check(tree)) return;
+  const Deeper deeper("taking apart a tree");
+  if (sequence) return for_items(tree, check_depth);
+  if (deque) return for_items(py::list(held(tree)).ptr(), check_depth);
+  for_entries(tree, [](PyObject*, PyObject* value) { check_depth(value); });
 }
 
 }  // namespace wengert::bindings

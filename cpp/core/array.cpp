@@ -16,7 +16,7 @@ Array* blank(DType dtype) {
 [[noreturn, gnu::cold]] void no_array(const Dims& shape) {
   for (int64_t d : shape)
     if (d < 0) value_error("wengert: negative dimensions are not allowed, got shape " + shape.str());
-  value_error("wengert: an array of shape " + shape.str() + " is too large");
+  value_error("wengert: there is no array of shape " + shape.str() + ": it would be too large");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import Array
+from ._core import Array, check_depth
 
 _LEAVES = (Array, np.ndarray, float, int, np.generic, complex, str, bytes)
 
@@ -31,6 +31,7 @@ def tree_flatten(tree: Any) -> tuple[list[Any], Any]:
     """Leaves and structure. None counts as an empty tree."""
     if isinstance(tree, _LEAVES):
         return [tree], LEAF
+    check_depth(tree)
     import optree
 
     leaves, spec = optree.tree_flatten(tree)

@@ -136,9 +136,10 @@ def split(ary: ArrayLike, indices_or_sections: Any, axis: int = 0) -> list[Array
     """Cut into pieces of equal length, or at the given positions. See `numpy.split`."""
     ary = operand(ary)
     axis = normalize_axis("split", axis, ary.ndim)
-    if np.ndim(concrete(indices_or_sections)) == 0 and ary.shape[axis] % int(indices_or_sections):
+    sections = int(indices_or_sections) if np.ndim(concrete(indices_or_sections)) == 0 else 1
+    if sections > 0 and ary.shape[axis] % sections:
         raise ValueError(
-            f"split: axis {axis} of shape {ary.shape} does not divide into {int(indices_or_sections)} equal pieces; "
+            f"split: axis {axis} of shape {ary.shape} does not divide into {sections} equal pieces; "
             "use array_split or give the positions"
         )
     return array_split(ary, indices_or_sections, axis)

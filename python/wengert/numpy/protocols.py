@@ -75,6 +75,10 @@ def array_ufunc(self: Array, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
     for x in inputs:
         if type(x) is not Array and not isinstance(x, _OPERANDS):
             return NotImplemented
+    if not isinstance(ufunc, np.ufunc) or not (method == "__call__" or method in _METHODS):
+        raise TypeError(
+            f"__array_ufunc__: expected a ufunc and the name of one of its methods, got {ufunc!r}, {method!r}"
+        )
     if method != "__call__":
         return _METHODS[method](ufunc, *inputs, **kwargs)
     function = UFUNCS.get(ufunc) or _foreign(ufunc)

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import optree
 
+from wengert._core import check_depth
+
 
 def default_engine(engine: Any = None) -> Any:
     """The engine to use: the compiled ``wengert`` unless another one is given."""
@@ -117,6 +119,7 @@ def record(
     """
     engine = default_engine(engine)
     arguments: Any = args  # optree's type for trees is recursive; Any is what it comes to
+    check_depth(arguments)
     leaves, tree = optree.tree_flatten(arguments)
     numbers = [k for k, leaf in enumerate(leaves) if _is_number(leaf)]
     # In the tree of the inputs other leaves are None, which counts as a tree without leaves.
