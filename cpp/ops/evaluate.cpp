@@ -123,7 +123,10 @@ const char* at(const ArrayRef& a, int64_t i, int inc) { return at(a.get(), i, in
 const ElementKernels& element_kernels() { return tables.active(); }
 
 ArrayRef unary(OpCode op, const ArrayRef& x) {
-  const simd::RoundToNearest rounding;
+  if (!simd::rounds_to_nearest()) [[unlikely]] {
+    const simd::RoundToNearest rounding;
+    return unary(op, x);
+  }
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
@@ -149,7 +152,10 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
 }
 
 ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
-  const simd::RoundToNearest rounding;
+  if (!simd::rounds_to_nearest()) [[unlikely]] {
+    const simd::RoundToNearest rounding;
+    return binary(op, first, second);
+  }
   // Long kernels let other threads run, and those may rebind the operands' handles: the arrays are held here.
   const bool is_long = first->size >= kLong || second->size >= kLong;
   const ArrayRef held[2] = {is_long ? first : nullptr, is_long ? second : nullptr};
