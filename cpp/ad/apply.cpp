@@ -3,6 +3,7 @@
 #include "ad/levels.h"
 #include "ad/rules.h"
 #include "ops/evaluate.h"
+#include "simd/rounding.h"
 
 namespace wengert::ad {
 
@@ -343,6 +344,7 @@ DType common_type(const Value* args, int n) {
 Value astype(const Value& x, DType t) {
   if (x.dtype() == t) return x;
   if (x.plain()) {
+    const simd::RoundToNearest rounding;  // 0.1 becomes a float32 here
     Value v(core::cast(x.array, t));
     v.weak = x.weak;
     return v;
