@@ -102,6 +102,11 @@ void check_alive(const Trace* t) {
     use_after_end();
 }
 
+// A recording that has ended leaves ordinary values behind: what a compiled function kept of its first run.
+bool is_over(const Trace* t) {
+  return t && t->kind == Trace::Kind::program && !t->alive && !static_cast<const Recorder*>(t)->body;
+}
+
 Value record(ReverseTrace* t, OpCode op, Operands args, int n, const ParamsRef& params) {
   Value out = evaluate_below(op, args, n, params, t);
   if (!carries_derivative(op, out)) return out;
@@ -162,7 +167,7 @@ Trace* highest_of(Operands args, int n) {
     Trace* t = args[i]->trace.get();
     if (t && t != top) top = higher(top, t);
   }
-  if (top) check_alive(top);
+  if (top && !is_over(top)) check_alive(top);
   return top;
 }
 
@@ -185,6 +190,11 @@ class Pointers {
 Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
   Trace* top = highest_of(args, n);
   if (!top) return evaluate(op, args, n, params);
+  if (is_over(top)) [[unlikely]] {
+    std::vector<Value> left;
+    for (int i = 0; i < n; ++i) left.push_back(is_over(args[i]->trace.get()) ? primal_of(*args[i]) : *args[i]);
+    return apply_to(op, Pointers(left.data(), n), n, params);
+  }
   if (following && params && params->array) [[unlikely]] {  // read at positions that belong to the body of a loop
     uint32_t node;
     Recorder* t = Recorder::of_positions(params, &node);

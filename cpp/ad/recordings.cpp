@@ -105,8 +105,10 @@ uint32_t Recorder::node_of(const Value& v) {
     captured_nodes.push_back(append(kInput, v.array, {}, nullptr, 0));
     return captured_nodes.back();
   }
-  if (v.trace && (v.trace->depth > 0 || recording_enabled()))
+  if (v.trace && (v.trace->depth > 0 || recording_enabled())) {
     refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+    elsewhere = true;
+  }
   return constant(v.array);
 }
 

@@ -276,6 +276,7 @@ struct Recorder : Trace {
   static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
   void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
   std::string refusal;                               // why this run must not be replayed; empty: it may
+  bool elsewhere = false;                            // that lies in where it runs, not in the function
   // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
   bool body = false;
   bool examples = false;        // of which only shapes and types count: nothing is computed

@@ -7,6 +7,7 @@
 #include "bindings/bind_ops.h"
 #include "bindings/index.h"
 #include "bindings/lost.h"
+#include "bindings/python_numbers.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -197,6 +198,8 @@ PyObject* copy_method(PyObject* self, PyObject*) {
 PyObject* array_repr(PyObject* self) {
   return guarded([&]() -> PyObject* {
     const Value& v = read(as_array(self));
+    if (is_python_number(v)) return PyObject_Repr(number_of(v).ptr());
+    ad::observe(v, ad::Asked::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
     const char* kinds[] = {"leaf", "reverse", "forward", "recorded", "compiled"};
     std::string note;

@@ -11,6 +11,7 @@
 #include "bindings/garbage.h"
 #include "bindings/index.h"
 #include "bindings/lost.h"
+#include "bindings/python_numbers.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -50,16 +51,30 @@ Value arithmetic(OpCode op, const Value& a, const Value& b) {
   return r;
 }
 
+template <OpCode Op> PyObject* binary(const Value& a, const Value& b) {
+  if (a.weak && b.weak) [[unlikely]]
+    if (PyObject* r = python_arithmetic(Op, a, b)) return r;
+  return wrap(arithmetic(Op, a, b));
+}
+
+// [x] * n
+bool repeats(OpCode op, PyObject* sequence, PyObject* n) {
+  return op == code_of<ops::Multiply> && (PyList_Check(sequence) || PyTuple_Check(sequence)) &&
+         is_python_number(read(as_array(n)));
+}
+
 template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    if (is_array(a) && is_array(b)) return wrap(arithmetic(Op, read(as_array(a)), read(as_array(b))));
+    if (is_array(a) && is_array(b)) return binary<Op>(read(as_array(a)), read(as_array(b)));
     Value other;
     if (is_array(a)) {
+      if (repeats(Op, b, a)) return PyNumber_Multiply(b, number_of(read(as_array(a))).ptr());
       if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
-      return wrap(arithmetic(Op, read(as_array(a)), other));
+      return binary<Op>(read(as_array(a)), other);
     }
+    if (repeats(Op, a, b)) return PyNumber_Multiply(a, number_of(read(as_array(b))).ptr());
     if (!to_value(a, other)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(arithmetic(Op, other, read(as_array(b))));
+    return binary<Op>(other, read(as_array(b)));
   });
 }
 
@@ -103,6 +118,7 @@ template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
     const Value& x = read(as_array(a));
+    if (is_python_number(x)) return binary<Op>(x, other);  // a name for another number
     const char* name = ops::info(Op).name.data();
     const ad::TraceRef leaf = x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
     refuse_leaf_write(as_array(a), name);
@@ -141,6 +157,7 @@ PyObject* positive_slot(PyObject* a) {
 PyObject* invert_slot(PyObject* a) {
   return guarded([&]() -> PyObject* {
     const Value& x = read(as_array(a));
+    if (is_python_number(x) && !core::is_float(x.dtype())) return PyNumber_Invert(number_of(x).ptr());
     if (x.dtype() != DType::b1)
       type_error("wengert.invert: '~' is defined for bool arrays, got " + core::describe(*x.array) +
                  "; use logical_not");
@@ -148,10 +165,29 @@ PyObject* invert_slot(PyObject* a) {
   });
 }
 
+template <OpCode Op> PyObject* bits(PyObject* a, PyObject* b) {
+  return (Op == code_of<ops::LogicalAnd>  ? PyNumber_And
+          : Op == code_of<ops::LogicalOr> ? PyNumber_Or
+                                          : PyNumber_Xor)(a, b);
+}
+
+// Shifts: of Python numbers only.
+template <PythonOperation F> PyObject* number_slot(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Value x, y;
+    if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    if (!x.weak || !y.weak || (!is_python_number(x) && !is_python_number(y))) Py_RETURN_NOTIMPLEMENTED;
+    return with_numbers(F, x, y);
+  });
+}
+
 template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    if (x.weak && y.weak && (is_python_number(x) || is_python_number(y)) &&
+        (x.dtype() != DType::b1 || y.dtype() != DType::b1))
+      return with_numbers(bits<Op>, x, y);
     return wrap(bitwise(Op, x, y));
   });
 }
@@ -159,10 +195,15 @@ template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
   return guarded([&]() -> PyObject* {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
-    if (is_array(a) && squares(read(as_array(a)), b))
+    if (is_array(a) && !is_python_number(read(as_array(a))) && squares(read(as_array(a)), b))
       return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    if (x.weak && y.weak) {
+      if (PyObject* r = python_arithmetic(code_of<ops::Power>, x, y)) return r;
+      if (!y.trace && core::item(*y.array) == 2 && core::is_int(y.dtype()) && x.dtype() != DType::b1)
+        return wrap(ad::apply_unary(code_of<ops::Square>, x));
+    }
     return wrap(arithmetic(code_of<ops::Power>, x, y));
   });
 }
@@ -179,6 +220,10 @@ PyObject* divmod_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
+    if (x.weak && y.weak) {
+      PyObject* q = python_arithmetic(code_of<ops::FloorDivide>, x, y);
+      if (q) return Py_DECREF(q), with_numbers(PyNumber_Divmod, x, y);
+    }
     return py::make_tuple(py::reinterpret_steal<py::object>(wrap(call_binary(code_of<ops::FloorDivide>, x, y))),
                           py::reinterpret_steal<py::object>(wrap(call_binary(code_of<ops::Remainder>, x, y))))
         .release()
@@ -192,7 +237,14 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
                                        code_of<ops::NotEqual>, code_of<ops::Greater>,   code_of<ops::GreaterEqual>};
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(call_binary(codes[op], read(as_array(a)), other));
+    return wrap(arithmetic(codes[op], read(as_array(a)), other));
+  });
+}
+
+Py_hash_t hashed(PyObject* a) {
+  return guarded([&]() -> Py_hash_t {
+    if (!is_python_number(read(as_array(a)))) return PyObject_HashNotImplemented(a);
+    return PyObject_Hash(number_of(read(as_array(a))).ptr());
   });
 }
 
@@ -308,7 +360,7 @@ PyType_Slot slots[] = {
     {Py_tp_members, members},
     {Py_tp_repr, slot(array_repr)},
     {Py_tp_richcompare, slot(compare)},
-    {Py_tp_hash, slot(PyObject_HashNotImplemented)},
+    {Py_tp_hash, slot(hashed)},
     {Py_tp_iter, slot(iterate)},
     {Py_tp_methods, array_methods},
     {Py_tp_getset, array_attributes},
@@ -339,6 +391,8 @@ PyType_Slot slots[] = {
     {Py_nb_and, slot(logical_slot<code_of<ops::LogicalAnd>>)},
     {Py_nb_or, slot(logical_slot<code_of<ops::LogicalOr>>)},
     {Py_nb_xor, slot(logical_slot<code_of<ops::LogicalXor>>)},
+    {Py_nb_lshift, slot(number_slot<PyNumber_Lshift>)},
+    {Py_nb_rshift, slot(number_slot<PyNumber_Rshift>)},
     {Py_nb_bool, slot(truth)},
     {Py_nb_float, slot(to_float)},
     {Py_nb_int, slot(to_integer)},

@@ -19,6 +19,7 @@ using program::Program;
 // ---- calls ----------------------------------------------------------------------------------------------------------
 
 constexpr uint64_t kTooMany = 32;  // recordings of one signature, then it is not recorded any more
+constexpr uint64_t kFailures = 4;  // of these that could not be replayed, though the next one might
 constexpr size_t kReasonsKept = 200;
 
 std::string check_text(const Program& p, uint32_t k) {
@@ -103,16 +104,7 @@ void forget_unused(State& s) {
   std::unordered_set<int64_t> used;
   for (const Entry& e : s.entries) used.insert(e.interned.begin(), e.interned.end());
   py::list dropped;
-  for (Interned* kind : {&s.statics, &s.structures, &s.names}) {
-    py::dict kept;
-    PyObject *key, *number;
-    for (Py_ssize_t at = 0; PyDict_Next(kind->ids.ptr(), &at, &key, &number);)
-      if (used.count(PyLong_AsLongLong(number)))
-        kept[py::handle(key)] = py::handle(number);
-      else
-        dropped.append(py::handle(key));
-    if (kept.size() < kind->ids.size()) std::swap(kind->ids, kept);
-  }
+  for (Interned* kind : {&s.statics, &s.structures, &s.names}) kind->keep(used, dropped);
   s.numbers_seen = s.next_number;
 }
 
@@ -120,8 +112,7 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
                  PyObject* kwnames) {
   if (s.function.is_none()) no_program(s, c, e, reason);
   ++s.recordings;
-  std::string refusal;
-  std::shared_ptr<Specialisation> made;
+  Outcome out;
   std::vector<std::string> description;
   for (const Leaf& leaf : c.leaves) description.push_back(describe_leaf(leaf));
   std::string why = e ? reason : why_new(s, description);
@@ -131,9 +122,8 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   const bool objects = c.objects;
   std::string unsavable;
   program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
-  std::vector<std::string> notes;
-  py::object result = recorded(s, c, args, n, kwnames, made, refusal, notes);
-  for (const std::string& text : notes) why += "; " + text;
+  py::object result = recorded(s, c, args, n, kwnames, out);
+  for (const std::string& text : out.notes) why += "; " + text;
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {
@@ -150,11 +140,11 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
     s.entries.splice(s.entries.begin(), s.entries, at);
   }
   ++at->recordings;
-  if (made) {
-    at->programs.push_front(made);
+  if (out.made) {
+    at->programs.push_front(out.made);
   } else {
-    at->given_up = true;
-    why += "; the function is called as it is, because " + refusal;
+    at->given_up = !out.again || ++at->failures >= kFailures;
+    why += "; the function is called as it is, because " + out.refusal;
   }
   if (at->recordings >= kTooMany && !at->given_up) {
     at->given_up = true;
@@ -175,9 +165,16 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   return result.release().ptr();
 }
 
+// It carries a derivative now: a matter of where the function is called.
+bool is_traced(const Capture& c) {
+  const py::object o = Captures::now(c);
+  return o && is_array(o.ptr()) && read(as_array(o.ptr())).trace;
+}
+
 PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c) {
   read_call(s, args, n, kwnames, c);
-  if (c.traced || c.eager) return plain_call(s, args, n, kwnames);
+  // Inside another recording that one sees what the function reads.
+  if (c.traced || c.eager || (recording_of_thread() && !s.function.is_none())) return plain_call(s, args, n, kwnames);
   for (auto e = s.entries.begin(); e != s.entries.end(); ++e) {
     if (e->signature != c.signature) continue;
     if (e != s.entries.begin()) s.entries.splice(s.entries.begin(), s.entries, e);
@@ -194,6 +191,14 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
     const std::string signature = count > 1 ? c.signature : std::string();
     for (size_t k = 0; k < count; ++k) {
       const std::shared_ptr<Specialisation>& spec = one ? one : many[k];
+      if (spec->captures)
+        if (const Capture* moved = spec->captures->changed()) {
+          ++s.misses;
+          if (is_traced(*moved)) return plain_call(s, args, n, kwnames);
+          if (k == 0) reason = moved->label + " is not what it was";
+          continue;
+        }
+      if (spec->by_itself && shares_changed(c, *spec)) return plain_call(s, args, n, kwnames);
       uint32_t failed;
       PyObject* result = replayed(s, c, *spec, failed);
       if (failed != program::kNone) {
@@ -276,11 +281,19 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(c->dict);
   const State& s = *c->state;
-  for (const py::object* held : {&s.function, &s.flatten_other, &s.unflatten_other}) Py_VISIT(held->ptr());
-  for (const Interned* kind : {&s.statics, &s.structures, &s.names}) Py_VISIT(kind->ids.ptr());
+  for (const py::object* held : {&s.function, &s.flatten_other, &s.unflatten_other, &s.watch}) Py_VISIT(held->ptr());
+  for (const Interned* kind : {&s.statics, &s.structures, &s.names})
+    if (const int r = kind->traverse(visit, arg)) return r;
   for (const Entry& e : s.entries)
-    for (const auto& spec : e.programs)
+    for (const auto& spec : e.programs) {
       if (const int r = visit_template(spec->result, visit, arg)) return r;
+      if (!spec->captures) continue;
+      for (const Capture& x : spec->captures->all()) {  // what it reads may well hold this function
+        Py_VISIT(x.owner.ptr());
+        Py_VISIT(x.key.ptr());
+        Py_VISIT(x.expected.ptr());
+      }
+    }
   return 0;
 }
 int clear(PyObject* o) {
@@ -345,7 +358,7 @@ PyType_Spec spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 // Without a function; compiled_define gives it one. (Unpickling makes the object before what it consists of.)
-py::object new_compiled(const py::object& flatten, const py::object& unflatten) {
+py::object new_compiled(const py::object& flatten, const py::object& unflatten, const py::object& watch) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
   c->dict = nullptr;
@@ -355,13 +368,15 @@ py::object new_compiled(const py::object& flatten, const py::object& unflatten) 
   c->state->function = py::none();
   c->state->flatten_other = flatten;
   c->state->unflatten_other = unflatten;
+  c->state->watch = watch;
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));
 }
 
 void define(const py::object& o, const py::object& f, const py::tuple& static_arguments, const py::tuple& donated,
-            size_t capacity) {
+            size_t capacity, const py::tuple& static_names) {
   State& s = state_of(o);
+  s.static_names = static_names;
   s.capacity = capacity;
   s.static_arguments = s.donated_arguments = {};
   for (const auto& i : static_arguments) s.static_arguments.push_back(i.cast<Py_ssize_t>());

@@ -2,6 +2,7 @@
 #include <pybind11/numpy.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "bindings/compiled.h"
 #include "bindings/transform_type.h"
@@ -37,10 +38,89 @@ int direct_type(PyObject* a) {
 
 namespace {
 
+// An object equal to another one's only if nobody can tell the two apart.
+py::object exact_form(PyObject* o) {
+  py::object self = py::reinterpret_borrow<py::object>(o), type = py::type::of(self);
+  if (PyUnicode_CheckExact(o) || PyFunction_Check(o) || PyType_Check(o)) return self;
+  auto bits = [](double v) {
+    int64_t b;
+    std::memcpy(&b, &v, sizeof b);
+    return py::int_(b);
+  };
+  if (PyFloat_Check(o)) return py::make_tuple(type, bits(PyFloat_AS_DOUBLE(o)));
+  if (PyComplex_CheckExact(o)) {
+    const Py_complex z = PyComplex_AsCComplex(o);
+    return py::make_tuple(type, bits(z.real), bits(z.imag));
+  }
+  if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) return py::make_tuple(type, self.attr("tobytes")());
+  py::list parts;
+  if (PyTuple_Check(o) || PyFrozenSet_CheckExact(o)) {
+    for (const auto& part : self) parts.append(exact_form(part.ptr()));
+    if (PyTuple_Check(o)) return py::make_tuple(type, py::tuple(parts));
+    return py::make_tuple(type, py::reinterpret_steal<py::object>(PyFrozenSet_New(parts.ptr())));
+  }
+  if (!PyLong_Check(o) && py::hasattr(self, "__dataclass_fields__") && PyObject_Hash(o) != -1) {
+    for (const auto& name : self.attr("__dataclass_fields__"))
+      parts.append(exact_form(py::object(self.attr(name)).ptr()));
+    return py::make_tuple(type, py::tuple(parts));
+  }
+  PyErr_Clear();
+  return py::make_tuple(type, self);
+}
+
+}  // namespace
+
+int64_t Interned::id(PyObject* o, const char* what, int64_t& next) {
+  refuse_deep(o);
+  const auto at = known_.find(o);
+  if (at != known_.end()) return at->second.id;
+  const py::object form = exact_form(o);
+  PyObject* found = PyDict_GetItemWithError(ids_.ptr(), form.ptr());
+  if (!found && PyErr_Occurred()) {
+    if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
+    PyErr_Clear();
+    type_error("wengert.compile: " + std::string(what) + " of type " + Py_TYPE(o)->tp_name +
+               " cannot be hashed; static arguments must be hashable");
+  }
+  if (found) return PyLong_AsLongLong(found);
+  ids_[form] = next;
+  known_.emplace(o, Known{held(o), next});
+  return next++;
+}
+
+void Interned::keep(const std::unordered_set<int64_t>& used, py::list& dropped) {
+  py::dict kept;
+  PyObject *form, *number;
+  for (Py_ssize_t at = 0; PyDict_Next(ids_.ptr(), &at, &form, &number);)
+    if (used.count(PyLong_AsLongLong(number)))
+      kept[py::handle(form)] = py::handle(number);
+    else
+      dropped.append(py::handle(form));
+  if (kept.size() == ids_.size()) return;
+  std::swap(ids_, kept);
+  for (auto at = known_.begin(); at != known_.end();) {
+    if (used.count(at->second.id)) {
+      ++at;
+    } else {
+      dropped.append(at->second.object);
+      at = known_.erase(at);
+    }
+  }
+}
+
+int Interned::traverse(visitproc visit, void* arg) const {
+  Py_VISIT(ids_.ptr());
+  for (const auto& [_, known] : known_) Py_VISIT(known.object.ptr());
+  return 0;
+}
+
+namespace {
+
 void put(std::string& s, const void* p, size_t n) { s.append(static_cast<const char*>(p), n); }
 void put_int(std::string& s, int64_t v) { put(s, &v, sizeof v); }
 
 void read_tree(State& s, PyObject* o, Call& c);
+bool has_element_type(PyObject* descr);
 
 void put_object(State& s, Call& c, Interned& kind, PyObject* o, const char* what) {
   const int64_t n = kind.id(o, what, s.next_number);
@@ -95,6 +175,7 @@ void read_tree(State& s, PyObject* o, Call& c) {
   } else if (Py_TYPE(o) == numpy_types.ndarray) {
     const int t = direct_type(o);
     const auto* p = py::detail::array_proxy(o);
+    if (t < 0 && !has_element_type(p->descr)) c.eager = true;
     c.signature += 'n';
     c.signature += static_cast<char>(t);
     if (t < 0) c.signature += std::string(py::str(py::handle(p->descr)));
@@ -123,11 +204,13 @@ void read_tree(State& s, PyObject* o, Call& c) {
   } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
     const Deeper deeper("reading an argument of a compiled function");
     c.signature += PyTuple_CheckExact(o) ? '(' : '[';
+    if (PyList_CheckExact(o)) c.containers.push_back(held(o));
     put_int(c.signature, PySequence_Fast_GET_SIZE(o));
     for_items(o, [&](PyObject* item) { read_tree(s, item, c); });
   } else if (PyDict_CheckExact(o)) {
     c.signature += '{';
     const Deeper deeper("reading an argument of a compiled function");
+    c.containers.push_back(held(o));
     put_int(c.signature, PyDict_GET_SIZE(o));
     for_entries(o, [&](PyObject* key, PyObject* value) {
       put_object(s, c, s.names, key, "a key");
@@ -136,10 +219,58 @@ void read_tree(State& s, PyObject* o, Call& c) {
   } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     const py::object t = py::reinterpret_borrow<py::object>(o).attr("dtype");
     c.signature += 'g' + std::string(py::str(t));
+    if (!has_element_type(t.ptr())) c.eager = true;
     c.leaves.emplace_back(o, 'g');
     c.family = std::max(c.family, Family::numpy);
   } else {
     read_other(s, o, c);
+  }
+}
+
+// Of whatever byte order. Arrays of other types would be computed with in another type than NumPy does.
+bool has_element_type(PyObject* descr) {
+  const py::dtype d = py::reinterpret_borrow<py::dtype>(descr);
+  const auto size = d.itemsize();
+  return d.kind() == 'b' || ((d.kind() == 'i' || d.kind() == 'f') && (size == 4 || size == 8));
+}
+
+// One array given twice is one array inside the function as well.
+void find_same(Call& c) {
+  const size_t n = c.leaves.size();
+  if (n < 2) return;
+  auto is_one = [](const Leaf& l) { return l.kind == 'A' || l.kind == 'n'; };
+  constexpr size_t kFew = 6;
+  if (n > kFew) {  // mostly none: a small filter says so in 1 ns a leaf
+    uint64_t bits[16] = {};
+    bool none = true;
+    for (const Leaf& l : c.leaves) {
+      if (!is_one(l)) continue;
+      const uint64_t h = (reinterpret_cast<uintptr_t>(l.object) >> 4) * 0x9E3779B97F4A7C15u >> 54;
+      none &= !(bits[h >> 6] >> (h & 63) & 1);
+      bits[h >> 6] |= uint64_t{1} << (h & 63);
+    }
+    if (none) return;
+  }
+  auto add = [&](size_t later, size_t earlier) {
+    c.same.emplace_back(static_cast<uint32_t>(later), static_cast<uint32_t>(earlier));
+    c.signature += '=';
+    put_int(c.signature, static_cast<int64_t>(later));
+    put_int(c.signature, static_cast<int64_t>(earlier));
+  };
+  if (n <= kFew) {
+    for (size_t i = 1; i < n; ++i)
+      for (size_t j = 0; is_one(c.leaves[i]) && j < i; ++j)
+        if (c.leaves[j].object == c.leaves[i].object) {
+          add(i, j);
+          break;
+        }
+    return;
+  }
+  std::unordered_map<PyObject*, size_t> first;
+  for (size_t i = 0; i < n; ++i) {
+    if (!is_one(c.leaves[i])) continue;
+    const auto [at, fresh] = first.emplace(c.leaves[i].object, i);
+    if (!fresh) add(i, at->second);
   }
 }
 
@@ -154,25 +285,38 @@ bool names(const std::vector<Py_ssize_t>& list, Py_ssize_t i, Py_ssize_t n) {
 }  // namespace
 
 bool is_static(const State& s, Py_ssize_t i, Py_ssize_t n) { return names(s.static_arguments, i, n); }
+bool is_static(const State& s, PyObject* keyword) {
+  if (!s.static_names) return false;
+  for (const auto& name : s.static_names)
+    if (PyUnicode_Compare(name.ptr(), keyword) == 0) return true;
+  return false;
+}
 bool is_donated(const State& s, Py_ssize_t i, Py_ssize_t n) { return names(s.donated_arguments, i, n); }
 
 void read_call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c) {
   put_int(c.signature, n);
+  // A derivative around the call, or no_grad: what the function reads besides its arguments may count in one and not in
+  // the other. A loaded program reads nothing.
+  if (!s.function.is_none()) c.signature += static_cast<char>(ad::current_depth() << 1 | ad::recording_enabled());
   for (Py_ssize_t i = 0; i < n; ++i) {
     if (!s.static_arguments.empty() && is_static(s, i, n)) {
       c.signature += 'S';
       put_object(s, c, s.statics, args[i], "a static argument");
-      if (PyFloat_Check(args[i]) || PyLong_Check(args[i])) c.signature += Py_TYPE(args[i])->tp_name;  // 1, 1.0, True
     } else {
       read_tree(s, args[i], c);
     }
   }
-  if (!kwnames) return;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); ++i) {
+  for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
     c.signature += 'k';
     put_object(s, c, s.names, PyTuple_GET_ITEM(kwnames, i), "a keyword");
-    read_tree(s, args[n + i], c);
+    if (is_static(s, PyTuple_GET_ITEM(kwnames, i))) {
+      c.signature += 'S';
+      put_object(s, c, s.statics, args[n + i], "a static argument");
+    } else {
+      read_tree(s, args[n + i], c);
+    }
   }
+  find_same(c);
 }
 
 ArrayRef leaf_array(const Leaf& leaf) {

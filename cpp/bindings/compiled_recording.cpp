@@ -1,6 +1,7 @@
 // Running a function once and recording it, its results, and the arguments it changes.
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "ad/tape.h"
@@ -53,13 +54,16 @@ class Rebuild {
     const Deeper deeper("putting the arguments of a compiled function together");
     if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
       py::list t;
+      const bool tuple = PyTuple_CheckExact(o);
+      const size_t at = tuple ? 0 : opened();
       for_items(o, [&](PyObject* item) { t.append(tree(item)); });
-      return PyTuple_CheckExact(o) ? py::object(py::tuple(t)) : py::object(t);
+      return tuple ? py::object(py::tuple(t)) : made(at, t);
     }
     if (PyDict_CheckExact(o)) {
       py::dict t;
+      const size_t at = opened();
       for_entries(o, [&](PyObject* key, PyObject* value) { t[key] = tree(value); });
-      return std::move(t);
+      return made(at, t);
     }
     if (counts_by_value(o)) return held(o);
     const py::object flat = s_.flatten_other(held(o));
@@ -75,6 +79,22 @@ class Rebuild {
     if (at_ != leaves_.size()) changed();
   }
 
+  // A list or dict of the arguments, as the function gets it, and what it held then.
+  struct Container {
+    py::object made;
+    py::tuple before;
+  };
+  const std::vector<Container>& containers() const { return containers_; }
+  static py::tuple held_by(const py::object& o) {
+    if (PyList_CheckExact(o.ptr())) return py::tuple(o);
+    py::list parts;
+    for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(o)) {
+      parts.append(key);
+      parts.append(value);
+    }
+    return py::tuple(parts);
+  }
+
  private:
   [[noreturn]] static void changed() {
     runtime_error("wengert.compile: an argument changed while it was read, or flattens differently every time");
@@ -83,6 +103,15 @@ class Rebuild {
     if (at_ == leaves_.size()) changed();
     return leaves_[at_++];
   }
+  size_t opened() {
+    containers_.emplace_back();
+    return containers_.size() - 1;
+  }
+  py::object made(size_t at, const py::object& container) {
+    containers_[at] = {container, held_by(container)};
+    return container;
+  }
+  std::vector<Container> containers_;
   State& s_;
   const std::vector<py::object>& leaves_;
   size_t at_ = 0;
@@ -92,12 +121,14 @@ class Recording {
  public:
   Recording(State& s, const Call& call) : s_(s), call_(call), run_(new ad::Recorder(ad::current_depth() + 1)) {}
 
-  // The function's results; `made` stays empty where the run cannot be replayed.
-  py::object run(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, std::shared_ptr<Specialisation>& made) {
+  // The function's results; `out.made` stays empty where the run cannot be replayed.
+  py::object run(PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Outcome& out) {
     ad::Recorder& r = *run_;
+    open(args, n);
     for (size_t k = 0; k < call_.leaves.size(); ++k) {
       const Leaf& leaf = call_.leaves[k];
-      Value v(leaf_array(leaf));
+      // A copy: what the function keeps of an argument is not to change with it.
+      Value v(leaf.kind == 'n' ? from_numpy(leaf.object, false) : leaf_array(leaf));
       const uint32_t node = r.append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
       v.trace = ad::TraceRef(run_.get());
       v.node = node;
@@ -105,23 +136,55 @@ class Recording {
       inputs_.push_back(node);
       handles_.push_back(py::reinterpret_steal<py::object>(wrap(std::move(v))));
     }
-    py::object y = call(args, n, kwnames);
+    for (const auto& [later, earlier] : call_.same) handles_[later] = handles_[earlier];
+    struct Over {
+      ad::Recorder& r;
+      ad::Recorder* before = std::exchange(recording_of_thread(), &r);
+      ~Over() {
+        recording_of_thread() = before;
+        r.finish();
+      }
+    } over{*run_};
+    const ad::Depth depth;
     auto spec = std::make_shared<Specialisation>();
+    py::object y = [&] {
+      try {
+        return call(args, n, kwnames);
+      } catch (const PythonError&) {  // what it did to its arguments until then is done to them
+        PyObject *type, *value, *trace;
+        PyErr_Fetch(&type, &value, &trace);
+        find_changes(*spec);
+        find_refilled(*spec);
+        once_.resize(outputs_.size());
+        follow(*spec);
+        PyErr_Restore(type, value, trace);
+        throw;
+      }
+    }();
     spec->result = flattened(y);
     find_changes(*spec);
+    find_refilled(*spec);
+    spec->by_itself = spec->changed.size();
     for (uint32_t leaf : donated_) donate(*spec, leaf, spec->result);
-    if (r.refusal.empty()) {
+    spec->captures = captures_;
+    spec->repeated = repeated_;
+    once_.resize(outputs_.size());
+    if (shares_changed(call_, *spec)) {
+      out.refusal = "it changes an argument that shares memory with another array it reads";
+      out.again = out.rerun = true;
+      return y;
+    }
+    close(out);
+    if (out.refusal.empty()) {
+      spec->inputs = call_.leaves.size();
       program::Graph g = program::graph_of(r, inputs_, outputs_);
       spec->program = std::make_shared<Program>(std::move(g));
-      made = spec;
+      out.made = spec;
     }
-    refusal = r.refusal;
-    std::vector<ArrayRef> values = values_;
-    for (const auto& [leaf, k] : spec->changed) store(call_.leaves[leaf], values[k]);
-    return assembled(spec->result, values);
+    out.notes = r.notes;
+    follow(*spec);
+    return assembled(spec->result, values_);
   }
-  std::string refusal;
-  const std::vector<std::string>& notes() const { return run_->notes; }
 
   py::object assembled(const Template& t, std::vector<ArrayRef>& values) const;
 
@@ -139,20 +202,39 @@ class Recording {
     }
     py::dict named;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
-      named[PyTuple_GET_ITEM(kwnames, i)] = rebuild.tree(args[n + i]);
+      named[PyTuple_GET_ITEM(kwnames, i)] = is_static(s_, PyTuple_GET_ITEM(kwnames, i))
+                                                ? py::reinterpret_borrow<py::object>(args[n + i])
+                                                : rebuild.tree(args[n + i]);
     rebuild.finish();
-    struct Close {
-      ad::Recorder& r;
-      ad::Recorder* before = std::exchange(recording_of_thread(), &r);
-      ~Close() {
-        recording_of_thread() = before;
-        r.finish();
-      }
-    } close{*run_};
-    const ad::Depth depth;
+    containers_ = rebuild.containers();
+    const FrameHook hook(watch_, *captures_);
     PyObject* y = call_python(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
     if (!y) throw PythonError{};
     return py::reinterpret_steal<py::object>(y);
+  }
+
+  // What the function reads besides its arguments.
+  void open(PyObject* const* args, Py_ssize_t n) {
+    captures_ = std::make_shared<Captures>();
+    py::tuple given(static_cast<size_t>(n));
+    for (Py_ssize_t i = 0; i < n; ++i) given[static_cast<size_t>(i)] = py::reinterpret_borrow<py::object>(args[i]);
+    py::list fixed;
+    for (Py_ssize_t i = 0; i < n; ++i)
+      if (is_static(s_, i, n)) fixed.append(i);
+    watch_ = s_.watch(s_.function, given, py::tuple(fixed));
+    captures_ = watch_.attr("found").cast<std::shared_ptr<Captures>>();
+  }
+  void close(Outcome& out) {
+    watch_.attr("finish")();
+    out.refusal = run_->refusal;
+    out.again = run_->elsewhere;
+    if (!out.refusal.empty()) return;
+    out.refusal = captures_->refusal;
+    if (!out.refusal.empty()) return;
+    if (const Capture* c = captures_->changed()) {
+      out.refusal = "it changes what it reads: " + c->label;
+      out.again = true;
+    }
   }
 
   uint32_t output(uint32_t node, const ArrayRef& value) {
@@ -161,7 +243,8 @@ class Recording {
     return static_cast<uint32_t>(outputs_.size() - 1);
   }
 
-  Template flattened(const py::object& y) {
+  // With `inside`, what is in a container that is one of the arguments.
+  Template flattened(const py::object& y, bool inside = false) {
     const Deeper deeper("taking apart the result of a compiled function");
     PyObject* o = y.ptr();
     Template t{Template::object, 0, y, {}};
@@ -182,7 +265,10 @@ class Recording {
           t.kind = Template::object;
           t.held = py::reinterpret_steal<py::object>(wrap(ad::primal_of(v)));
         } else {
-          t.index = output(v.node, v.array);
+          const auto [at, fresh] = outputs_of_.emplace(o, 0);
+          if (fresh) at->second = output(v.node, v.array);
+          repeated_ |= !fresh;
+          t.index = at->second;
         }
       } else if (v.trace) {
         run_->refusal = "it returns a value that is being differentiated outside";
@@ -200,6 +286,15 @@ class Recording {
       t.index = output(run_->constant(a), a);
       return t;
     }
+    if (PyList_CheckExact(o) || PyDict_CheckExact(o)) {
+      for (size_t k = 0; k < containers_.size() && !inside; ++k)
+        if (containers_[k].made.ptr() == o) {
+          t.kind = Template::container;
+          t.index = static_cast<uint32_t>(k);
+          t.held = py::object();
+          return t;
+        }
+    }
     if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
       t.kind = PyTuple_CheckExact(o) ? Template::tuple : Template::list;
       t.held = py::object();
@@ -214,6 +309,11 @@ class Recording {
         t.parts.push_back(flattened(held(value)));
       });
       t.held = keys;
+      return t;
+    }
+    if (PyFunction_Check(o) || PyType_Check(o)) {
+      if (!watch_.attr("lasting")(y).cast<bool>())
+        run_->refusal = "it returns a " + std::string(PyType_Check(o) ? "class" : "function") + " made while it ran";
       return t;
     }
     if (o == Py_None || PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
@@ -235,6 +335,7 @@ class Recording {
   // Arguments the function changed in place (x += 1, x[0] = 2): the caller's arrays follow.
   void find_changes(Specialisation& spec) {
     for (size_t k = 0; k < handles_.size(); ++k) {
+      if (is_later(k)) continue;
       const Value v = read(as_array(handles_[k].ptr()));
       if (v.trace.get() == run_.get() && v.node == inputs_[k]) continue;
       const char kind = call_.leaves[k].kind;
@@ -250,8 +351,35 @@ class Recording {
     }
   }
 
+  // The caller's arrays and containers take over what the function did to its own.
+  void follow(const Specialisation& spec) {
+    for (const auto& [leaf, k] : spec.changed) store(call_.leaves[leaf], values_[k]);
+    std::vector<py::object> contents;
+    for (const auto& [at, with] : spec.refilled) contents.push_back(assembled(with, values_));
+    for (size_t i = 0; i < contents.size(); ++i)
+      refill(call_.containers[spec.refilled[i].first].ptr(), contents[i].ptr());
+  }
+
+  bool is_later(size_t k) const {
+    return std::any_of(call_.same.begin(), call_.same.end(), [&](const auto& pair) { return pair.first == k; });
+  }
+
+  // Lists and dicts of the arguments that hold something else now (p["w"] = …, xs.append(…)): the caller's follow.
+  void find_refilled(Specialisation& spec) {
+    for (size_t k = 0; k < containers_.size(); ++k) {
+      const py::tuple now = Rebuild::held_by(containers_[k].made), &before = containers_[k].before;
+      bool equal = now.size() == before.size();
+      for (size_t i = 0; equal && i < now.size(); ++i)
+        equal = PyTuple_GET_ITEM(now.ptr(), static_cast<Py_ssize_t>(i)) ==
+                PyTuple_GET_ITEM(before.ptr(), static_cast<Py_ssize_t>(i));
+      if (!equal) spec.refilled.emplace_back(static_cast<uint32_t>(k), flattened(containers_[k].made, true));
+    }
+  }
+
   // The first result of the shape and type of a donated argument becomes that argument, changed in place.
   bool donate(Specialisation& spec, uint32_t leaf, Template& t) {
+    for (const auto& [later, earlier] : call_.same)
+      if (later == leaf || earlier == leaf) return false;
     for (const auto& [changed, k] : spec.changed)
       if (changed == leaf) return true;
     if (t.kind == Template::value) {
@@ -275,6 +403,12 @@ class Recording {
   std::vector<uint32_t> inputs_, outputs_;
   std::vector<ArrayRef> values_;
   std::vector<py::object> handles_;
+  std::vector<Rebuild::Container> containers_;
+  std::unordered_map<PyObject*, uint32_t> outputs_of_;
+  bool repeated_ = false;
+  mutable std::vector<py::object> once_;
+  std::shared_ptr<Captures> captures_;
+  py::object watch_;
 };
 
 PyObject* in_family(const ArrayRef& a, Family family) {
@@ -285,10 +419,15 @@ PyObject* in_family(const ArrayRef& a, Family family) {
 
 py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values) const {
   switch (t.kind) {
-    case Template::value:
-      return py::reinterpret_steal<py::object>(in_family(values[t.index], call_.family));
+    case Template::value: {
+      py::object& one = once_[t.index];
+      if (!one) one = py::reinterpret_steal<py::object>(in_family(values[t.index], call_.family));
+      return one;
+    }
     case Template::argument:
       return py::reinterpret_borrow<py::object>(call_.leaves[t.index].object);
+    case Template::container:
+      return call_.containers[t.index];
     case Template::object:
       return t.held;
     case Template::tuple: {
@@ -313,13 +452,22 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
 
 }  // namespace
 
-py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
-                    std::shared_ptr<Specialisation>& made, std::string& refusal, std::vector<std::string>& notes) {
+py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Outcome& out) {
   Recording r(s, call);
-  py::object y = r.run(args, n, kwnames, made);
-  refusal = r.refusal;
-  notes = r.notes();
+  py::object y = r.run(args, n, kwnames, out);
+  if (!out.rerun) return y;
+  y = py::reinterpret_steal<py::object>(PyObject_Vectorcall(s.function.ptr(), args, static_cast<size_t>(n), kwnames));
+  if (!y) throw PythonError{};
   return y;
+}
+
+void refill(PyObject* container, PyObject* with) {
+  if (PyList_Check(container)) {
+    if (PyList_SetSlice(container, 0, PyList_GET_SIZE(container), with) < 0) throw PythonError{};
+    return;
+  }
+  PyDict_Clear(container);
+  if (PyDict_Update(container, with) < 0) throw PythonError{};
 }
 
 }  // namespace wengert::bindings

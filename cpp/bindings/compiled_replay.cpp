@@ -87,6 +87,40 @@ char* changeable(const Leaf& leaf, const char* input) {
 
 int64_t bytes_of(const program::Node& n) { return n.size() * core::item_size(n.dtype); }
 
+const PyArray* root_of(PyObject* array) {
+  const PyArray* a = as_array(array);
+  while (a->link && a->link->base) a = a->link->base;
+  return a;
+}
+
+struct Span {
+  const char *from, *to;
+  bool changed;
+};
+
+// Sorts them. True if one that changes meets another.
+bool meet(std::vector<Span>& spans) {
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
+  const char *any = nullptr, *other = nullptr;  // where the spans so far end, and those that change
+  for (const Span& s : spans) {
+    if (s.from < (s.changed ? any : other)) return true;
+    any = std::max(any, s.to);
+    if (s.changed) other = std::max(other, s.to);
+  }
+  return false;
+}
+
+// All memory an ndarray may touch, whatever its strides.
+Span span_of(PyObject* ndarray, bool changed) {
+  const auto* a = py::detail::array_proxy(ndarray);
+  const char *from = a->data, *to = a->data;
+  for (int k = 0; k < a->nd; ++k) {
+    if (a->dimensions[k] == 0) return {nullptr, nullptr, false};
+    (a->strides[k] < 0 ? from : to) += (a->dimensions[k] - 1) * a->strides[k];
+  }
+  return {from, to + py::reinterpret_borrow<py::array>(ndarray).itemsize(), changed};
+}
+
 class Replayer {
  public:
   Replayer(State& s, const Call& c, Specialisation& spec) : s_(s), c_(c), spec_(spec), p_(*spec.program) {}
@@ -142,6 +176,13 @@ class Replayer {
       else if (changed.kind == 'A')
         write(as_array(changed.object), Value(read(as_array(changed.object)).array));  // its views look again
     }
+    if (spec_.repeated) once_.resize(p_.outputs());
+    if (spec_.refilled.empty()) return assembled(spec_.result);
+    std::vector<py::object> contents;
+    for (const auto& [at, with] : spec_.refilled)
+      contents.push_back(py::reinterpret_steal<py::object>(assembled(with)));
+    for (size_t i = 0; i < contents.size(); ++i)
+      refill(c_.containers[spec_.refilled[i].first].ptr(), contents[i].ptr());
     return assembled(spec_.result);
   }
 
@@ -151,10 +192,6 @@ class Replayer {
     if (spec_.changed.empty()) return;
     if (spec_.in_place.empty())
       for (const auto& [leaf, k] : spec_.changed) spec_.in_place.push_back(p_.may_share(leaf, k));
-    struct Span {
-      const char *from, *to;
-      bool changed;
-    };
     std::vector<Span> spans;
     for (size_t i = 0; i < r_.in.size(); ++i) spans.push_back({r_.in[i], r_.in[i] + bytes_of(p_.input(i)), false});
     for (size_t j = 0; j < spec_.changed.size(); ++j) {
@@ -163,16 +200,7 @@ class Replayer {
       r_.out[k] = changeable(c_.leaves[leaf], r_.in[leaf]);
       spans[leaf].changed = r_.out[k];
     }
-    std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.from < b.from; });
-    const char *any = nullptr, *other = nullptr;  // where the spans so far end, and those that change
-    for (const Span& s : spans) {
-      if (s.from < (s.changed ? any : other)) {  // shared: all results get memory of their own
-        std::fill(r_.out.begin(), r_.out.end(), nullptr);
-        return;
-      }
-      any = std::max(any, s.to);
-      if (s.changed) other = std::max(other, s.to);
-    }
+    if (meet(spans)) std::fill(r_.out.begin(), r_.out.end(), nullptr);  // all results get memory of their own
   }
   bool goes_into_argument(size_t k) const {
     for (const auto& [leaf, output] : spec_.changed)
@@ -207,11 +235,17 @@ class Replayer {
       return o;
     };
     switch (t.kind) {
-      case Template::value:
-        return checked(value(t.index));
+      case Template::value: {
+        if (!spec_.repeated) return checked(value(t.index));
+        py::object& one = once_[t.index];
+        if (!one) one = py::reinterpret_steal<py::object>(checked(value(t.index)));
+        return py::object(one).release().ptr();
+      }
       case Template::argument:
         Py_INCREF(c_.leaves[t.index].object);
         return c_.leaves[t.index].object;
+      case Template::container:
+        return py::object(c_.containers[t.index]).release().ptr();
       case Template::object:
         Py_INCREF(t.held.ptr());
         return t.held.ptr();
@@ -247,9 +281,46 @@ class Replayer {
   const Program& p_;
   Replay r_;
   std::vector<ArrayRef> values_;
+  std::vector<py::object> once_;  // outputs that stand in several places
 };
 
 }  // namespace
+
+bool shares_changed(const Call& c, const Specialisation& spec) {
+  if (spec.by_itself == 0) return false;
+  auto changed = [&](size_t k) {
+    for (size_t j = 0; j < spec.by_itself; ++j)
+      if (spec.changed[j].first == k) return true;
+    return false;
+  };
+  std::vector<Span> spans;
+  std::vector<std::pair<const PyArray*, bool>> roots;
+  size_t next = 0;
+  for (size_t k = 0; k < c.leaves.size(); ++k) {
+    if (next < c.same.size() && c.same[next].first == k) {  // the same object is recorded as such
+      ++next;
+      continue;
+    }
+    PyObject* o = c.leaves[k].object;
+    if (c.leaves[k].kind == 'n') spans.push_back(span_of(o, changed(k)));
+    if (c.leaves[k].kind != 'A') continue;
+    const PyArray* root = root_of(o);
+    for (const auto& [other, changes] : roots)
+      if (other == root && (changes || changed(k))) return true;
+    roots.emplace_back(root, changed(k));
+  }
+  if (spec.captures)
+    for (const Capture& x : spec.captures->all()) {
+      if (x.kind != Capture::array) continue;
+      const py::object o = Captures::now(x);
+      if (!o) continue;
+      if (Py_TYPE(o.ptr()) == ndarray_type()) spans.push_back(span_of(o.ptr(), false));
+      if (is_array(o.ptr()))
+        for (const auto& [other, changes] : roots)
+          if (changes && other == root_of(o.ptr())) return true;
+    }
+  return spans.size() > 1 && meet(spans);
+}
 
 PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed) {
   Replayer replay(s, c, spec);

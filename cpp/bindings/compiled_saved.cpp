@@ -153,6 +153,8 @@ Tree result_form(const Template& t) {
       return r;
     case Template::object:
       return plain(t.held.ptr());
+    case Template::container:
+      throw Unsavable{"a container of the arguments that is returned or changed"};
     case Template::other:
       throw Unsavable{"a container that is no tuple, list or dict among the results"};
     default:
@@ -314,6 +316,7 @@ std::shared_ptr<Specialisation> specialisation(SavedProgram& p, const Call& c, i
       wrong("an argument of shape " + to.shape.str() + " cannot be changed to one of shape " + from.shape.str());
     spec->changed.emplace_back(leaf, output);
   }
+  spec->by_itself = spec->changed.size();
   spec->program = std::make_shared<program::Program>(std::move(p.graph));
   if (spec->program->arena() > most)
     wrong("a run needs " + std::to_string(spec->program->arena()) +
@@ -355,8 +358,10 @@ SavedEntry saved_form(const State& s, PyObject* const* args, Py_ssize_t n, PyObj
   try {
     for (Py_ssize_t i = 0; i < n; ++i)
       e.positional.push_back(is_static(s, i, n) ? plain(args[i]) : argument_form(args[i]));
-    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
-      e.keywords.emplace_back(plain(PyTuple_GET_ITEM(kwnames, i)).chars, argument_form(args[n + i]));
+    for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
+      PyObject* name = PyTuple_GET_ITEM(kwnames, i);
+      e.keywords.emplace_back(plain(name).chars, is_static(s, name) ? plain(args[n + i]) : argument_form(args[n + i]));
+    }
   } catch (const Unsavable& u) {
     unsavable = u.why + " among the arguments";
   }
@@ -368,6 +373,7 @@ py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
   f.name = name;
   for (Py_ssize_t i : s.static_arguments) f.static_arguments.push_back(i);
   f.capacity = s.capacity;
+  std::string stale;
   for (const Entry& e : s.entries) {
     if (e.programs.empty()) continue;
     auto skip = [&](const std::string& why) {
@@ -381,7 +387,14 @@ py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
     }
     SavedEntry saved = e.form;
     for (const auto& spec : e.programs) {
+      const Capture* moved = spec->captures ? spec->captures->changed() : nullptr;
+      if (all && moved) {  // what it was then is of no use
+        stale = moved->label;
+        continue;
+      }
+      if (!all && spec->captures && spec->captures->moves) continue;  // recorded again where it is unpickled
       try {
+        if (!spec->refilled.empty()) throw Unsavable{"a container of the arguments that is changed"};
         saved.programs.push_back({spec->program->graph(), result_form(spec->result), spec->changed});
       } catch (const Unsavable& u) {
         skip(u.why);
@@ -389,6 +402,9 @@ py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
     }
     if (!saved.programs.empty()) f.entries.push_back(std::move(saved));
   }
+  if (all && f.entries.empty() && !stale.empty())
+    value_error("wengert.save: " + name + " was recorded when " + stale +
+                " was another; that is not what it was. Call it again with the arguments it is to be saved for");
   return py::bytes(program::encoded(f));
 }
 

@@ -16,6 +16,8 @@
 
 #include "bindings/depth.h"
 
+#include "bindings/bind_loops.h"
+
 namespace wengert::bindings {
 
 PyTypeObject* array_type = nullptr;
@@ -104,6 +106,7 @@ void refresh(PyArray* a) {
 }
 
 void refuse_leaf_write(PyArray* a, const char* name) {
+  refuse_outside_write(a);
   if (!ad::recording_enabled()) return;
   bool view = false;
   for (; a->link && !a->link->gradient; a = a->link->base) view = true;

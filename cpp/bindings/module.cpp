@@ -6,6 +6,7 @@
 #include "bindings/bind_loops.h"
 #include "bindings/bind_ops.h"
 #include "bindings/bind_program.h"
+#include "bindings/captures.h"
 #include "bindings/garbage.h"
 #include "bindings/interpreter.h"
 #include "bindings/no_grad.h"
@@ -30,6 +31,7 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_ad(m);
   wengert::bindings::bind_gradient(m);
   wengert::bindings::bind_transform_type(m);
+  wengert::bindings::bind_captures(m);
   wengert::bindings::bind_program(m);
   wengert::bindings::bind_loops(m);
 }

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import inspect
 import os
+import sys
+import types
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import _core
 from .pickling import importable_name
-from .tree import LEAF, tree_flatten, tree_unflatten
+from .tree import is_leaf, tree_unflatten
 
 __all__ = ["compile", "load_program"]
 
@@ -18,12 +23,54 @@ Function = Callable[..., Any]
 
 def _flatten(x: Any) -> tuple[list[Any], Any] | None:
     """Leaves and structure of a container that is no tuple, list or dict; None if it is none."""
-    leaves, spec = tree_flatten(x)
-    return None if spec is LEAF else (leaves, spec)
+    if isinstance(x, dict) and type(x) in (OrderedDict, defaultdict):
+        return list(x.values()), _Dict(type(x), tuple(x), getattr(x, "default_factory", None))
+    import optree
+
+    if is_leaf(x):
+        return None
+    # One level: what is in it is looked at in the same way, the order of dicts included.
+    leaves, spec = optree.tree_flatten(x, is_leaf=lambda y: y is not x)
+    return None if spec.is_leaf() else (leaves, spec)
+
+
+class _Dict(NamedTuple):
+    """The structure of a dict whose order counts."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    factory: Any
+
+    def filled(self, leaves: list[Any]) -> Any:
+        made = defaultdict(self.factory) if self.kind is defaultdict else self.kind()
+        made.update(zip(self.keys, leaves, strict=True))
+        return made
 
 
 def _unflatten(spec: Any, leaves: list[Any]) -> Any:
-    return tree_unflatten(spec, leaves)
+    return spec.filled(leaves) if isinstance(spec, _Dict) else tree_unflatten(spec, leaves)
+
+
+def _watch(f: Any, arguments: tuple[Any, ...], static: tuple[int, ...]) -> Any:
+    from .captures import Watch
+
+    return Watch(f, arguments, static)
+
+
+def _static_names(f: Any, nums: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of the static arguments that may be given by keyword as well."""
+    if not nums:
+        return ()
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        return ()
+    given = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return tuple(
+        given[i].name
+        for i in nums
+        if -len(given) <= i < len(given) and given[i].kind is not inspect.Parameter.POSITIONAL_ONLY
+    )
 
 
 def compile(
@@ -32,6 +79,7 @@ def compile(
     static_argnums: int | Sequence[int] = (),
     donate_argnums: int | Sequence[int] = (),
     cache_size: int = 64,
+    verify: bool = False,
 ) -> Any:
     """A function that records ``f`` on its first call and replays the record afterwards, without Python.
 
@@ -48,9 +96,11 @@ def compile(
     new values. A donated array must be writable.
     At most ``cache_size`` programs are kept, the ones used last.
 
-    ``f`` should have no side effects: what it prints or stores happens while it is recorded only. Arrays from outside
-    that are not arguments count as constants. Arguments that ``f`` changes in place (``w -= 0.1 * g``) are changed on
-    every call.
+    A replay gives what ``f`` would have given now, or ``f`` runs. Arguments that ``f`` changes (``w -= 0.1 * g``,
+    ``p["b"] = b``, ``xs.append(y)``) are changed on every call. What ``f`` reads besides its arguments (cells, globals,
+    attributes) is compared on every call; docs/compile.md says what is seen. Prints and the like happen while ``f`` is
+    recorded only. With ``verify`` every call runs ``f`` as well, on copies of the arguments, and a difference raises
+    AssertionError.
 
     The result has ``why()`` (the reason for each recording), ``stats()``, ``listing()`` (the program), ``explain()``
     (what each pass did) and ``save(path)`` (see `load_program`). It can be pickled if ``f`` can.
@@ -66,7 +116,11 @@ def compile(
     """
     if f is None:
         return functools.partial(
-            compile, static_argnums=static_argnums, donate_argnums=donate_argnums, cache_size=cache_size
+            compile,
+            static_argnums=static_argnums,
+            donate_argnums=donate_argnums,
+            cache_size=cache_size,
+            verify=verify,
         )
     if not callable(f):
         raise TypeError(f"compile: the first argument must be a function, got {type(f).__name__}")
@@ -76,11 +130,16 @@ def compile(
     donated = (donate_argnums,) if isinstance(donate_argnums, int) else tuple(donate_argnums)
     if both := set(nums) & set(donated):
         raise ValueError(f"compile: argument {min(both)} is both static and donated; a static argument does not change")
-    return _defined(_new(), f, nums, donated, cache_size)
+    g = _defined(_new(), f, nums, donated, cache_size)
+    if verify:
+        from .verified import verified
+
+        return verified(f, g)
+    return g
 
 
 def _defined(g: Any, f: Function, nums: tuple[int, ...], donated: tuple[int, ...], cache_size: int) -> Any:
-    _core.compiled_define(g, f, nums, donated, cache_size)
+    _core.compiled_define(g, f, nums, donated, cache_size, _static_names(f, nums))
     g._donated = donated
     functools.update_wrapper(g, f, assigned=[a for a in functools.WRAPPER_ASSIGNMENTS if hasattr(f, a)], updated=())
     return _with_reports(g, getattr(f, "__name__", "f"))
@@ -129,7 +188,22 @@ def _load(g: Any, data: bytes, max_bytes: int) -> Any:
 
 
 def _new() -> Any:
-    return _core.new_compiled(_flatten, _unflatten)
+    return _core.new_compiled(_flatten, _unflatten, _watch)
+
+
+def _fingerprint(f: Any) -> str | None:
+    """Of a function's code; None for anything else that can be called."""
+    code = getattr(f, "__code__", None)
+    if code is None:
+        return None
+    parts = repr((getattr(f, "__defaults__", None), getattr(f, "__kwdefaults__", None))).encode()
+    return hashlib.sha256(parts + _code_bytes(code)).hexdigest()
+
+
+def _code_bytes(code: types.CodeType) -> bytes:
+    constants = [_code_bytes(c) if isinstance(c, types.CodeType) else repr(c).encode() for c in code.co_consts]
+    names = repr((sys.version_info[:2], code.co_names, code.co_varnames, code.co_freevars)).encode()
+    return b"\0".join([code.co_code, names, *constants])
 
 
 # The function travels, and those of its programs that are plain data; the others are recorded again.
@@ -138,18 +212,21 @@ def _reduce(g: Any) -> Any:
     if name is not None:
         return name
     data = _core.compiled_bytes(g, g._name, False)
-    function = getattr(g, "__wrapped__", None)
-    return _new, (), (function, _core.compiled_options(g), data, getattr(g, "_donated", ()))
+    f = getattr(g, "__wrapped__", None)
+    return _new, (), (f, _core.compiled_options(g), data, getattr(g, "_donated", ()), _fingerprint(f))
 
 
 # The object comes first and its function later: a model may hold its own compiled method.
-def _setstate(g: Any, state: tuple[Function | None, tuple[tuple[int, ...], int], bytes, tuple[int, ...]]) -> None:
-    f, (nums, cache_size), data, donated = state
+def _setstate(
+    g: Any, state: tuple[Function | None, tuple[tuple[int, ...], int], bytes, tuple[int, ...], str | None]
+) -> None:
+    f, (nums, cache_size), data, donated, code = state
     if f is None:
         _load(g, data, 2**63 - 1)
         return
     _defined(g, f, nums, donated, cache_size)
-    _core.compiled_load(g, data, 2**63 - 1, False)
+    if code is not None and code == _fingerprint(f):  # else another source: it is recorded anew
+        _core.compiled_load(g, data, 2**63 - 1, False)
 
 
 _core.Compiled.__reduce__ = _reduce  # type: ignore[method-assign, assignment]
