@@ -37,6 +37,7 @@ ArrayRef first_row(const core::Array& a) {
 }
 
 thread_local int open_bodies = 0;
+thread_local ad::Recorder* innermost = nullptr;  // of the bodies that are open
 
 // A level that records the body of a loop: arrays of levels around it become additional inputs.
 class BodyRecorder {
@@ -46,6 +47,7 @@ class BodyRecorder {
     run_->examples = examples;
     ad::push_level();
     ++open_bodies;
+    around_ = std::exchange(innermost, run_.get());
   }
   BodyRecorder(const BodyRecorder&) = delete;
   ~BodyRecorder() { close(); }
@@ -55,6 +57,7 @@ class BodyRecorder {
     run_->finish();
     ad::pop_level();
     --open_bodies;
+    innermost = around_;
   }
   py::object input(const py::object& x, bool weak) {
     const Value v = require_value(x.ptr(), "scan");
@@ -89,7 +92,7 @@ class BodyRecorder {
     for (const Value& v : run_->captured) r.append(wrapped(v));
     return r;
   }
-  std::string refusal() const { return refusal_; }
+  std::string refusal() const { return refusal_.empty() ? run_->refusal : refusal_; }
 
  private:
   py::object add(ArrayRef a, bool weak) {
@@ -103,8 +106,21 @@ class BodyRecorder {
   core::Ref<ad::Recorder> run_;
   std::vector<uint32_t> inputs_;
   std::string refusal_;
+  ad::Recorder* around_ = nullptr;
   bool open_ = true;
 };
+
+}  // namespace
+
+void refuse_outside_write(const PyArray* a) {
+  if (!innermost) return;
+  while (a->link && a->link->base) a = a->link->base;
+  if (a->value.trace.get() == innermost) return;
+  innermost->refusal = "it changes an array in place that is not one of its own values";
+  runtime_error("wengert.scan: " + innermost->refusal);  // the loop runs step by step instead
+}
+
+namespace {
 
 // ---- replaying a body on values -------------------------------------------------------------------------------------
 

@@ -35,6 +35,10 @@ def recorder(examples: bool = True) -> Iterator[Any]:
     r = _core.BodyRecorder(examples)
     try:
         yield r
+    except Exception as error:
+        if r.refusal and not isinstance(error, NotRolled):
+            raise NotRolled(r.refusal) from error
+        raise
     finally:
         r.close()
 
