@@ -488,14 +488,22 @@ def test_cached_property():
         lambda rng: rng.normal(),
         lambda rng: np.random.random(),  # noqa: NPY002
         lambda rng: random.random(),
+        lambda rng: sum(map(np.random.normal, [0.0])),
+        lambda rng: np.random.normal(),  # noqa: NPY002
+        lambda rng: random.gauss(0.0, 1.0),
+        lambda rng: draw_from_afar(),
+        lambda rng: rng.permutation(5)[0] + rng.random(),
     ],
-    ids=["generator", "numpy", "python"],
+    ids=["generator", "numpy", "python", "mapped", "legacy", "gauss", "another name", "two"],
 )
 def test_random_draws(draw):
     rng = np.random.default_rng(0)
     g = wg.compile(lambda x: x + draw(rng))
     assert len({g(1.0) for _ in range(4)}) == 4
     assert "random" in g.why()[0]
+
+
+draw_from_afar = random.random
 
 
 def test_a_generator_that_does_not_move():

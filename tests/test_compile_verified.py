@@ -33,8 +33,7 @@ def test_what_cannot_be_seen_is_caught():
     """An iterator is the stated limit: `verify` says so."""
     g = wg.compile(lambda x: x * float(next(COUNT)), verify=True)
     with pytest.raises(AssertionError, match=r"the result is .*, expected"):
-        for _ in range(3):
-            g(2.0)
+        [g(2.0) for _ in range(3)]
 
 
 def test_errors_are_compared():

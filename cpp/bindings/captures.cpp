@@ -277,8 +277,12 @@ void Captures::add_function(py::object f, std::string label) {
 }
 
 const Capture* Captures::changed() {
-  for (Capture& c : all_)
+  for (Capture& c : all_) {
+#if PY_VERSION_HEX < 0x030C0000  // where dicts have versions, most captures are settled here
+    if (c.version && c.kind != Capture::array && version_of(c.owner.ptr()) == c.version) continue;
+#endif
     if (!holds(c)) return &c;
+  }
   return nullptr;
 }
 
@@ -286,6 +290,7 @@ const Capture* Captures::changed() {
 
 struct FrameHook::Inside {
   py::object watch;
+  py::tuple generators;
   Captures& found;
   std::unordered_set<PyCodeObject*> seen;
   std::vector<py::object> held;
@@ -297,7 +302,14 @@ struct FrameHook::Inside {
   static int called(PyObject*, PyFrameObject* frame, int what, PyObject* argument) {
     Inside& in = *running;
     if (what == PyTrace_CALL) in.enter(frame);
+    if (what == PyTrace_C_CALL && argument && PyCFunction_Check(argument)) in.call(PyCFunction_GET_SELF(argument));
     return in.before ? in.before(in.before_argument.ptr(), frame, what, argument) : 0;
+  }
+  void call(PyObject* self) {
+    if (!self || PyModule_Check(self)) return;
+    for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(generators.ptr()); ++k)
+      if (PyType_IsSubtype(Py_TYPE(self), reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(generators.ptr(), k))))
+        found.refusal = "it draws random numbers; use wengert.random with keys, or pass them as arguments";
   }
   void enter(PyFrameObject* frame) {
     PyCodeObject* code = PyFrame_GetCode(frame);
@@ -315,7 +327,7 @@ struct FrameHook::Inside {
 };
 
 FrameHook::FrameHook(const py::object& watch, Captures& found)
-    : in_(new Inside{watch.attr("enter"), found, {}, {}, nullptr, {}, nullptr}) {
+    : in_(new Inside{watch.attr("enter"), watch.attr("generators"), found, {}, {}, nullptr, {}, nullptr}) {
   const PyThreadState* state = PyThreadState_Get();
   in_->before = state->c_profilefunc;
   in_->before_argument = py::reinterpret_borrow<py::object>(state->c_profileobj);

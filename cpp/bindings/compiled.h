@@ -75,6 +75,27 @@ struct Template {
   std::vector<Template> parts;
 };
 
+// What one replay works in, kept for the next one: six allocations, half the price of a small replay.
+struct Workspace {
+  std::unique_ptr<program::Program::Memory> memory;
+  std::vector<char*> in, out;
+  std::vector<int64_t> numbers;  // inputs and outputs that are Python numbers
+  std::vector<ArrayRef> held;    // copies of inputs
+  std::vector<ArrayRef> values;  // outputs
+  std::vector<PyObject*> made;   // ndarrays for outputs
+  void clear() {
+    in.clear();
+    out.clear();
+    held.clear();
+    values.clear();
+    for (PyObject* o : made) Py_XDECREF(o);
+    made.clear();
+  }
+  Workspace() = default;
+  Workspace(const Workspace&) = delete;
+  ~Workspace() { clear(); }
+};
+
 struct Specialisation {
   std::shared_ptr<program::Program> program;
   Template result;
@@ -85,7 +106,7 @@ struct Specialisation {
   size_t inputs = 0;                                    // of the program that are leaves; captures follow
   size_t by_itself = 0;                                 // of those, the first ones: the others are donated
   std::vector<char> in_place;                           // of those, once it has been asked: may they share memory?
-  std::vector<std::unique_ptr<program::Program::Memory>> spare;
+  std::vector<std::unique_ptr<Workspace>> spare;
   uint64_t replays = 0;
 };
 

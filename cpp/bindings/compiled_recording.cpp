@@ -33,10 +33,10 @@ void store(const Leaf& leaf, const ArrayRef& v) {
   target.attr("__setitem__")(py::ellipsis(), from);
 }
 
-ad::Recorder*& recording_of_thread() {
-  static thread_local ad::Recorder* running = nullptr;
-  return running;
+namespace {
+__attribute__((tls_model("initial-exec"))) constinit thread_local ad::Recorder* running = nullptr;
 }
+ad::Recorder*& recording_of_thread() { return running; }
 
 namespace {
 

@@ -26,20 +26,9 @@ PyObject* numpy_empty(DType t, const Dims& shape) {
   return r;
 }
 
-// Numbers of one replay: where inputs are, where outputs go, and the objects made for them.
-struct Replay {
-  std::vector<char*> in, out;
-  std::vector<int64_t> numbers;  // inputs and outputs that are Python numbers
-  std::vector<ArrayRef> held;    // copies of inputs; outputs
-  std::vector<PyObject*> made;   // ndarrays for outputs
-  ~Replay() {
-    for (PyObject* o : made) Py_XDECREF(o);
-  }
-};
-
 constexpr int64_t kOwnMemory = 1 << 16;  // bytes from which outputs come from the pool: fresh pages are slow
 
-void point_inputs(const Call& c, Replay& r) {
+void point_inputs(const Call& c, Workspace& r) {
   const size_t n = c.leaves.size();
   for (size_t k = 0; k < n; ++k) {
     const Leaf& leaf = c.leaves[k];
@@ -123,7 +112,14 @@ Span span_of(PyObject* ndarray, bool changed) {
 
 class Replayer {
  public:
-  Replayer(State& s, const Call& c, Specialisation& spec) : s_(s), c_(c), spec_(spec), p_(*spec.program) {}
+  Replayer(State& s, const Call& c, Specialisation& spec)
+      : s_(s), c_(c), spec_(spec), p_(*spec.program), work_(taken(spec)), r_(*work_), values_(r_.values) {}
+  Replayer(const Replayer&) = delete;
+  ~Replayer() {
+    r_.clear();
+    constexpr size_t kKept = 8;
+    if (spec_.spare.size() < kKept) spec_.spare.push_back(std::move(work_));
+  }
 
   // True if the program was right for these numbers; otherwise `failed` names the check.
   bool run(uint32_t& failed) {
@@ -148,22 +144,14 @@ class Replayer {
         r_.out[k] = values_[k]->data;
       }
     }
-    std::unique_ptr<Program::Memory> memory;
-    if (spec_.spare.empty()) {
-      memory = p_.memory();
-    } else {
-      memory = std::move(spec_.spare.back());
-      spec_.spare.pop_back();
-    }
     {
       constexpr double kLong = 1e5;  // operations: well over the price of the interpreter lock
       // Loops of unknown length are interrupted by signals, whose handlers are Python, too.
       const bool held = p_.work() > kLong || p_.open_ended();
       const core::Unlocked unlocked(held && !p_.needs_lock());
       const simd::RoundToNearest rounding;
-      failed = p_.run(*memory, r_.in.data(), r_.out.data());
+      failed = p_.run(*r_.memory, r_.in.data(), r_.out.data());
     }
-    if (spec_.spare.size() < 8) spec_.spare.push_back(std::move(memory));
     if (failed == program::kInterrupted) throw PythonError{};  // set by the question
     return failed == kNone;
   }
@@ -187,6 +175,16 @@ class Replayer {
   }
 
  private:
+  static std::unique_ptr<Workspace> taken(Specialisation& spec) {
+    if (spec.spare.empty()) {
+      auto made = std::make_unique<Workspace>();
+      made->memory = spec.program->memory();
+      return made;
+    }
+    auto last = std::move(spec.spare.back());
+    spec.spare.pop_back();
+    return last;
+  }
   // Arguments that are changed are computed where they are, if the plan allows and no other argument shares the memory.
   void find_in_place() {
     if (spec_.changed.empty()) return;
@@ -279,8 +277,9 @@ class Replayer {
   const Call& c_;
   Specialisation& spec_;
   const Program& p_;
-  Replay r_;
-  std::vector<ArrayRef> values_;
+  std::unique_ptr<Workspace> work_;
+  Workspace& r_;
+  std::vector<ArrayRef>& values_;
   std::vector<py::object> once_;  // outputs that stand in several places
 };
 

@@ -88,6 +88,9 @@ _MISSING = object()
 class Watch:
     """Collects the captures of one recording: at its start, and whenever a function is entered for the first time."""
 
+    #: whose methods draw random numbers: a call of one is seen where it happens (C++)
+    generators = (np.random.Generator, np.random.RandomState, random.Random)
+
     def __init__(self, f: Any, arguments: tuple[Any, ...] = (), static: tuple[int, ...] = ()):
         self.found = _core.Captures()
         self._root = f
@@ -98,7 +101,7 @@ class Watch:
         self._functions: dict[Code, list[tuple[Any, Any]]] = {}
         self._entered: set[Code] = set()
         self._generators: list[tuple[Any, Any]] = []
-        self._global_random = _random_state()
+        self._global_random: Any = None  # the state of the generators that everybody shares, where it may move
         values = {i: arguments[i] for i in static if -len(arguments) <= i < len(arguments)}
         values = {i % len(arguments): v for i, v in values.items()}
         if isinstance(f, types.FunctionType) and not _library_file(f.__code__.co_filename):
@@ -121,7 +124,9 @@ class Watch:
 
     def enter(self, frame: types.FrameType) -> None:
         code = frame.f_code
-        if not _library_file(code.co_filename):
+        module = sys.modules.get(str(frame.f_globals.get("__name__")))
+        own = module is None or not _library_module(module)
+        if own and code.co_name != "<module>" and not _library_file(code.co_filename):  # no import
             self._enter(code, frame)
 
     def _enter(self, code: Code, frame: types.FrameType | None = None) -> None:
@@ -175,6 +180,8 @@ class Watch:
         cells = dict(zip(code.co_freevars, f.__closure__ or (), strict=True)) if f is not None else {}
         if "errstate" in code.co_names + code.co_varnames and mentions(code, "raise"):
             self.found.refuse("it turns floating-point errors into exceptions")
+        if self._global_random is None and any("random" in name for name in code.co_names):
+            self._global_random = _random_state()
         for path in paths(code):
             where = f" ({os.path.basename(code.co_filename)}:{path.line})"
             if path.kind == "global":
@@ -306,6 +313,8 @@ class Watch:
             self.found.moves()
             if held is _MISSING:
                 self.found.no_attribute(value, name, label)
+            elif own is not None and name in own:  # 1 ns where dicts have versions; an attribute takes 17
+                self.found.entry(own, name, held, label)
             else:
                 self.found.attribute(value, name, held, label)
         return held
@@ -373,7 +382,7 @@ class Watch:
                 self._container(value.__dict__, label)
         elif isinstance(value, deque):
             self.found.refuse(f"{label} is a deque; pass it as an argument")
-        elif isinstance(value, (np.random.Generator, np.random.RandomState, random.Random, np.random.BitGenerator)):
+        elif isinstance(value, (*self.generators, np.random.BitGenerator)):
             self._generators.append((value, _generator_state(value)))
         elif isinstance(value, _core.Compiled):
             self.walk(getattr(value, "__wrapped__", None), label)
@@ -435,7 +444,8 @@ class Watch:
 
     def finish(self) -> None:
         """Called when the function has returned."""
-        if _random_state() != self._global_random or any(_generator_state(g) != s for g, s in self._generators):
+        moved = self._global_random is not None and _random_state() != self._global_random
+        if moved or any(_generator_state(g) != s for g, s in self._generators):
             self.found.refuse("it draws random numbers; use wengert.random with keys, or pass them as arguments")
 
 
