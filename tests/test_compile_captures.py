@@ -190,6 +190,28 @@ def places():
         m = Net()
         return m.helper, lambda: setattr(Net, "rate", Net.rate + 1.0)
 
+    @add("class attribute of what is iterated")
+    def _():
+        layers = [Net(), Net()]
+        return lambda x: sum(layer.rate * x for layer in layers), lambda: setattr(Net, "rate", Net.rate + 1.0)
+
+    @add("class attribute of what is made inside")
+    def _():
+        def f(x):
+            m = Net()
+            return x * m.rate + m.helper(x)
+
+        return f, lambda: setattr(Net, "rate", Net.rate + 1.0)
+
+    @add("method of what is iterated")
+    def _():
+        class Own(Net):
+            def part(self, x):
+                return x * 2.0
+
+        layers = [Own()]
+        return lambda x: sum(layer.part(x) for layer in layers), lambda: setattr(Own, "part", lambda self, x: x * 3.0)
+
     @add("shadowed class attribute")
     def _():
         m = Net()

@@ -351,6 +351,9 @@ class Watch:
     # ---- all that can be reached
 
     def walk(self, value: Any, label: str) -> None:
+        if isinstance(value, type):
+            self._class(value, label)
+            return
         if isinstance(value, _CONSTANT) and type(value).__module__ in ("builtins", "numpy", "types"):
             return
         if id(value) in self._whole:
@@ -415,7 +418,27 @@ class Watch:
                     self.found.item(value, k, part, f"{label}[{k}]")
                 self.walk(part, f"{label}[{k}]" if isinstance(value, list) else label)
 
+    def _class(self, value: type, label: str) -> None:
+        for c in value.__mro__:
+            module = sys.modules.get(c.__module__)
+            if id(c) in self._whole or (module is not None and _library_module(module)):
+                continue
+            self._whole.add(id(c))
+            self._held.append(c)
+            self.found.moves()
+            for name, raw in list(vars(c).items()):
+                held = getattr(c, name, _MISSING)
+                if name.startswith("__") or held is _MISSING or isinstance(held, types.MethodType):
+                    continue
+                if self._once("attribute", id(c), name):
+                    self.found.attribute(c, name, held, f"{label}.{name}")
+                if isinstance(raw, types.FunctionType):
+                    self.function(raw, None)
+                elif not isinstance(raw, (property, types.MemberDescriptorType)):
+                    self.walk(held, f"{label}.{name}")
+
     def _object(self, value: Any, label: str) -> None:
+        self._class(type(value), label)
         own = getattr(value, "__dict__", None)
         if isinstance(own, dict):
             self._container(own, label)
