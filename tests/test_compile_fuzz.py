@@ -74,7 +74,7 @@ class Writer:
                 f"{a}[ORDER]",
                 f"np.concatenate([{a}[2:], {b}[:2]])",
                 f"wg.fori_loop(0, 3, lambda i, c: np.tanh(c + {b}) * {self.number()}, {a})",
-                f"wg.cond(np.sum({a}) > 0.0, lambda c: c * {self.number()}, lambda c: c + {b}, {a})",
+                f"wg.cond(np.sum({a}) > 0.0003141, lambda c: c * {self.number()}, lambda c: c + {b}, {a})",
                 f"wg.scan(lambda c, r: (c * 0.5 + r, None), {a}, np.stack([{a}, {b}]))[0]",
             ]
         )
@@ -90,8 +90,8 @@ class Writer:
             self.lines.append(f"{pad}{v} = {e}")
             if depth == 1:
                 self.arrays.append(v)
-        elif kind == "if":
-            self.lines.append(f"{pad}if np.sum({self.array()}) > {self.number()}:")
+        elif kind == "if":  # no ties: NumPy adds up in another order
+            self.lines.append(f"{pad}if np.sum({self.array()}) > {self.number()} + 0.0003141:")
             self.block(depth + 1)
             self.lines.append(f"{pad}else:")
             self.block(depth + 1)
@@ -102,7 +102,7 @@ class Writer:
             v = self.new()
             self.lines += [
                 f"{pad}{v} = {self.array()} * 1.0",
-                f"{pad}while np.sum(np.abs({v})) > 3.0:",
+                f"{pad}while np.sum(np.abs({v})) > 3.0003141:",
                 f"{pad}    {v} = {v} * 0.5",
             ]
             if depth == 1:

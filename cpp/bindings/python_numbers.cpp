@@ -47,11 +47,15 @@ bool fits(OpCode op, const Value& a, const Value& b) {
   return below(ad::apply_binary(op, ad::astype(a, DType::f64), ad::astype(b, DType::f64)), kWhole);
 }
 
+// a ** b of floats, unless it is complex or too large; the operation is the one that is recorded afterwards.
 bool power_is_real(const Value& a, const Value& b) {
-  const bool whole = !b.trace && std::floor(core::item(*b.array)) == core::item(*b.array);
+  const double exponent = core::item(*b.array);
+  const bool whole = !b.trace && std::floor(exponent) == exponent;
   if (!whole && !ask(ad::apply_binary(code_of<ops::GreaterEqual>, a, Value(0.0)))) return false;
-  const Value r = ad::apply_binary(code_of<ops::Power>, a, b);
-  return below(r, HUGE_VAL);
+  if (!whole || std::fmod(exponent, 2) != 0) return below(ad::apply_binary(code_of<ops::Power>, a, b), HUGE_VAL);
+  const Value r = exponent == 2 && core::is_int(b.dtype()) ? ad::apply_unary(code_of<ops::Square>, a)
+                                                           : ad::apply_binary(code_of<ops::Power>, a, b);
+  return ask(ad::apply_binary(code_of<ops::Less>, r, weak(Value(HUGE_VAL))));  // it is not negative
 }
 
 }  // namespace
