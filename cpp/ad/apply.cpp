@@ -18,9 +18,11 @@ __attribute__((tls_model("initial-exec"))) thread_local int depth_of_thread = 0;
 
 // Also operations on plain arrays belong to a recording if the positions they use are computed in it.
 Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
-  if (following && params && params->array) [[unlikely]] {
+  if (following) [[unlikely]] {
     uint32_t node;
-    if (Recorder* t = Recorder::of_positions(params, &node)) return record_step(t, op, args, n, params);
+    const ArrayRef* at = ops::positions_of(op, params);
+    Recorder* t = at ? Recorder::of_positions(*at, &node) : nullptr;
+    if (t) return record_step(t, op, args, n, params);
   }
   return computed(op, args, n, params);
 }
@@ -150,13 +152,13 @@ Value push_forward(DualTrace* t, OpCode op, Operands args, int n, const ParamsRe
 
 void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
   if (op == code_of<ops::SliceUpdate>)
-    ops::SliceUpdate::in_place(x, v, p);
+    ops::SliceUpdate::in_place(x, v, ops::params_of<ops::SliceUpdate>(p));
   else if (op == code_of<ops::SliceAdd>)
-    ops::SliceAdd::in_place(x, v, p);
+    ops::SliceAdd::in_place(x, v, ops::params_of<ops::SliceAdd>(p));
   else if (op == code_of<ops::GatherUpdate>)
-    ops::GatherUpdate::in_place(x, v, p);
+    ops::GatherUpdate::in_place(x, v, ops::params_of<ops::GatherUpdate>(p));
   else
-    ops::GatherAdd::in_place(x, v, p);
+    ops::GatherAdd::in_place(x, v, ops::params_of<ops::GatherAdd>(p));
 }
 
 Trace* higher(Trace* a, Trace* b) { return !a || b->order > a->order ? b : a; }
@@ -195,9 +197,10 @@ Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
     for (int i = 0; i < n; ++i) left.push_back(is_over(args[i]->trace.get()) ? primal_of(*args[i]) : *args[i]);
     return apply_to(op, Pointers(left.data(), n), n, params);
   }
-  if (following && params && params->array) [[unlikely]] {  // read at positions that belong to the body of a loop
+  if (following) [[unlikely]] {  // read at positions that belong to the body of a loop
     uint32_t node;
-    Recorder* t = Recorder::of_positions(params, &node);
+    const ArrayRef* at = ops::positions_of(op, params);
+    Recorder* t = at ? Recorder::of_positions(*at, &node) : nullptr;
     if (t && t->body && t->order > top->order) return record_step(t, op, args, n, params);
   }
   if (top->depth == 0) return record_ambient(op, args, n, params);
@@ -285,7 +288,8 @@ void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
   Value args[2] = {x, v};
   Trace* top = highest(args, 2);
   uint32_t positions;
-  if (following && params->array && Recorder::of_positions(params, &positions)) {
+  const ArrayRef* at = following ? ops::positions_of(op, params) : nullptr;
+  if (at && Recorder::of_positions(*at, &positions)) {
     x = apply(op, args, 2, params);
     return;
   }
@@ -359,9 +363,7 @@ Value astype(const Value& x, DType t) {
     v.weak = x.weak;
     return v;
   }
-  ParamsRef p(new ops::Params);
-  p->number = static_cast<int64_t>(t);
-  return apply(code_of<ops::Astype>, &x, 1, p);
+  return apply(code_of<ops::Astype>, &x, 1, ops::new_params<ops::Astype>(t));
 }
 
 namespace {

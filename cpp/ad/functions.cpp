@@ -3,16 +3,9 @@
 namespace wengert::ad {
 
 using ops::code_of;
-using ops::Params;
+using ops::new_params;
 
 namespace {
-
-ParamsRef params_of(const Dims& d, bool flag = false) {
-  ParamsRef p(new Params);
-  p->dims[0] = d;
-  p->flag = flag;
-  return p;
-}
 
 Value call(OpCode op, const Value& x, const ParamsRef& p) {
   Value r = apply(op, &x, 1, p);
@@ -30,33 +23,29 @@ Value select(const Value& c, double a, double b, const Value& like) {
   return apply_where(c, Value(core::scalar(a, like.dtype())), Value(core::scalar(b, like.dtype())));
 }
 
-Value polygamma(int64_t n, const Value& x) {
-  ParamsRef p(new Params);
-  p->number = n;
-  return call(code_of<ops::Polygamma>, x, p);
-}
+Value polygamma(int64_t n, const Value& x) { return call(code_of<ops::Polygamma>, x, new_params<ops::Polygamma>(n)); }
 
-Value sum(const Value& x, const Dims& axes, bool keepdims) {
-  return call(code_of<ops::Sum>, x, params_of(axes, keepdims));
+namespace {
+template <class Op> Value reduced(const Value& x, const Dims& axes, bool keepdims) {
+  return call(code_of<Op>, x, new_params<Op>(axes, keepdims));
 }
-Value mean(const Value& x, const Dims& axes, bool keepdims) {
-  return call(code_of<ops::Mean>, x, params_of(axes, keepdims));
-}
-Value prod(const Value& x, const Dims& axes, bool keepdims) {
-  return call(code_of<ops::Prod>, x, params_of(axes, keepdims));
-}
-Value cumsum(const Value& x, const Dims& axis, bool reverse) {
-  return call(code_of<ops::Cumsum>, x, params_of(axis, reverse));
+}  // namespace
+
+Value sum(const Value& x, const Dims& axes, bool keepdims) { return reduced<ops::Sum>(x, axes, keepdims); }
+Value mean(const Value& x, const Dims& axes, bool keepdims) { return reduced<ops::Mean>(x, axes, keepdims); }
+Value prod(const Value& x, const Dims& axes, bool keepdims) { return reduced<ops::Prod>(x, axes, keepdims); }
+Value cumsum(const Value& x, int64_t axis, bool reverse) {
+  return call(code_of<ops::Cumsum>, x, new_params<ops::Cumsum>(axis, reverse));
 }
 
 Value reshape(const Value& x, const Dims& shape) {
-  return x.shape() == shape ? x : call(code_of<ops::Reshape>, x, params_of(shape));
+  return x.shape() == shape ? x : call(code_of<ops::Reshape>, x, new_params<ops::Reshape>(shape));
 }
 
 Value transpose(const Value& x, const Dims& perm) {
   bool identity = true;
   for (int i = 0; i < perm.size(); ++i) identity &= perm[i] == i;
-  return identity ? x : call(code_of<ops::Transpose>, x, params_of(perm));
+  return identity ? x : call(code_of<ops::Transpose>, x, new_params<ops::Transpose>(perm));
 }
 
 Value matrix_transpose(const Value& x) {
@@ -68,7 +57,7 @@ Value matrix_transpose(const Value& x) {
 }
 
 Value broadcast_to(const Value& x, const Dims& shape) {
-  return x.shape() == shape ? x : call(code_of<ops::BroadcastTo>, x, params_of(shape));
+  return x.shape() == shape ? x : call(code_of<ops::BroadcastTo>, x, new_params<ops::BroadcastTo>(shape));
 }
 
 Value sum_to(const Value& x, const Dims& shape) {
@@ -92,12 +81,14 @@ Value matrix_product(OpCode op, const Value& a, const Value& b) {
 Value matmul(const Value& a, const Value& b) { return matrix_product(code_of<ops::Matmul>, a, b); }
 Value product(const Value& a, const Value& b) { return matrix_product(code_of<ops::StrongMatmul>, a, b); }
 
-Value concatenate(const std::vector<Value>& xs, const Dims& axis) {
-  return apply(code_of<ops::Concatenate>, xs.data(), static_cast<int>(xs.size()), params_of(axis));
+namespace {
+template <class Op> Value joined(const std::vector<Value>& xs, int64_t axis) {
+  return apply(code_of<Op>, xs.data(), static_cast<int>(xs.size()), new_params<Op>(axis));
 }
-Value stack(const std::vector<Value>& xs, const Dims& axis) {
-  return apply(code_of<ops::Stack>, xs.data(), static_cast<int>(xs.size()), params_of(axis));
-}
+}  // namespace
+
+Value concatenate(const std::vector<Value>& xs, int64_t axis) { return joined<ops::Concatenate>(xs, axis); }
+Value stack(const std::vector<Value>& xs, int64_t axis) { return joined<ops::Stack>(xs, axis); }
 
 Value slice(const Value& x, const ParamsRef& p) { return call(code_of<ops::Slice>, x, p); }
 Value slice_update(const Value& x, const Value& v, const ParamsRef& p) {
@@ -111,25 +102,26 @@ Value gather_update(const Value& x, const Value& v, const ParamsRef& p) {
 Value gather_add(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::GatherAdd>, x, v, p); }
 
 Value cleared_slice(Value x, const ParamsRef& p) {
-  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), p->dims[3]);
+  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), ops::params_of<ops::SliceUpdate>(p).shape);
   update(code_of<ops::SliceUpdate>, x, nothing, p);
   return x;
 }
 Value cleared_gather(Value x, const ParamsRef& p) {
-  const Dims rest = x.shape().slice(static_cast<int>(p->number), x.shape().size());
-  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), core::concat(p->array->shape, rest));
+  const auto& at = ops::params_of<ops::GatherUpdate>(p);
+  const Dims rest = x.shape().slice(static_cast<int>(at.lead), x.shape().size());
+  const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), core::concat(at.indices->shape, rest));
   update(code_of<ops::GatherUpdate>, x, nothing, p);
   return x;
 }
 
 ParamsRef range_params(const Dims& shape, int axis, int64_t from, int64_t step, int64_t count, bool drop) {
-  ParamsRef p(new Params);
+  const auto p = new_params<ops::Slice>();
   for (int i = 0; i < shape.size(); ++i) {
     const bool here = i == axis;
-    p->dims[0].push_back(here ? from : 0);
-    p->dims[1].push_back(here && count > 1 ? step : 1);  // see SliceBase::check
-    p->dims[2].push_back(here ? count : shape[i]);
-    if (!here || !drop) p->dims[3].push_back(here ? count : shape[i]);
+    p->start.push_back(here ? from : 0);
+    p->step.push_back(here && count > 1 ? step : 1);  // see SliceBase::check
+    p->count.push_back(here ? count : shape[i]);
+    if (!here || !drop) p->shape.push_back(here ? count : shape[i]);
   }
   return p;
 }
@@ -151,7 +143,7 @@ Value ones_like(const Value& x) { return Value(core::full(x.dtype(), x.shape(), 
 Value append_one(const Value& x) {
   Dims s = x.shape();
   s[s.size() - 1] = 1;
-  return concatenate({x, Value(core::full(x.dtype(), s, 1.0))}, Dims{-1});
+  return concatenate({x, Value(core::full(x.dtype(), s, 1.0))}, -1);
 }
 
 }  // namespace wengert::ad

@@ -47,7 +47,7 @@ inline Value trigamma(const Value& x) { return polygamma(1, x); }
 Value sum(const Value& x, const Dims& axes, bool keepdims);
 Value mean(const Value& x, const Dims& axes, bool keepdims);
 Value prod(const Value& x, const Dims& axes, bool keepdims);
-Value cumsum(const Value& x, const Dims& axis, bool reverse);
+Value cumsum(const Value& x, int64_t axis, bool reverse);
 Value reshape(const Value& x, const Dims& shape);
 Value transpose(const Value& x, const Dims& perm);
 Value matrix_transpose(const Value& x);
@@ -55,8 +55,8 @@ Value broadcast_to(const Value& x, const Dims& shape);
 Value sum_to(const Value& x, const Dims& shape);  // the adjoint of broadcast_to
 Value matmul(const Value& a, const Value& b);
 Value product(const Value& a, const Value& b);  // for rules: a zero entry annihilates inf and NaN
-Value concatenate(const std::vector<Value>& xs, const Dims& axis);
-Value stack(const std::vector<Value>& xs, const Dims& axis);
+Value concatenate(const std::vector<Value>& xs, int64_t axis);
+Value stack(const std::vector<Value>& xs, int64_t axis);
 Value slice(const Value& x, const ParamsRef& p);
 Value slice_update(const Value& x, const Value& v, const ParamsRef& p);
 Value slice_add(const Value& x, const Value& v, const ParamsRef& p);

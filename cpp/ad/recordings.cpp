@@ -71,11 +71,11 @@ Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef&
     nodes = many.data();
   }
   for (int i = 0; i < n; ++i) nodes[i] = t->node_of(*args[i]);
-  if (params && params->array && following) {
+  if (const ArrayRef* at = following ? ops::positions_of(op, params) : nullptr) {
     uint32_t positions;
-    Recorder* owner = Recorder::of_positions(params, &positions);
+    Recorder* owner = Recorder::of_positions(*at, &positions);
     if (owner && owner != t && t->body) {  // computed around the loop
-      Value outside(params->array);
+      Value outside(*at);
       outside.trace = TraceRef(owner);
       outside.node = positions;
       positions = t->node_of(outside);
@@ -153,9 +153,9 @@ void observe_whole(const Value& v) {
   static_cast<Recorder*>(whole.trace.get())->ask(whole.node, Asked::number, whole.array);
 }
 
-Recorder* Recorder::of_positions(const ParamsRef& params, uint32_t* node) {
+Recorder* Recorder::of_positions(const ArrayRef& flat, uint32_t* node) {
   for (Recorder* t = following; t; t = t->outer) {
-    const auto found = t->positions_of.find(params->array.get());
+    const auto found = t->positions_of.find(flat.get());
     if (found == t->positions_of.end()) continue;
     *node = found->second;
     return t;
@@ -180,8 +180,7 @@ void Recorder::follow(const ArrayRef& flat, uint32_t node) {
 void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
   std::vector<uint32_t> nodes;
   for (const Value& v : from) nodes.push_back(body ? node_of(v) : v.trace.get() == this ? v.node : constant(v.array));
-  ParamsRef p(new ops::Params);
-  p->dims[0] = sizes;
+  const ParamsRef p(new PositionsParams(sizes));
   follow(flat, append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size())));
 }
 

@@ -32,7 +32,7 @@ Value times(const Value& t, const Value& slope) { return scale(t, slope); }
 Value times(const Value& t, ops::One) { return t; }
 Value times(const Value& t, ops::MinusOne) { return -t; }
 
-template <class Op> Value tangent_rule(Jvp& r) {
+template <class Op> Value tangent_rule(With<Op, Jvp>& r) {
   if constexpr (ops::Unary<Op>) {
     return times(r.t(0), Op::slope(r.arg(0), r.result()));
   } else if constexpr (ops::Binary<Op>) {
@@ -46,7 +46,7 @@ template <class Op> Value tangent_rule(Jvp& r) {
   }
 }
 
-template <class Op> void cotangent_rule(Vjp& r) {
+template <class Op> void cotangent_rule(With<Op, Vjp>& r) {
   if constexpr (ops::Unary<Op>) {
     const Value x = Op::saves & ops::kArg0 ? r.arg(0) : r.g(), y = Op::saves & ops::kResult ? r.result() : r.g();
     r.give(0, times(r.g(), Op::slope(x, y)));
@@ -73,13 +73,21 @@ template <class Op> void cotangent_rule(Vjp& r) {
 }
 
 struct Rules {
-  Value (*tangent[ops::kOps])(Jvp&) = {};
-  void (*cotangent[ops::kOps])(Vjp&) = {};
+  Value (*tangent[ops::kOps])(const std::vector<Value>& primals, const std::vector<Value>& tangents,
+                              const Value& result, const ParamsRef& params, int64_t k) = {};
+  void (*cotangent[ops::kOps])(Tape& tape, uint32_t node, Value g, Cotangents& to) = {};
   Rules() {
     ops::Primitives::for_each([this]<class Op>() {
       if constexpr (Op::differentiable) {
-        tangent[ops::code_of<Op>] = tangent_rule<Op>;
-        cotangent[ops::code_of<Op>] = cotangent_rule<Op>;
+        tangent[ops::code_of<Op>] = [](const std::vector<Value>& primals, const std::vector<Value>& tangents,
+                                       const Value& result, const ParamsRef& params, int64_t k) {
+          With<Op, Jvp> r(primals, tangents, result, params, k);
+          return tangent_rule<Op>(r);
+        };
+        cotangent[ops::code_of<Op>] = [](Tape& tape, uint32_t node, Value g, Cotangents& to) {
+          With<Op, Vjp> r(tape, node, std::move(g), to);
+          cotangent_rule<Op>(r);
+        };
       }
     });
   }
@@ -90,8 +98,7 @@ const Rules rules;
 
 Value tangent_of(OpCode op, const std::vector<Value>& primals, const std::vector<Value>& tangents, const Value& result,
                  const ParamsRef& params, int64_t k) {
-  Jvp r(primals, tangents, result, params, k);
-  return rules.tangent[op](r);
+  return rules.tangent[op](primals, tangents, result, params, k);
 }
 
 // ---- reverse --------------------------------------------------------------------------------------------------------
@@ -273,10 +280,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
       if (!keep) tape.drop_saved(i);
       continue;
     }
-    if (!sweep_elementwise(tape, i, ct, numbers)) {
-      Vjp rule(tape, i, ct.take(i), ct);
-      rules.cotangent[op](rule);
-    }
+    if (!sweep_elementwise(tape, i, ct, numbers)) rules.cotangent[op](tape, i, ct.take(i), ct);
     if (!keep) tape.drop_saved(i);
   }
   for (size_t k = 0; k < wanted.size(); ++k)

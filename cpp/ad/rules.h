@@ -37,7 +37,6 @@ class Vjp {
   Value take_g() { return std::move(g_); }  // last use: may be overwritten
   Value arg(int i) { return tape_.saved_value(node_, static_cast<uint8_t>(1 << i)); }
   Value result() { return tape_.saved_value(node_, ops::kResult); }
-  const ops::Params& p() { return *tape_.saved(node_, kSavesParams).params(); }
   ParamsRef params() { return ParamsRef(tape_.saved(node_, kSavesParams).params()); }
   int nargs() const { return tape_.arity(node_); }
   bool wants(int i) const {
@@ -78,7 +77,6 @@ class Jvp {
       const ParamsRef& params, int64_t k)
       : primals_(primals), tangents_(tangents), result_(result), params_(params), k_(k) {}
   int64_t k() const { return k_; }
-  const ops::Params& p() const { return *params_; }
   const ParamsRef& params() const { return params_; }
   bool active(int i) const { return static_cast<bool>(tangents_[static_cast<size_t>(i)]); }
   const Value& t(int i) const { return tangents_[static_cast<size_t>(i)]; }
@@ -95,6 +93,13 @@ class Jvp {
   const Value& result_;
   const ParamsRef& params_;
   int64_t k_;
+};
+
+// What the rules of one operation see: the same, and its parameters under their names.
+template <class Op, class Rule> class With : public Rule {
+ public:
+  using Rule::Rule;
+  const typename Op::Params& p() { return ops::params_of<Op>(*this->params().get()); }
 };
 
 }  // namespace wengert::ad

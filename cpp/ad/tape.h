@@ -226,11 +226,27 @@ struct Listing : Trace {
 // What Python asked of a value while it was recorded for replay; on replay the answer must be the same.
 enum class Asked : uint8_t { truth, number, elements };
 
+// Parameters of what a recording holds beyond the primitives.
+struct PositionsParams : ops::ParamsOf<PositionsParams> {
+  explicit PositionsParams(Dims d = {}) : sizes(std::move(d)) {}
+  Dims sizes;  // of the axes the positions belong to
+  template <class Visit> static void fields(PositionsParams& p, Visit&& visit) {
+    visit(ops::Field{"sizes", ops::FieldKind::dims}, p.sizes);
+  }
+};
+struct ResultParams : ops::ParamsOf<ResultParams> {
+  explicit ResultParams(int64_t k = 0) : index(k) {}
+  int64_t index;  // among the results of the loop
+  template <class Visit> static void fields(ResultParams& p, Visit&& visit) {
+    visit(ops::Field{"index", ops::FieldKind::integer}, p.index);
+  }
+};
+
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Trace {
-  // kPositions: flat positions in an array of sizes params->dims[0], from one array of whole numbers for each axis.
-  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult: the one of its results that
-  // params->number names. kCut: the operand without its derivative (stop_gradient in the body of a loop).
+  // kPositions (PositionsParams): flat positions, from one array of whole numbers for each axis.
+  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult (ResultParams): one of its
+  // results. kCut: the operand without its derivative (stop_gradient in the body of a loop).
   static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
   struct Step {
     int op;  // opcode, or one of the above
@@ -241,6 +257,7 @@ struct Recorder : Trace {
     ArrayRef value;  // of constants
     int64_t size() const { return shape.product(); }
     bool is(OpCode code) const { return op == static_cast<int>(code); }
+    template <class Op> const typename Op::Params& p() const { return ops::params_of<Op>(params); }
     bool leaf() const { return op == kInput || op == kConstant; }
     // Reads its positions from a last, additional operand.
     bool looks_up() const {
@@ -260,7 +277,7 @@ struct Recorder : Trace {
   uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
   uint32_t constant(const ArrayRef& value);
   void ask(uint32_t node, Asked asked, const ArrayRef& value);
-  // `flat`, as Params::array of operations to come, stands for positions that are computed from `from` on every replay.
+  // `flat`, as the positions of operations to come, stands for positions that are computed from `from` on every replay.
   void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 
   core::List<Step> steps;
@@ -273,7 +290,7 @@ struct Recorder : Trace {
   Recorder* outer = nullptr;  // the next one with positions of its own, while this one runs
   void finish();              // no more operations
   // The node behind the positions an operation uses; kNoNode: they are constants.
-  static Recorder* of_positions(const ParamsRef& params, uint32_t* node);
+  static Recorder* of_positions(const ArrayRef& flat, uint32_t* node);
   void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
   std::string refusal;                               // why this run must not be replayed; empty: it may
   bool elsewhere = false;                            // that lies in where it runs, not in the function

@@ -40,9 +40,7 @@ const core::Array& whole_element(PyObject* a) {
 // A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
 Value copied(const Value& x) {
   if (!x.trace || x.trace->kind != ad::Trace::Kind::leaf) return x;
-  ad::ParamsRef p(new ops::Params);
-  p->dims[0] = x.shape();
-  return ad::apply(code_of<ops::Reshape>, &x, 1, p);
+  return ad::apply(code_of<ops::Reshape>, &x, 1, ops::new_params<ops::Reshape>(x.shape()));
 }
 
 namespace {
@@ -78,9 +76,9 @@ PyObject* transposed(PyArray* a, bool matrix_only) {
   const int n = x.shape().size();
   if (matrix_only && n < 2)
     value_error("wengert.mT: the array must have at least two dimensions, got " + x.shape().str());
-  ad::ParamsRef p(new ops::Params);
-  for (int i = 0; i < n; ++i) p->dims[0].push_back(matrix_only ? i : n - 1 - i);
-  if (matrix_only) std::swap(p->dims[0][n - 1], p->dims[0][n - 2]);
+  const auto p = ops::new_params<ops::Transpose>();
+  for (int i = 0; i < n; ++i) p->axes.push_back(matrix_only ? i : n - 1 - i);
+  if (matrix_only) std::swap(p->axes[n - 1], p->axes[n - 2]);
   Value r = ad::apply(code_of<ops::Transpose>, &x, 1, p);
   return wrap_view(a, code_of<ops::Transpose>, p, std::move(r));
 }

@@ -66,7 +66,7 @@ class ListingLevel : public Level {
       py::tuple args(e.args.size());
       for (size_t k = 0; k < e.args.size(); ++k) args[k] = e.args[k];
       d["args"] = args;
-      d["params"] = e.op >= 0 ? params_dict(static_cast<ad::OpCode>(e.op), e.params.get()) : py::dict();
+      d["params"] = e.op >= 0 ? params_dict(e.params.get()) : py::dict();
       d["value"] = py::reinterpret_steal<py::object>(to_numpy(core::copy(e.value), true));
       d["label"] = e.label.empty() ? py::object(py::none()) : py::object(py::str(e.label));
       d["location"] = e.location.empty() ? py::object(py::none()) : py::object(py::str(e.location));

@@ -126,8 +126,8 @@ namespace {
 
 // An operation at positions that are computed: its parameters name the new positions.
 ad::ParamsRef at_positions(const Node& n, const Value& positions) {
-  ad::ParamsRef p(new ops::Params(*n.params));
-  p->array = positions.array;
+  const auto p = ops::copied_params<ops::Gather>(*n.params);
+  p->indices = positions.array;
   if (positions.trace && positions.trace->kind == ad::Trace::Kind::program)
     static_cast<ad::Recorder*>(positions.trace.get())->follow(positions.array, positions.node);
   return p;
@@ -137,11 +137,9 @@ ad::ParamsRef at_positions(const Node& n, const Value& positions) {
 Value positions_of(const Node& n, const std::vector<Value>& from) {
   ArrayRef flat = core::zeros(DType::i64, n.shape);
   Value v(flat);
-  ad::observe_positions(flat, from, n.params->dims[0]);
-  const ad::ParamsRef p(new ops::Params);
-  p->array = flat;
+  ad::observe_positions(flat, from, program::sizes_of(n));
   uint32_t node;
-  if (ad::Recorder* r = ad::Recorder::of_positions(p, &node)) {
+  if (ad::Recorder* r = ad::Recorder::of_positions(flat, &node)) {
     v.trace = ad::TraceRef(r);
     v.node = node;
   }
@@ -181,8 +179,7 @@ py::list replay(const Body& body, const py::sequence& values, const py::object& 
         break;
       }
       case program::kResult:
-        at[i] =
-            require_value(py::object(results.at(g.operand(i, 0))[static_cast<size_t>(n.params->number)]).ptr(), "scan");
+        at[i] = require_value(py::object(results.at(g.operand(i, 0))[program::result_index(n)]).ptr(), "scan");
         break;
       default: {
         const auto op = static_cast<ad::OpCode>(n.op);
@@ -262,10 +259,8 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
   const uint32_t node =
       recorder->append(program::kLoop, token, params, nodes.data(), static_cast<uint32_t>(nodes.size()));
   for (size_t k = 0; k < values.size(); ++k) {
-    ad::ParamsRef which(new ops::Params);
-    which->number = static_cast<int64_t>(k);
     Value v(values[k]);
-    v.node = recorder->append(program::kResult, v.array, which, &node, 1);
+    v.node = recorder->append(program::kResult, v.array, program::result_params(k), &node, 1);
     v.trace = ad::TraceRef(recorder);
     out.append(wrapped(std::move(v)));
   }

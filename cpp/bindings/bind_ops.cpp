@@ -251,8 +251,8 @@ template <bool Insert> PyObject* unit_axes_function(PyObject*, PyObject* const* 
       axis = args[n];
     if (n < 1 || n > 2 || (Insert && !axis)) type_error("wengert." + std::string(name) + " takes an array and an axis");
     const Value x = require_value(args[0], name);
-    ParamsRef p(new ops::Params);
-    p->dims[0] = Insert ? unit_axes_inserted(x, axis) : unit_axes_dropped(x, axis ? axis : Py_None);
+    const auto p = ops::new_params<ops::Reshape>(Insert ? unit_axes_inserted(x, axis)
+                                                        : unit_axes_dropped(x, axis ? axis : Py_None));
     Value r = ad::apply(code_of<ops::Reshape>, &x, 1, p);
     return is_array(args[0]) ? wrap_view(as_array(args[0]), code_of<ops::Reshape>, p, std::move(r))
                              : wrap(std::move(r));
@@ -268,7 +268,7 @@ std::string signature(const ops::Info& f) {
   else
     s += f.arity == 1 ? "x" : "a, b";
   s += f.params.empty() ? ", /" : "";
-  for (const ops::Param& p : f.params)
+  for (const ops::Field& p : f.params)
     s += ", " + std::string(p.name) + (p.fallback.empty() ? "" : "=" + std::string(p.fallback));
   return s + ")\n--\n\n" + std::string(f.doc);
 }
@@ -334,9 +334,9 @@ py::list registry() {
     d["max_ulp"] = f.max_ulp;
     d["types"] = f.types == ops::Types::floats ? "floats" : f.types == ops::Types::numeric ? "numeric" : "logical";
     py::list params;
-    constexpr const char* kinds[] = {"axes",    "axis",    "shape", "permutation", "dims",
-                                     "integer", "boolean", "dtype", "indices"};
-    for (const ops::Param& p : f.params)
+    constexpr const char* kinds[] = {"axes", "axis",    "axis",    "shape", "permutation",
+                                     "dims", "integer", "boolean", "dtype", "indices"};
+    for (const ops::Field& p : f.params)
       params.append(py::make_tuple(std::string(p.name), kinds[static_cast<int>(p.kind)]));
     d["params"] = params;
     r.append(d);

@@ -143,14 +143,11 @@ void write(PyArray* a, Value v) {
     }
     inverse = std::move(base);
   } else if (l.op == ops::code_of<ops::Reshape>) {
-    ad::ParamsRef p(new ops::Params);
-    p->dims[0] = l.base->value.shape();
-    inverse = ad::apply(l.op, &a->value, 1, p);
+    inverse = ad::apply(l.op, &a->value, 1, ops::new_params<ops::Reshape>(l.base->value.shape()));
   } else {
-    const Dims& perm = l.params->dims[0];
-    ad::ParamsRef p(new ops::Params);
-    p->dims[0] = Dims(perm.size());
-    for (int i = 0; i < perm.size(); ++i) p->dims[0][static_cast<int>(perm[i])] = i;
+    const Dims& perm = ops::params_of<ops::Transpose>(l.params).axes;
+    const auto p = ops::new_params<ops::Transpose>(Dims(perm.size()));
+    for (int i = 0; i < perm.size(); ++i) p->axes[static_cast<int>(perm[i])] = i;
     inverse = ad::apply(l.op, &a->value, 1, p);
   }
   if (leaf) inverse.trace = std::move(leaf);
@@ -301,8 +298,7 @@ Value stack_sequence(PyObject* seq) {
   for_items(seq, [&](PyObject* item) { items.push_back(require_value(item, "array")); });
   const DType t = ad::common_type(items.data(), static_cast<int>(items.size()));
   for (Value& v : items) v = ad::astype(v, t);
-  ad::ParamsRef p(new ops::Params);
-  p->dims[0] = Dims{-items[0].shape().size() - 1};
+  const auto p = ops::new_params<ops::Stack>(-items[0].shape().size() - 1);
   return ad::apply(ops::code_of<ops::Stack>, items.data(), static_cast<int>(items.size()), p);
 }
 

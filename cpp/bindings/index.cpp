@@ -163,28 +163,28 @@ Index parse(PyObject* o, const Dims& shape) {
 }
 
 // The basic part as a slice. Axes looked up in arrays stay whole.
-ParamsRef basic_part(const Index& index, const Dims& shape) {
-  ParamsRef p(new ops::Params);
+core::Ref<ops::SliceParams> basic_part(const Index& index, const Dims& shape) {
+  const auto p = ops::new_params<ops::Slice>();
   int axis = 0;
   for (const Entry& e : index.entries) {
     if (e.kind == Entry::fresh || e.kind == Entry::truth) {
-      p->dims[3].push_back(1);
+      p->shape.push_back(1);
       continue;
     }
     const bool whole = e.kind == Entry::lookup;
     const int64_t count = whole ? shape[axis] : e.kind == Entry::single ? 1 : e.count;
-    p->dims[0].push_back(whole ? 0 : e.start);
-    p->dims[1].push_back(whole || e.kind == Entry::single ? 1 : e.step);
-    p->dims[2].push_back(count);
-    if (e.kind != Entry::single) p->dims[3].push_back(count);
+    p->start.push_back(whole ? 0 : e.start);
+    p->step.push_back(whole || e.kind == Entry::single ? 1 : e.step);
+    p->count.push_back(count);
+    if (e.kind != Entry::single) p->shape.push_back(count);
     ++axis;
   }
   return p;
 }
 
-bool is_identity(const ops::Params& p, const Dims& shape) {
-  if (!(p.dims[2] == shape) || !(p.dims[3] == shape)) return false;
-  for (int64_t s : p.dims[1])
+bool is_identity(const ops::SliceParams& p, const Dims& shape) {
+  if (!(p.count == shape) || !(p.shape == shape)) return false;
+  for (int64_t s : p.step)
     if (s != 1) return false;
   return true;
 }
@@ -192,7 +192,8 @@ bool is_identity(const ops::Params& p, const Dims& shape) {
 // How an index with arrays is carried out: slice, bring the looked-up axes to the front, gather, put the new axes where
 // NumPy puts them.
 struct Lookup {
-  ParamsRef basic, gather;
+  core::Ref<ops::SliceParams> basic;
+  core::Ref<ops::GatherParams> gather;
   Dims to_front, back;  // permutations of the sliced array
   Dims place, unplace;  // permutations of the gathered array
   bool whole;           // the basic part takes everything
@@ -213,7 +214,7 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   Lookup r;
   r.basic = basic_part(index, shape);
   r.whole = is_identity(*r.basic, shape);
-  const Dims& sliced = r.basic->dims[3];
+  const Dims& sliced = r.basic->shape;
   Dims common, axes;
   std::vector<ArrayRef> positions;
   for (size_t i = 0; i < index.entries.size(); ++i) {
@@ -249,9 +250,9 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   } else if (computed) {  // which of repeated positions stays depends on all of them
     for (const Value& v : given) ad::observe(v, ad::Asked::elements);
   }
-  r.gather = ParamsRef(new ops::Params);
-  r.gather->array = flat;
-  r.gather->number = axes.size();
+  r.gather = ops::new_params<ops::Gather>();
+  r.gather->indices = flat;
+  r.gather->lead = axes.size();
   r.to_front = axes;
   for (int i = 0; i < sliced.size(); ++i)
     if (!axes.contains(i)) r.to_front.push_back(i);
@@ -304,16 +305,16 @@ void change_at(Value& x, Index& index, const Value& given, bool add) {
     }
   };
   if (!index.advanced) {
-    const ParamsRef p = basic_part(index, x.shape());
-    ad::update(add ? code_of<ops::SliceAdd> : code_of<ops::SliceUpdate>, x, fit(v, p->dims[3]), p);
+    const auto p = basic_part(index, x.shape());
+    ad::update(add ? code_of<ops::SliceAdd> : code_of<ops::SliceUpdate>, x, fit(v, p->shape), p);
     return;
   }
   const ad::OpCode op = add ? code_of<ops::GatherAdd> : code_of<ops::GatherUpdate>;
   const Lookup r = plan(index, x.shape(), !add);
   Dims front_shape;
-  for (int64_t i : r.to_front) front_shape.push_back(r.basic->dims[3][static_cast<int>(i)]);
+  for (int64_t i : r.to_front) front_shape.push_back(r.basic->shape[static_cast<int>(i)]);
   const Dims gathered =
-      core::concat(r.gather->array->shape, front_shape.slice(static_cast<int>(r.gather->number), front_shape.size()));
+      core::concat(r.gather->indices->shape, front_shape.slice(static_cast<int>(r.gather->lead), front_shape.size()));
   Dims placed;
   for (int64_t i : r.place) placed.push_back(gathered[static_cast<int>(i)]);
   const Value fitted = ad::transpose(fit(v, placed), r.unplace);

@@ -9,8 +9,8 @@ namespace wengert::bindings {
 using ad::OpCode;
 using ad::ParamsRef;
 using ops::code_of;
+using ops::FieldKind;
 using ops::info;
-using ops::ParamKind;
 
 std::string op_name(OpCode op) { return std::string(info(op).name); }
 
@@ -70,51 +70,58 @@ Dims permutation(PyObject* o, int ndim) {
   return r;
 }
 
-void set_param(ops::Params& p, const ops::Param& d, PyObject* o, const Dims& shape, OpCode op) {
-  const std::string name = op_name(op);
-  const int ndim = shape.size();
-  switch (d.kind) {
-    case ParamKind::axes:
-      p.dims[d.slot] = normal_axes(o, ndim, name.c_str());
-      break;
-    case ParamKind::axis: {
-      const int rank = ndim + (op == code_of<ops::Stack> ? 1 : 0);
-      p.dims[d.slot] = Dims{normal_axis(to_int(o, name.c_str()), rank, name.c_str()) - rank};
-      break;
-    }
-    case ParamKind::shape:
-      p.dims[d.slot] = reshape_shape(o, shape);
-      break;
-    case ParamKind::permutation:
-      p.dims[d.slot] = permutation(o, ndim);
-      break;
-    case ParamKind::dims:
-      p.dims[d.slot] = to_dims(o, name.c_str());
-      break;
-    case ParamKind::integer:
-      p.number = to_int(o, name.c_str());
-      break;
-    case ParamKind::boolean: {
-      const int truth = PyObject_IsTrue(o);
-      if (truth < 0) throw PythonError{};
-      p.flag = truth != 0;
-      break;
-    }
-    case ParamKind::dtype:
-      p.number = static_cast<int64_t>(to_dtype(o));
-      break;
-    case ParamKind::indices: {
-      const Value at = require_value(o, name.c_str());
-      if (!core::is_int(at.dtype()) && at.array->size)
-        type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
-      ad::observe(at, ad::Asked::elements);
-      p.array = core::cast(at.array, DType::i64);
-      break;
+// One field from what Python gives for it; `shape` is that of the first operand.
+struct Parser {
+  const std::string name;
+  const Dims& shape;
+  PyObject* given = nullptr;
+
+  void operator()(const ops::Field& f, Dims& v) const {
+    switch (f.kind) {
+      case FieldKind::axes:
+        v = normal_axes(given, shape.size(), name.c_str());
+        break;
+      case FieldKind::shape:
+        v = reshape_shape(given, shape);
+        break;
+      case FieldKind::permutation:
+        v = permutation(given, shape.size());
+        break;
+      default:
+        v = to_dims(given, name.c_str());
     }
   }
-}
+  void operator()(const ops::Field& f, int64_t& v) const {
+    v = to_int(given, name.c_str());
+    if (f.kind == FieldKind::integer) return;
+    const int rank = shape.size() + (f.kind == FieldKind::new_axis ? 1 : 0);
+    v = normal_axis(v, rank, name.c_str()) - rank;
+  }
+  void operator()(const ops::Field&, bool& v) const {
+    const int truth = PyObject_IsTrue(given);
+    if (truth < 0) throw PythonError{};
+    v = truth != 0;
+  }
+  void operator()(const ops::Field&, DType& v) const { v = to_dtype(given); }
+  void operator()(const ops::Field&, ArrayRef& v) const {
+    const Value at = require_value(given, name.c_str());
+    if (!core::is_int(at.dtype()) && at.array->size)
+      type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
+    ad::observe(at, ad::Asked::elements);
+    v = core::cast(at.array, DType::i64);
+  }
+};
 
-PyObject* default_of(const ops::Param& d) {  // borrowed
+// A field as Python gives it.
+struct Printer {
+  py::object operator()(const Dims& v) const { return py::reinterpret_steal<py::object>(from_dims(v)); }
+  py::object operator()(int64_t v) const { return py::int_(v); }
+  py::object operator()(bool v) const { return py::bool_(v); }
+  py::object operator()(DType v) const { return py::reinterpret_steal<py::object>(from_dtype(v)); }
+  py::object operator()(const ArrayRef& v) const { return py::reinterpret_steal<py::object>(wrap(Value(v))); }
+};
+
+PyObject* default_of(const ops::Field& d) {  // borrowed
   if (d.fallback == "None") return Py_None;
   if (d.fallback == "False") return Py_False;
   static PyObject* minus_one = PyLong_FromLong(-1);  // nothing that could let another thread run
@@ -125,34 +132,38 @@ PyObject* default_of(const ops::Param& d) {  // borrowed
 }  // namespace
 
 ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  const auto params = info(op).params;
+  const std::vector<ops::Field>& params = info(op).params;
   if (params.empty()) {
     if (n) wrong_count(op, info(op).arity + n);
     refuse_keywords(op, kwnames);
     return {};
   }
-  ParamsRef p(new ops::Params);
+  const ParamsRef p = info(op).new_params();
+  Parser parse{op_name(op), shape};
   const Py_ssize_t nkw = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   if (n > static_cast<Py_ssize_t>(params.size())) wrong_count(op, info(op).arity + n);
   Py_ssize_t used = 0;
-  for (size_t i = 0; i < params.size(); ++i) {
-    PyObject* o = static_cast<Py_ssize_t>(i) < n ? args[i] : nullptr;
+  Py_ssize_t i = 0;
+  ops::for_each_field(*p, [&](const ops::Field& f, auto& value) {
+    PyObject* o = i < n ? args[i] : nullptr;
+    ++i;
     for (Py_ssize_t k = 0; !o && k < nkw; ++k)
-      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), params[i].name.data()) == 0) {
+      if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, k), f.name.data()) == 0) {
         o = args[n + k];
         ++used;
       }
-    if (!o && params[i].fallback.empty())
-      type_error("wengert." + op_name(op) + ": argument '" + std::string(params[i].name) + "' is missing");
-    set_param(*p, params[i], o ? o : default_of(params[i]), shape, op);
-  }
+    if (!o && f.fallback.empty())
+      type_error("wengert." + op_name(op) + ": argument '" + std::string(f.name) + "' is missing");
+    parse.given = o ? o : default_of(f);
+    parse(f, value);
+  });
   if (used != nkw) {
     std::string names;
-    for (const ops::Param& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
+    for (const ops::Field& d : params) names += (names.empty() ? "" : ", ") + std::string(d.name);
     for (Py_ssize_t k = 0; k < nkw; ++k) {
       PyObject* name = PyTuple_GET_ITEM(kwnames, k);
       const bool known = std::ranges::any_of(
-          params, [&](const ops::Param& d) { return PyUnicode_CompareWithASCIIString(name, d.name.data()) == 0; });
+          params, [&](const ops::Field& d) { return PyUnicode_CompareWithASCIIString(name, d.name.data()) == 0; });
       if (!known)
         type_error("wengert." + op_name(op) + ": unknown keyword argument '" + std::string(py::str(name)) + "'" +
                    keyword_hint(name) + "; it takes " + names);
@@ -163,31 +174,11 @@ ParamsRef parse_params(OpCode op, const Dims& shape, PyObject* const* args, Py_s
   return p;
 }
 
-py::dict params_dict(OpCode op, const ops::Params* p) {
+py::dict params_dict(const ops::Params* p) {
   py::dict d;
-  if (!p) return d;
-  for (const ops::Param& q : info(op).params) {
-    const py::str key{std::string(q.name)};
-    switch (q.kind) {
-      case ParamKind::axis:
-        d[key] = p->dims[q.slot][0];
-        break;
-      case ParamKind::integer:
-        d[key] = p->number;
-        break;
-      case ParamKind::boolean:
-        d[key] = p->flag;
-        break;
-      case ParamKind::dtype:
-        d[key] = py::reinterpret_steal<py::object>(from_dtype(static_cast<DType>(p->number)));
-        break;
-      case ParamKind::indices:
-        d[key] = py::reinterpret_steal<py::object>(wrap(Value(p->array)));
-        break;
-      default:
-        d[key] = py::reinterpret_steal<py::object>(from_dims(p->dims[q.slot]));
-    }
-  }
+  if (p)
+    ops::for_each_field(*p,
+                        [&](const ops::Field& f, const auto& v) { d[py::str(std::string(f.name))] = Printer{}(v); });
   return d;
 }
 

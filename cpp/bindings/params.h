@@ -12,6 +12,6 @@ void refuse_keywords(ad::OpCode op, PyObject* kwnames);
 // Parameters of a structured operation from Python arguments: args[first …] then keywords.
 ad::ParamsRef parse_params(ad::OpCode op, const Dims& shape, PyObject* const* args, Py_ssize_t n, PyObject* kwnames);
 // As keyword arguments again.
-py::dict params_dict(ad::OpCode op, const ops::Params* p);
+py::dict params_dict(const ops::Params* p);
 
 }  // namespace wengert::bindings

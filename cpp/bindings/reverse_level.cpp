@@ -141,7 +141,7 @@ Value ReverseLevel::stacked(std::vector<Value>& rows, uint32_t input) const {
   if (!plain) {
     for (Value& v : rows)
       if (!v) v = ad::zeros(shape, t);
-    return ad::stack(rows, Dims{-shape.size() - 1});
+    return ad::stack(rows, -shape.size() - 1);
   }
   ArrayRef block = core::zeros(t, core::concat(Dims{n}, shape));
   const int64_t bytes = n ? block->bytes() / n : 0;

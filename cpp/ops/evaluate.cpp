@@ -304,7 +304,7 @@ void add_into(Array& dst, const ArrayRef& src) {
 ArrayRef evaluate(OpCode op, Args args, const Params* params) {
   const Info& f = info(op);
   if (f.elementwise) return f.arity == 1 ? unary(op, args[0]) : binary(op, args[0], args[1]);
-  static const Params none{};
+  static const NoParams none{};
   const simd::RoundToNearest rounding;
   return f.value(args, params ? *params : none);
 }

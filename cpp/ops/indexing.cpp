@@ -11,14 +11,14 @@ using core::Array;
 using core::item_size;
 
 // The axes of x a slice keeps (all of them; integer axes have count 1), without the new ones.
-ArrayRef full_rank_window(const ArrayRef& x, const Params& p) {
+ArrayRef full_rank_window(const ArrayRef& x, const SliceParams& p) {
   Dims strides;
   int64_t offset = 0;
   for (int i = 0; i < x->ndim(); ++i) {
-    offset += p.dims[0][i] * x->strides[i];
-    strides.push_back(p.dims[1][i] * x->strides[i]);
+    offset += p.start[i] * x->strides[i];
+    strides.push_back(p.step[i] * x->strides[i]);
   }
-  return core::view(x, p.dims[2], strides, p.dims[2].product() ? offset : 0);
+  return core::view(x, p.count, strides, p.count.product() ? offset : 0);
 }
 
 void make_writable(ArrayRef& x) {
@@ -27,29 +27,29 @@ void make_writable(ArrayRef& x) {
 }
 
 // Runs f(target, value) over the part of x that a slice names.
-template <class F> void over_slice(Array& x, const ArrayRef& v, const Params& p, F&& f) {
-  if (p.dims[2].product() == 0) return;
+template <class F> void over_slice(Array& x, const ArrayRef& v, const SliceParams& p, F&& f) {
+  if (p.count.product() == 0) return;
   int64_t offset = 0;
   Dims steps;
   for (int i = 0; i < x.ndim(); ++i) {
-    offset += p.dims[0][i] * x.strides[i];
-    steps.push_back(p.dims[1][i] * x.strides[i]);
+    offset += p.start[i] * x.strides[i];
+    steps.push_back(p.step[i] * x.strides[i]);
   }
-  const ArrayRef flat = core::contiguous(core::broadcast_to(v, p.dims[3]));
-  const Dims strides[2] = {steps, core::row_major(p.dims[2])};
+  const ArrayRef flat = core::contiguous(core::broadcast_to(v, p.shape));
+  const Dims strides[2] = {steps, core::row_major(p.count)};
   core::dispatch(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     T* to = x.template as<T>() + offset;
     const T* from = flat->template as<T>();
-    core::walk(p.dims[2], strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
+    core::walk(p.count, strides, [&](const int64_t (&at)[2], const int64_t (&step)[2], int64_t n) {
       for (int64_t i = 0; i < n; ++i) f(to[at[0] + i * step[0]], from[at[1] + i * step[1]]);
     });
   });
 }
 
 // The shape behind the gathered axes, and that of what is looked up.
-Dims rest_of(const Dims& x, const Params& p) { return x.slice(static_cast<int>(p.number), x.size()); }
-Dims looked_up(const Dims& x, const Params& p) { return core::concat(p.array->shape, rest_of(x, p)); }
+Dims rest_of(const Dims& x, const GatherParams& p) { return x.slice(static_cast<int>(p.lead), x.size()); }
+Dims looked_up(const Dims& x, const GatherParams& p) { return core::concat(p.indices->shape, rest_of(x, p)); }
 
 // The rules of what writes v into a part of x, of that shape.
 ArrayType written(std::string_view op, OperandTypes in, const Dims& part) {
@@ -58,18 +58,18 @@ ArrayType written(std::string_view op, OperandTypes in, const Dims& part) {
     refuse(op, "a value of shape " + in.shape(1).str() + " does not broadcast to a part of shape " + part.str());
   return {in.dtype(0), in.shape(0)};
 }
-ArrayType written_slice(std::string_view op, OperandTypes in, const Params& p) {
+ArrayType written_slice(std::string_view op, OperandTypes in, const SliceParams& p) {
   SliceBase::check(op, in.shape(0), p);
-  return written(op, in, p.dims[3]);
+  return written(op, in, p.shape);
 }
-ArrayType written_gather(std::string_view op, OperandTypes in, const Params& p) {
+ArrayType written_gather(std::string_view op, OperandTypes in, const GatherParams& p) {
   GatherBase::check(op, in.shape(0), p);
   return written(op, in, looked_up(in.shape(0), p));
 }
 
-template <class F> void over_gather(Array& x, const ArrayRef& v, const Params& p, F&& f) {
+template <class F> void over_gather(Array& x, const ArrayRef& v, const GatherParams& p, F&& f) {
   const int64_t n = rest_of(x.shape, p).product();
-  const ArrayRef where = core::contiguous(p.array);
+  const ArrayRef where = core::contiguous(p.indices);
   const ArrayRef flat = core::contiguous(core::broadcast_to(v, looked_up(x.shape, p)));
   core::dispatch(x.dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -99,30 +99,29 @@ ArrayRef fresh(const ArrayRef& x) {
 }  // namespace
 
 ParamsRef SliceBase::lifted(const Params& p, int64_t k) {
-  ParamsRef r(new Params(p));
-  r->refs = 1;
+  const auto r = copied_params<SliceBase>(p);
   if (!k) return r;
-  r->dims[0].insert(0, 0);
-  r->dims[1].insert(0, 1);
-  r->dims[2].insert(0, k);
-  r->dims[3].insert(0, k);
+  r->start.insert(0, 0);
+  r->step.insert(0, 1);
+  r->count.insert(0, k);
+  r->shape.insert(0, k);
   return r;
 }
 
 ArrayRef SliceBase::window(const ArrayRef& x, const Params& p) {
   const ArrayRef part = full_rank_window(x, p);
   // Dropping and inserting unit axes: strides of the kept ones in order.
-  Dims kept, strides(p.dims[3].size(), 0);
+  Dims kept, strides(p.shape.size(), 0);
   for (int i = 0; i < part->ndim(); ++i)
     if (part->shape[i] != 1) kept.push_back(part->strides[i]);
   int k = 0;
-  for (int i = 0; i < p.dims[3].size(); ++i)
-    if (p.dims[3][i] != 1) strides[i] = kept[k++];
-  return core::view(part, p.dims[3], strides);
+  for (int i = 0; i < p.shape.size(); ++i)
+    if (p.shape[i] != 1) strides[i] = kept[k++];
+  return core::view(part, p.shape, strides);
 }
 
 void SliceBase::check(std::string_view op, const Dims& shape, const Params& p) {
-  const Dims &start = p.dims[0], &step = p.dims[1], &count = p.dims[2];
+  const Dims &start = p.start, &step = p.step, &count = p.count;
   const int n = shape.size();
   if (start.size() != n || step.size() != n || count.size() != n)
     refuse(op, "start, step and count need one entry for each of the " + std::to_string(n) + " axes");
@@ -140,21 +139,21 @@ void SliceBase::check(std::string_view op, const Dims& shape, const Params& p) {
                   std::to_string(k) + " of the shape " + shape.str() + " (fewer than two have step 1)");
     if (count[k] != 1) kept.push_back(count[k]);
   }
-  for (int64_t d : p.dims[3])
+  for (int64_t d : p.shape)
     if (d != 1) named.push_back(d);
-  if (!(kept == named)) refuse(op, "shape " + p.dims[3].str() + " is not count " + count.str() + " up to unit axes");
+  if (!(kept == named)) refuse(op, "shape " + p.shape.str() + " is not count " + count.str() + " up to unit axes");
 }
 
 void GatherBase::check(std::string_view op, const Dims& shape, const Params& p) {
-  if (p.number < 0 || p.number > shape.size())
+  if (p.lead < 0 || p.lead > shape.size())
     refuse(op, "lead must be between 0 and the number of axes, " + std::to_string(shape.size()) + ", got " +
-                   std::to_string(p.number));
-  if (!p.array || p.array->dtype != DType::i64) refuse(op, "positions must be an int64 array");
-  const int64_t size = shape.slice(0, static_cast<int>(p.number)).product();
-  Dims once = p.array->shape;  // what repeats is looked at once: such an array may be larger than memory
+                   std::to_string(p.lead));
+  if (!p.indices || p.indices->dtype != DType::i64) refuse(op, "positions must be an int64 array");
+  const int64_t size = shape.slice(0, static_cast<int>(p.lead)).product();
+  Dims once = p.indices->shape;  // what repeats is looked at once: such an array may be larger than memory
   for (int k = 0; k < once.size(); ++k)
-    if (p.array->strides[k] == 0 && once[k] > 1) once[k] = 1;
-  const ArrayRef at = core::contiguous(core::view(p.array, once, p.array->strides));
+    if (p.indices->strides[k] == 0 && once[k] > 1) once[k] = 1;
+  const ArrayRef at = core::contiguous(core::view(p.indices, once, p.indices->strides));
   for (int64_t i = 0; i < at->size; ++i)
     if (const int64_t v = at->as<int64_t>()[i]; v < 0 || v >= size)
       index_error("wengert." + std::string(op) + ": position " + std::to_string(v) + " is out of bounds for " +
@@ -163,7 +162,7 @@ void GatherBase::check(std::string_view op, const Dims& shape, const Params& p) 
 
 ArrayType Slice::result(OperandTypes in, const Params& p) {
   check(name, in.shape(0), p);
-  return {in.dtype(0), p.dims[3]};
+  return {in.dtype(0), p.shape};
 }
 // A part of storage that is being filled in place must be a copy, or the next write would have to copy everything:
 // h[t] = f(h[t - 1]) in a loop stays linear.
@@ -199,7 +198,7 @@ ArrayType Gather::result(OperandTypes in, const Params& p) {
   return {in.dtype(0), looked_up(in.shape(0), p)};
 }
 ArrayRef Gather::value(Args a, const Params& p) {  // its positions were checked when they were made
-  const ArrayRef x = core::contiguous(a[0]), where = core::contiguous(p.array);
+  const ArrayRef x = core::contiguous(a[0]), where = core::contiguous(p.indices);
   ArrayRef y = core::make(x->dtype, looked_up(x->shape, p));
   const int64_t run = rest_of(x->shape, p).product() * item_size(x->dtype);
   for (int64_t i = 0; i < where->size && run; ++i)
@@ -219,7 +218,7 @@ ArrayRef GatherUpdate::value(Args a, const Params& p) {
 }
 
 ArrayRef GatherUpdate::survivors(const Params& p) {
-  const ArrayRef where = core::contiguous(p.array);
+  const ArrayRef where = core::contiguous(p.indices);
   ArrayRef kept = core::make(DType::b1, where->shape);
   const int64_t* at = where->as<int64_t>();
   int64_t bound = 0;

@@ -7,28 +7,42 @@
 
 namespace wengert::ops {
 
-// dims[0] start, dims[1] step, dims[2] count for every axis of x; dims[3] the resulting shape (integer axes dropped,
-// new axes inserted).
-inline constexpr Param kSliceParams[] = {{"start", ParamKind::dims, 0},
-                                         {"step", ParamKind::dims, 1},
-                                         {"count", ParamKind::dims, 2},
-                                         {"shape", ParamKind::dims, 3}};
-// array: flat int64 positions in the first `lead` axes, of any shape; already checked against the bounds.
-inline constexpr Param kGatherParams[] = {{"indices", ParamKind::indices}, {"lead", ParamKind::integer}};
+// For every axis of x; `shape` is that of the result (integer axes dropped, new axes inserted).
+struct SliceParams : ParamsOf<SliceParams> {
+  SliceParams() = default;
+  SliceParams(Dims from, Dims by, Dims many, Dims out)
+      : start(std::move(from)), step(std::move(by)), count(std::move(many)), shape(std::move(out)) {}
+  Dims start, step, count, shape;
+  template <class Visit> static void fields(SliceParams& p, Visit&& visit) {
+    visit(Field{"start", FieldKind::dims}, p.start);
+    visit(Field{"step", FieldKind::dims}, p.step);
+    visit(Field{"count", FieldKind::dims}, p.count);
+    visit(Field{"shape", FieldKind::dims}, p.shape);
+  }
+};
+// Flat int64 positions in the first `lead` axes, of any shape; already checked against the bounds.
+struct GatherParams : ParamsOf<GatherParams> {
+  ArrayRef indices;
+  int64_t lead = 0;
+  template <class Visit> static void fields(GatherParams& p, Visit&& visit) {
+    visit(Field{"indices", FieldKind::indices}, p.indices);
+    visit(Field{"lead", FieldKind::integer}, p.lead);
+  }
+};
 
 struct IndexingBase : StructuredBase {
   static constexpr Kind kind = Kind::indexing;
 };
 
 struct SliceBase : IndexingBase {
-  static constexpr std::span<const Param> params = kSliceParams;
+  using Params = SliceParams;
   static ParamsRef lifted(const Params& p, int64_t k);         // the same slice under an extra leading axis
   static ArrayRef window(const ArrayRef& x, const Params& p);  // the part of x it names, as a view
   // Throws unless the part lies within x, and its shape is that of the ranges up to axes of length 1.
   static void check(std::string_view op, const Dims& shape, const Params& p);
 };
 struct GatherBase : IndexingBase {
-  static constexpr std::span<const Param> params = kGatherParams;
+  using Params = GatherParams;
   // Throws unless all positions lie inside the leading axes.
   static void check(std::string_view op, const Dims& shape, const Params& p);
 };
@@ -93,8 +107,8 @@ struct Gather : GatherBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
     if (!r.k()) return gather(r.t(0), r.params());
-    return axis_to_front(gather(leading_axis_to(r.t(0), static_cast<int>(r.p().number)), r.params()),
-                         r.p().array->ndim());
+    return axis_to_front(gather(leading_axis_to(r.t(0), static_cast<int>(r.p().lead)), r.params()),
+                         r.p().indices->ndim());
   }
   template <class R> static void vjp(R& r) { r.give_gather(0, r.g()); }
 };
@@ -111,7 +125,7 @@ struct GatherUpdate : GatherBase {
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   static ArrayRef survivors(const Params& p);  // bool, of the shape of the indices: not overwritten later
   template <class R> static auto jvp(R& r) {
-    const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
+    const int lead = static_cast<int>(r.p().lead), rank = r.p().indices->ndim();
     if (!r.k()) return gather_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
     return axis_to_front(gather_update(leading_axis_to(r.tangent_or_zeros(0), lead),
                                        leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),
@@ -137,7 +151,7 @@ struct GatherAdd : GatherBase {
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
-    const int lead = static_cast<int>(r.p().number), rank = r.p().array->ndim();
+    const int lead = static_cast<int>(r.p().lead), rank = r.p().indices->ndim();
     if (!r.k()) return gather_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), r.params());
     return axis_to_front(gather_add(leading_axis_to(r.tangent_or_zeros(0), lead),
                                     leading_axis_to(r.tangent_or_zeros(1), rank), r.params()),

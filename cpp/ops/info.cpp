@@ -5,7 +5,7 @@
 namespace wengert::ops {
 namespace {
 
-template <class Op> constexpr Info describe() {
+template <class Op> Info describe() {
   Info r{};
   r.name = Op::name;
   r.doc = Op::doc;
@@ -28,9 +28,12 @@ template <class Op> constexpr Info describe() {
     r.unit_slope[1] = std::is_same_v<decltype(Op::slope1(0.0, 0.0, 0.0)), One>;
   }
   if constexpr (Structured<Op>) {
-    r.params = Op::params;
-    r.value = Op::value;
-    if constexpr (requires { &Op::check; }) r.check = Op::check;
+    typename Op::Params sample;
+    for_each_field(sample, [&](const Field& f, const auto&) { r.params.push_back(f); });
+    r.new_params = [] { return ParamsRef(new_params<Op>()); };
+    r.value = [](Args a, const Params& p) { return Op::value(a, params_of<Op>(p)); };
+    if constexpr (requires { &Op::check; })
+      r.check = [](std::string_view op, const Dims& shape, const Params& p) { Op::check(op, shape, params_of<Op>(p)); };
   }
   return r;
 }
@@ -50,6 +53,11 @@ int find(std::string_view name) {
   for (int i = 0; i < kOps; ++i)
     if (table[static_cast<size_t>(i)].name == name) return i;
   return -1;
+}
+
+const ArrayRef* positions_of(int op, const ParamsRef& params) {
+  if (!params || (op != code_of<Gather> && op != code_of<GatherUpdate> && op != code_of<GatherAdd>)) return nullptr;
+  return &params_of<GatherBase>(params).indices;
 }
 
 }  // namespace wengert::ops

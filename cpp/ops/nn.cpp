@@ -20,16 +20,16 @@ ArrayRef permuted(const ArrayRef& x, const Dims& perm) {
   return core::view(x, shape, strides);
 }
 
-ArrayType along(std::string_view op, OperandTypes in, const Params& p) {
+ArrayType along(std::string_view op, OperandTypes in, const SoftmaxParams& p) {
   require_float(op, in.dtype(0));
-  require_axis(op, p.dims[0], in.shape(0).size());
+  require_axis(op, p.axis, in.shape(0).size());
   return {in.dtype(0), in.shape(0)};
 }
 
 // Runs kernel(TypeTag, row operands …, rows, cols, out) with the axis of `p` last, and puts the axis back.
 template <class F, class... Arrays>
-ArrayRef along_axis(const Params& p, F&& kernel, const ArrayRef& first, const Arrays&... others) {
-  const int n = first->ndim(), axis = n + static_cast<int>(p.dims[0][0]);
+ArrayRef along_axis(const SoftmaxParams& p, F&& kernel, const ArrayRef& first, const Arrays&... others) {
+  const int n = first->ndim(), axis = n + static_cast<int>(p.axis);
   const Dims perm = axis_last(n, axis);
   const bool last = axis == n - 1;
   auto rows = [&](const ArrayRef& a) { return core::contiguous(last ? a : permuted(a, perm)); };

@@ -7,9 +7,9 @@
 #pragma once
 #include <concepts>
 #include <limits>
-#include <span>
 #include <string_view>
 
+#include "ops/params.h"
 #include "ops/result_type.h"
 
 namespace wengert::ops {
@@ -36,27 +36,6 @@ inline constexpr Interval kAllReals{-kInf, kInf}, kPositive{0, kInf}, kUnit{-1, 
 struct One {};
 struct MinusOne {};
 
-// Parameters of structured operations. Axes are negative (counted from the end), so that extra leading axes (several
-// tangents at once) need no change.
-struct Params : core::Counted<Params> {
-  Params() = default;
-  Params(const Params&) = default;
-  virtual ~Params() = default;  // loops of programs have more of them
-  Dims dims[4];
-  int64_t number = 0;
-  bool flag = false;
-  ArrayRef array;
-};
-using ParamsRef = core::Ref<Params>;
-
-enum class ParamKind : uint8_t { axes, axis, shape, permutation, dims, integer, boolean, dtype, indices };
-struct Param {
-  std::string_view name;
-  ParamKind kind;
-  int slot = 0;                    // which of Params::dims
-  std::string_view fallback = "";  // default as Python text; empty: required
-};
-
 inline constexpr int kVariadic = -1;
 
 template <class Op>
@@ -75,10 +54,11 @@ concept Structured = Described<Op> && !Unary<Op> && !Binary<Op>;
 
 // A structured operation of one operand may add the first-order sweep over plain arrays as one fused pass.
 template <class Op>
-concept FusedSweep = requires(const ArrayRef& a, const Params& p) { Op::sweep(a, a, p); };
+concept FusedSweep = requires(const ArrayRef& a, const typename Op::Params& p) { Op::sweep(a, a, p); };
 
 // Defaults; a struct overrides what differs.
 struct UnaryBase {
+  using Params = NoParams;
   static constexpr bool lanes = true;  // value runs on SIMD lanes
   static constexpr Kind kind = Kind::elementwise;
   static constexpr int arity = 1;
@@ -89,6 +69,7 @@ struct UnaryBase {
   static constexpr Interval domain[] = {kAllReals};
 };
 struct BinaryBase {
+  using Params = NoParams;
   static constexpr bool lanes = true;
   static constexpr Kind kind = Kind::elementwise;
   static constexpr int arity = 2;
@@ -105,7 +86,7 @@ struct StructuredBase {
   static constexpr bool differentiable = true, hidden = false;
   static constexpr int max_ulp = 0;
   static constexpr Interval domain[] = {kAllReals, kAllReals, kAllReals};
-  static constexpr std::span<const Param> params{};
+  using Params = NoParams;
 };
 
 #define WG_OP [[gnu::always_inline]] static inline

@@ -34,14 +34,13 @@ simd::Draw form(DType t, bool words) {
 ArrayType RandomBits::result(OperandTypes in, const Params& p) {
   check_words("key", in.dtype(0), in.shape(0));
   check_words("first block", in.dtype(1), in.shape(1));
-  const Dims& shape = p.dims[0];
-  if (p.number <= static_cast<int64_t>(DType::b1) || p.number >= core::kDTypes)
-    type_error("wengert.random_bits: dtype must be int32, int64, float32 or float64");
+  const Dims& shape = p.shape;
+  if (p.dtype == DType::b1) type_error("wengert.random_bits: dtype must be int32, int64, float32 or float64");
   for (int64_t d : shape)
     if (d < 0) refuse(name, "sizes must not be negative, got shape " + shape.str());
-  if (p.flag && (static_cast<DType>(p.number) != DType::i32 || shape.empty() || shape.back() != 2))
+  if (p.words && (p.dtype != DType::i32 || shape.empty() || shape.back() != 2))
     refuse(name, "words come as int32 with a last axis of 2, got shape " + shape.str());
-  const ArrayType out{static_cast<DType>(p.number), shape};
+  const ArrayType out{p.dtype, shape};
   check_array(out);
   return out;
 }
@@ -50,7 +49,7 @@ ArrayRef RandomBits::value(Args a, const Params& p) {
   const ArrayRef key = core::contiguous(a[0]), first = core::contiguous(a[1]);
   ArrayRef y = make(result(a, p));
   const core::Unlocked unlocked(y->size >= 1 << 15);
-  fill_random(key->data, first->data, y->dtype, p.flag, y->size, y->data);
+  fill_random(key->data, first->data, y->dtype, p.words, y->size, y->data);
   return y;
 }
 

@@ -5,8 +5,16 @@
 
 namespace wengert::ops {
 
-inline constexpr Param kRandomParams[] = {
-    {"shape", ParamKind::dims, 0}, {"dtype", ParamKind::dtype}, {"words", ParamKind::boolean, 0, "False"}};
+struct RandomParams : ParamsOf<RandomParams> {
+  Dims shape;
+  DType dtype = DType::f64;
+  bool words = false;
+  template <class Visit> static void fields(RandomParams& p, Visit&& visit) {
+    visit(Field{"shape", FieldKind::dims}, p.shape);
+    visit(Field{"dtype", FieldKind::dtype}, p.dtype);
+    visit(Field{"words", FieldKind::boolean, "False"}, p.words);
+  }
+};
 
 struct RandomBits : StructuredBase {
   static constexpr std::string_view
@@ -18,7 +26,7 @@ struct RandomBits : StructuredBase {
   static constexpr Kind kind = Kind::random;
   static constexpr int arity = 2;
   static constexpr bool differentiable = false, hidden = true;
-  static constexpr std::span<const Param> params = kRandomParams;
+  using Params = RandomParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 };

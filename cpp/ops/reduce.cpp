@@ -21,8 +21,8 @@ struct Rows {
   int64_t rows, length;
 };
 
-Rows as_rows(const ArrayRef& x, const Params& p) {
-  const Dims& axes = p.dims[0];
+Rows as_rows(const ArrayRef& x, const ReductionParams& p) {
+  const Dims& axes = p.axes;
   const int n = x->ndim();
   Dims shape, strides;
   int64_t kept = 1;
@@ -91,21 +91,21 @@ bool without_gaps(const Array& x) {
 DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 : t; }  // as NumPy
 
 // The rule of every reduction, apart from the element type.
-ArrayType reduced(std::string_view op, OperandTypes in, const Params& p, DType t) {
-  const Dims &axes = p.dims[0], &shape = in.shape(0);
+ArrayType reduced(std::string_view op, OperandTypes in, const ReductionParams& p, DType t) {
+  const Dims &axes = p.axes, &shape = in.shape(0);
   for (int k = 0; k < axes.size(); ++k)
     if (axes[k] < -shape.size() || axes[k] >= 0 || (k && axes[k] <= axes[k - 1]))
       refuse(op, "axes " + axes.str() + " are no ascending axes, counted from the end, of an array with " +
                      std::to_string(shape.size()) + " dimensions");
-  return {t, reduced_shape(shape, axes, p.flag)};
+  return {t, reduced_shape(shape, axes, p.keepdims)};
 }
-ArrayType reduced_floats(std::string_view op, OperandTypes in, const Params& p) {
+ArrayType reduced_floats(std::string_view op, OperandTypes in, const ReductionParams& p) {
   require_float(op, in.dtype(0));
   return reduced(op, in, p, in.dtype(0));
 }
-ArrayType reduced_nonempty(std::string_view op, OperandTypes in, const Params& p, DType t) {
+ArrayType reduced_nonempty(std::string_view op, OperandTypes in, const ReductionParams& p, DType t) {
   ArrayType out = reduced(op, in, p, t);
-  if (reduced_count(in.shape(0), p.dims[0]) == 0 && out.shape.product() != 0)
+  if (reduced_count(in.shape(0), p.axes) == 0 && out.shape.product() != 0)
     refuse(op, "zero elements to reduce in an array of shape " + in.shape(0).str() +
                    ", and there is no identity; test for an empty array first");
   return out;
@@ -114,11 +114,11 @@ ArrayType reduced_nonempty(std::string_view op, OperandTypes in, const Params& p
 constexpr int64_t kLongReduction = 1 << 17;
 
 // Floating point: the kernels, over the leading axes of a contiguous array without bringing them to the end.
-ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params& p, const ArrayType& out) {
+ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const ReductionParams& p, const ArrayType& out) {
   const ArrayRef x = operand;  // another thread may rebind the operand while the lock is open
   const bool is_long = x->size > kLongReduction;
   auto run = [&]<class T>(TypeTag<T>) {
-    const Dims& axes = p.dims[0];
+    const Dims& axes = p.axes;
     ArrayRef y = make(out);
     if (const Columns c = as_columns(*x, axes); c.across >= (c.blocks == 1 ? 2 : kNarrow)) {
       const core::Unlocked unlocked(is_long);
@@ -145,7 +145,7 @@ ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Params
   return x->dtype == DType::f64 ? run(TypeTag<double>{}) : run(TypeTag<float>{});
 }
 
-ArrayRef sum_of(const ArrayRef& x, const Params& p, const ArrayType& out) {
+ArrayRef sum_of(const ArrayRef& x, const ReductionParams& p, const ArrayType& out) {
   if (core::is_float(x->dtype)) return reduce_floats(simd::Reduction::sum, x, p, out);
   const Rows r = as_rows(x, p);
   ArrayRef y = make(out);
@@ -158,7 +158,7 @@ ArrayRef sum_of(const ArrayRef& x, const Params& p, const ArrayType& out) {
   return y;
 }
 
-template <class F> ArrayRef by_rows(const ArrayRef& x, const Params& p, const ArrayType& out, F&& f) {
+template <class F> ArrayRef by_rows(const ArrayRef& x, const ReductionParams& p, const ArrayType& out, F&& f) {
   const Rows r = as_rows(x, p);
   ArrayRef y = make(out);
   dispatch(x->dtype, [&](auto tag) {
@@ -178,13 +178,13 @@ int64_t extreme_at(const T* x, int64_t n) {  // first of the extremes; a NaN cou
   return best;
 }
 
-template <bool Largest> ArrayRef extremum(const ArrayRef& x, const Params& p, const ArrayType& out) {
+template <bool Largest> ArrayRef extremum(const ArrayRef& x, const ReductionParams& p, const ArrayType& out) {
   if (core::is_float(x->dtype)) return reduce_floats(Largest ? simd::Reduction::max : simd::Reduction::min, x, p, out);
   return by_rows(x, p, out, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<T>()[i] = v[extreme_at<Largest>(v, n)];
   });
 }
-template <bool Largest> ArrayRef arg_extremum(const ArrayRef& x, const Params& p, const ArrayType& out) {
+template <bool Largest> ArrayRef arg_extremum(const ArrayRef& x, const ReductionParams& p, const ArrayType& out) {
   return by_rows(x, p, out, []<class T>(const T* v, int64_t n, Array& y, int64_t i) {
     y.as<int64_t>()[i] = extreme_at<Largest>(v, n);
   });
@@ -198,7 +198,7 @@ ArrayRef Sum::value(Args a, const Params& p) { return sum_of(a[0], p, result(a, 
 ArrayType Mean::result(OperandTypes in, const Params& p) { return reduced_floats(name, in, p); }
 ArrayRef Mean::value(Args a, const Params& p) {
   ArrayRef y = sum_of(a[0], p, result(a, p));
-  const double n = static_cast<double>(reduced_count(a[0]->shape, p.dims[0]));
+  const double n = static_cast<double>(reduced_count(a[0]->shape, p.axes));
   if (y->dtype == DType::f64)
     for (int64_t i = 0; i < y->size; ++i) y->as<double>()[i] /= n;
   else
@@ -267,13 +267,13 @@ ArrayRef All::value(Args a, const Params& p) {
 }
 
 ArrayType Cumsum::result(OperandTypes in, const Params& p) {
-  require_axis(name, p.dims[0], in.shape(0).size());
+  require_axis(name, p.axis, in.shape(0).size());
   return {sum_type(in.dtype(0)), in.shape(0)};
 }
 ArrayRef Cumsum::value(Args a, const Params& p) {
   const ArrayType out = result(a, p);
   const ArrayRef x = core::contiguous(core::cast(a[0], out.dtype));
-  const int axis = x->ndim() + static_cast<int>(p.dims[0][0]);
+  const int axis = x->ndim() + static_cast<int>(p.axis);
   const int64_t n = x->shape[axis], inner = x->shape.slice(axis + 1, x->ndim()).product();
   const int64_t outer = x->shape.slice(0, axis).product();
   ArrayRef y = make(out);
@@ -284,7 +284,7 @@ ArrayRef Cumsum::value(Args a, const Params& p) {
     std::vector<Sum> sums(static_cast<size_t>(inner));
     for (int64_t o = 0; o < outer; ++o)
       for (int64_t k = 0; k < n; ++k) {
-        const int64_t row = (o * n + (p.flag ? n - 1 - k : k)) * inner;
+        const int64_t row = (o * n + (p.reverse ? n - 1 - k : k)) * inner;
         const T* in = x->template as<T>() + row;
         T* out = y->template as<T>() + row;
         Sum* sum = sums.data();

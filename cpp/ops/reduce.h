@@ -1,4 +1,4 @@
-// Reductions. Axes arrive normalised: negative, ascending (see Params); flag is keepdims.
+// Reductions. Axes arrive normalised: negative, ascending.
 #pragma once
 #include "ops/op.h"
 
@@ -22,21 +22,28 @@ inline int64_t reduced_count(const Dims& shape, const Dims& axes) {
   return n;
 }
 
-inline constexpr Param kReductionParams[] = {{"axis", ParamKind::axes, 0, "None"},
-                                             {"keepdims", ParamKind::boolean, 0, "False"}};
+struct ReductionParams : ParamsOf<ReductionParams> {
+  explicit ReductionParams(Dims d = {}, bool kept = false) : axes(std::move(d)), keepdims(kept) {}
+  Dims axes;  // negative, ascending
+  bool keepdims;
+  template <class Visit> static void fields(ReductionParams& p, Visit&& visit) {
+    visit(Field{"axis", FieldKind::axes, "None"}, p.axes);
+    visit(Field{"keepdims", FieldKind::boolean, "False"}, p.keepdims);
+  }
+};
 
 struct ReductionBase : StructuredBase {
   static constexpr Kind kind = Kind::reduction;
-  static constexpr std::span<const Param> params = kReductionParams;
+  using Params = ReductionParams;
 };
 
 struct Sum : ReductionBase {
   static constexpr std::string_view name = "sum", doc = "The sum over the given axes (all of them by default).";
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return sum(r.t(0), r.p().dims[0], r.p().flag); }
+  template <class R> static auto jvp(R& r) { return sum(r.t(0), r.p().axes, r.p().keepdims); }
   template <class R> static void vjp(R& r) {
-    r.give(0, broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0)));
+    r.give(0, broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().axes)), r.shape(0)));
   }
 };
 
@@ -45,9 +52,9 @@ struct Mean : ReductionBase {
   static constexpr Types types = Types::floats;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return mean(r.t(0), r.p().dims[0], r.p().flag); }
+  template <class R> static auto jvp(R& r) { return mean(r.t(0), r.p().axes, r.p().keepdims); }
   template <class R> static void vjp(R& r) {
-    const Dims& axes = r.p().dims[0];
+    const Dims& axes = r.p().axes;
     auto g = r.g() * (1.0 / static_cast<double>(reduced_count(r.shape(0), axes)));
     r.give(0, broadcast_to(reshape(g, kept_shape(r.shape(0), axes)), r.shape(0)));
   }
@@ -102,15 +109,15 @@ struct Prod : ReductionBase {
   }
   template <class R> static auto slopes(R& r) {
     auto x = r.arg(0);
-    return unrows(products_of_others(rows(x, r.p().dims[0])), r.p().dims[0], x.shape());
+    return unrows(products_of_others(rows(x, r.p().axes)), r.p().axes, x.shape());
   }
   template <class R> static auto jvp(R& r) {
-    if (r.arg(0).shape().product() == 0) return sum(r.t(0), r.p().dims[0], r.p().flag);
-    return sum(scale(r.t(0), slopes(r)), r.p().dims[0], r.p().flag);
+    if (r.arg(0).shape().product() == 0) return sum(r.t(0), r.p().axes, r.p().keepdims);
+    return sum(scale(r.t(0), slopes(r)), r.p().axes, r.p().keepdims);
   }
   template <class R> static void vjp(R& r) {
     if (r.shape(0).product() == 0) return;
-    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
+    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().axes)), r.shape(0));
     r.give(0, scale(g, slopes(r)));
   }
 };
@@ -120,14 +127,14 @@ template <class Op> struct Extremum : ReductionBase {
   static constexpr uint8_t saves = kArg0 | kResult;
   template <class R> static auto weights(R& r) {
     auto x = r.arg(0);
-    const Dims& axes = r.p().dims[0];
+    const Dims& axes = r.p().axes;
     auto best = reshape(r.result(), kept_shape(x.shape(), axes));
     auto hit = select(x == best, 1.0, 0.0, x);
     return hit / sum(hit, axes, true);
   }
-  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
+  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().axes, r.p().keepdims); }
   template <class R> static void vjp(R& r) {
-    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
+    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().axes)), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
 };
@@ -150,12 +157,12 @@ struct Logsumexp : ReductionBase {
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto weights(R& r) {  // all -inf: no weight anywhere
-    auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().dims[0]));
+    auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().axes));
     return exp(r.arg(0) - select(y == -kInf, 0.0, y));
   }
-  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().dims[0], r.p().flag); }
+  template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().axes, r.p().keepdims); }
   template <class R> static void vjp(R& r) {
-    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().dims[0])), r.shape(0));
+    auto g = broadcast_to(reshape(r.g(), kept_shape(r.shape(0), r.p().axes)), r.shape(0));
     r.give(0, scale(g, weights(r)));
   }
 };
@@ -188,16 +195,24 @@ struct Argmin : ReductionBase {
   static ArrayRef value(Args a, const Params& p);
 };
 
-inline constexpr Param kCumsumParams[] = {{"axis", ParamKind::axis, 0}, {"reverse", ParamKind::boolean, 0, "False"}};
+struct CumsumParams : ParamsOf<CumsumParams> {
+  explicit CumsumParams(int64_t a = -1, bool from_end = false) : axis(a), reverse(from_end) {}
+  int64_t axis;
+  bool reverse;
+  template <class Visit> static void fields(CumsumParams& p, Visit&& visit) {
+    visit(Field{"axis", FieldKind::axis}, p.axis);
+    visit(Field{"reverse", FieldKind::boolean, "False"}, p.reverse);
+  }
+};
 struct Cumsum : StructuredBase {
   static constexpr std::string_view name = "cumsum",
                                     doc = "The running sum along an axis; reverse=True runs from the end.";
   static constexpr Kind kind = Kind::reduction;
-  static constexpr std::span<const Param> params = kCumsumParams;
+  using Params = CumsumParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().dims[0], r.p().flag); }
-  template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().dims[0], !r.p().flag)); }
+  template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().axis, r.p().reverse); }
+  template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().axis, !r.p().reverse)); }
 };
 
 }  // namespace wengert::ops

@@ -16,10 +16,10 @@ void require_equal(std::string_view op, DType a, DType b) {
     refuse(op, "operands of different types, " + std::string(core::dtype_name(a)) + " and " +
                    std::string(core::dtype_name(b)));
 }
-int require_axis(std::string_view op, const Dims& axis, int rank) {
-  if (axis.size() != 1 || axis[0] < -rank || axis[0] >= 0)
-    refuse(op, "axis " + axis.str() + " is no axis of an array with " + std::to_string(rank) + " dimensions");
-  return rank + static_cast<int>(axis[0]);
+int require_axis(std::string_view op, int64_t axis, int rank) {
+  if (axis < -rank || axis >= 0)
+    refuse(op, "axis " + std::to_string(axis) + " is no axis of an array with " + std::to_string(rank) + " dimensions");
+  return rank + static_cast<int>(axis);
 }
 
 void check_array(const ArrayType& t) { core::element_count(t.dtype, t.shape); }
@@ -42,7 +42,7 @@ template <class Op> ArrayType rule(OperandTypes in, const Params& p) {
     require_equal(Op::name, in.dtype(0), in.dtype(1));
     return {elementwise_dtype<Op>(in.dtype(0)), core::broadcast_shapes(in.shape(0), in.shape(1), Op::name.data())};
   } else {
-    return Op::result(in, p);
+    return Op::result(in, params_of<Op>(p));
   }
 }
 
@@ -62,7 +62,7 @@ ArrayType result_type(OpCode op, std::span<const ArrayType> in, const Params* pa
     refuse(f.name, "it takes " + (f.arity == kVariadic ? "at least 1" : std::to_string(f.arity)) + " operands, got " +
                        std::to_string(in.size()));
   if (!f.params.empty() && !params) refuse(f.name, "its parameters are missing");
-  static const Params none{};
+  static const NoParams none{};
   ArrayType out = rules[op](in, params ? *params : none);
   check_array(out);
   return out;

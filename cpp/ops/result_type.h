@@ -47,7 +47,7 @@ void check_array(const ArrayType& t);
 [[noreturn]] void refuse(std::string_view op, const std::string& what);
 void require_float(std::string_view op, DType t);
 void require_equal(std::string_view op, DType a, DType b);
-int require_axis(std::string_view op, const Dims& axis, int rank);  // counted from the front
+int require_axis(std::string_view op, int64_t axis, int rank);  // counted from the front
 
 inline ArrayRef make(const ArrayType& t) { return core::make(t.dtype, t.shape); }
 

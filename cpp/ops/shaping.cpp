@@ -5,19 +5,19 @@
 namespace wengert::ops {
 
 ArrayType Reshape::result(OperandTypes in, const Params& p) {
-  const ArrayType out{in.dtype(0), p.dims[0]};
+  const ArrayType out{in.dtype(0), p.shape};
   if (core::element_count(out.dtype, out.shape) != core::element_count(out.dtype, in.shape(0)))
     refuse(name, "an array of shape " + in.shape(0).str() + " does not fit into shape " + out.shape.str());
   return out;
 }
 ArrayRef Reshape::value(Args a, const Params& p) {
-  if (core::element_count(a[0]->dtype, p.dims[0]) != a[0]->size) result(a, p);  // which says what is wrong
+  if (core::element_count(a[0]->dtype, p.shape) != a[0]->size) result(a, p);  // which says what is wrong
   const ArrayRef x = core::contiguous(a[0]);
-  return core::view(x, p.dims[0], core::row_major(p.dims[0]));
+  return core::view(x, p.shape, core::row_major(p.shape));
 }
 
 ArrayType Transpose::result(OperandTypes in, const Params& p) {
-  const Dims& perm = p.dims[0];
+  const Dims& perm = p.axes;
   const int n = in.shape(0).size();
   bool permutes = perm.size() == n;
   for (int64_t k = 0; k < n; ++k) permutes = permutes && perm.contains(k);
@@ -29,24 +29,21 @@ ArrayType Transpose::result(OperandTypes in, const Params& p) {
 ArrayRef Transpose::value(Args a, const Params& p) {
   Dims strides;
   const Dims shape = result(a, p).shape;
-  for (int64_t axis : p.dims[0]) strides.push_back(a[0]->strides[static_cast<int>(axis)]);
+  for (int64_t axis : p.axes) strides.push_back(a[0]->strides[static_cast<int>(axis)]);
   return core::view(a[0], shape, strides);
 }
 
 ArrayType BroadcastTo::result(OperandTypes in, const Params& p) {
-  const ArrayType out{in.dtype(0), p.dims[0]};
+  const ArrayType out{in.dtype(0), p.shape};
   check_array(out);
   if (!(core::broadcast_shapes(in.shape(0), out.shape, "broadcast_to") == out.shape))
     refuse(name, "an array of shape " + in.shape(0).str() + " does not broadcast to " + out.shape.str());
   return out;
 }
-ArrayRef BroadcastTo::value(Args a, const Params& p) { return core::broadcast_to(a[0], p.dims[0]); }
+ArrayRef BroadcastTo::value(Args a, const Params& p) { return core::broadcast_to(a[0], p.shape); }
 
-ArrayType Astype::result(OperandTypes in, const Params& p) {
-  if (p.number < 0 || p.number >= core::kDTypes) refuse(name, "there is no type number " + std::to_string(p.number));
-  return {static_cast<DType>(p.number), in.shape(0)};
-}
-ArrayRef Astype::value(Args a, const Params& p) { return core::cast(a[0], static_cast<DType>(p.number)); }
+ArrayType Astype::result(OperandTypes in, const Params& p) { return {p.dtype, in.shape(0)}; }
+ArrayRef Astype::value(Args a, const Params& p) { return core::cast(a[0], p.dtype); }
 
 namespace {
 
@@ -70,7 +67,7 @@ ArrayRef joined(Args a, const ArrayType& type, int64_t axis_from_end) {
 }  // namespace
 
 ArrayType Concatenate::result(OperandTypes in, const Params& p) {
-  const int axis = require_axis(name, p.dims[0], in.shape(0).size());
+  const int axis = require_axis(name, p.axis, in.shape(0).size());
   ArrayType out{in.dtype(0), in.shape(0)};
   for (int i = 1; i < in.size(); ++i) {
     const Dims& shape = in.shape(i);
@@ -85,10 +82,10 @@ ArrayType Concatenate::result(OperandTypes in, const Params& p) {
   }
   return out;
 }
-ArrayRef Concatenate::value(Args a, const Params& p) { return joined(a, result(a, p), p.dims[0][0]); }
+ArrayRef Concatenate::value(Args a, const Params& p) { return joined(a, result(a, p), p.axis); }
 
 ArrayType Stack::result(OperandTypes in, const Params& p) {
-  const int axis = require_axis(name, p.dims[0], in.shape(0).size() + 1);
+  const int axis = require_axis(name, p.axis, in.shape(0).size() + 1);
   for (int i = 1; i < in.size(); ++i) {
     require_equal(name, in.dtype(i), in.dtype(0));
     if (!(in.shape(i) == in.shape(0)))
@@ -98,7 +95,7 @@ ArrayType Stack::result(OperandTypes in, const Params& p) {
   out.shape.insert(axis, in.size());
   return out;
 }
-ArrayRef Stack::value(Args a, const Params& p) { return joined(a, result(a, p), p.dims[0][0]); }
+ArrayRef Stack::value(Args a, const Params& p) { return joined(a, result(a, p), p.axis); }
 
 namespace {
 

@@ -10,70 +10,99 @@ struct ShapingBase : StructuredBase {
   static constexpr Kind kind = Kind::shaping;
 };
 
-inline constexpr Param kReshapeParams[] = {{"shape", ParamKind::shape, 0}};
+struct ReshapeParams : ParamsOf<ReshapeParams> {
+  explicit ReshapeParams(Dims d = {}) : shape(std::move(d)) {}
+  Dims shape;
+  template <class Visit> static void fields(ReshapeParams& p, Visit&& visit) {
+    visit(Field{"shape", FieldKind::shape}, p.shape);
+  }
+};
 struct Reshape : ShapingBase {
   static constexpr std::string_view name = "reshape", doc = "The same elements in row-major order under another shape.";
-  static constexpr std::span<const Param> params = kReshapeParams;
+  using Params = ReshapeParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return reshape(r.t(0), led(r.k(), r.p().dims[0])); }
+  template <class R> static auto jvp(R& r) { return reshape(r.t(0), led(r.k(), r.p().shape)); }
   template <class R> static void vjp(R& r) { r.give(0, reshape(r.g(), r.shape(0))); }
 };
 
-inline constexpr Param kTransposeParams[] = {{"axes", ParamKind::permutation, 0, "None"}};
+struct TransposeParams : ParamsOf<TransposeParams> {
+  explicit TransposeParams(Dims d = {}) : axes(std::move(d)) {}
+  Dims axes;
+  template <class Visit> static void fields(TransposeParams& p, Visit&& visit) {
+    visit(Field{"axes", FieldKind::permutation, "None"}, p.axes);
+  }
+};
 struct Transpose : ShapingBase {
   static constexpr std::string_view name = "transpose", doc = "The axes in another order (reversed by default).";
-  static constexpr std::span<const Param> params = kTransposeParams;
+  using Params = TransposeParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
-    if (!r.k()) return transpose(r.t(0), r.p().dims[0]);
+    if (!r.k()) return transpose(r.t(0), r.p().axes);
     Dims perm{0};
-    for (int64_t a : r.p().dims[0]) perm.push_back(a + 1);
+    for (int64_t a : r.p().axes) perm.push_back(a + 1);
     return transpose(r.t(0), perm);
   }
   template <class R> static void vjp(R& r) {
-    const Dims& perm = r.p().dims[0];
+    const Dims& perm = r.p().axes;
     Dims inverse(perm.size());
     for (int i = 0; i < perm.size(); ++i) inverse[static_cast<int>(perm[i])] = i;
     r.give(0, transpose(r.g(), inverse));
   }
 };
 
-inline constexpr Param kBroadcastParams[] = {{"shape", ParamKind::dims, 0}};
+struct BroadcastParams : ParamsOf<BroadcastParams> {
+  explicit BroadcastParams(Dims d = {}) : shape(std::move(d)) {}
+  Dims shape;
+  template <class Visit> static void fields(BroadcastParams& p, Visit&& visit) {
+    visit(Field{"shape", FieldKind::dims}, p.shape);
+  }
+};
 struct BroadcastTo : ShapingBase {
   static constexpr std::string_view name = "broadcast_to", doc = "The array repeated along new or unit axes.";
-  static constexpr std::span<const Param> params = kBroadcastParams;
+  using Params = BroadcastParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return broadcast_to(r.aligned(0), led(r.k(), r.p().dims[0])); }
+  template <class R> static auto jvp(R& r) { return broadcast_to(r.aligned(0), led(r.k(), r.p().shape)); }
   template <class R> static void vjp(R& r) { r.give(0, sum_to(r.g(), r.shape(0))); }
 };
 
-inline constexpr Param kAstypeParams[] = {{"dtype", ParamKind::dtype, 0}};
+struct AstypeParams : ParamsOf<AstypeParams> {
+  explicit AstypeParams(DType t = DType::f64) : dtype(t) {}
+  DType dtype;
+  template <class Visit> static void fields(AstypeParams& p, Visit&& visit) {
+    visit(Field{"dtype", FieldKind::dtype}, p.dtype);
+  }
+};
 struct Astype : ShapingBase {
   static constexpr std::string_view name = "astype", doc = "The array converted to another element type.";
-  static constexpr std::span<const Param> params = kAstypeParams;
+  using Params = AstypeParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return astype(r.t(0), static_cast<DType>(r.p().number)); }
+  template <class R> static auto jvp(R& r) { return astype(r.t(0), r.p().dtype); }
   template <class R> static void vjp(R& r) { r.give(0, astype(r.g(), r.dtype(0))); }
 };
 
-inline constexpr Param kJoinParams[] = {{"axis", ParamKind::axis, 0, "0"}};
+// `axis` counts among the axes of the result.
+template <FieldKind kind> struct JoinParams : ParamsOf<JoinParams<kind>> {
+  explicit JoinParams(int64_t a = -1) : axis(a) {}
+  int64_t axis;
+  template <class Visit> static void fields(JoinParams& p, Visit&& visit) { visit(Field{"axis", kind, "0"}, p.axis); }
+};
 struct Concatenate : ShapingBase {
   static constexpr std::string_view name = "concatenate",
                                     doc = "The arrays one after the other along an existing axis.";
   static constexpr int arity = kVariadic;
-  static constexpr std::span<const Param> params = kJoinParams;
+  using Params = JoinParams<FieldKind::axis>;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return concatenate(r.all_tangents(), r.p().dims[0]); }
+  template <class R> static auto jvp(R& r) { return concatenate(r.all_tangents(), r.p().axis); }
   template <class R> static void vjp(R& r) {
     int64_t at = 0;
     for (int i = 0; i < r.nargs(); ++i) {
-      const int64_t n = r.length(i, r.p().dims[0][0]);
-      if (r.wants(i)) r.give(i, take_range(r.g(), r.p().dims[0][0], at, n));
+      const int64_t n = r.length(i, r.p().axis);
+      if (r.wants(i)) r.give(i, take_range(r.g(), r.p().axis, at, n));
       at += n;
     }
   }
@@ -82,13 +111,13 @@ struct Concatenate : ShapingBase {
 struct Stack : ShapingBase {
   static constexpr std::string_view name = "stack", doc = "Arrays of one shape joined along a new axis.";
   static constexpr int arity = kVariadic;
-  static constexpr std::span<const Param> params = kJoinParams;
+  using Params = JoinParams<FieldKind::new_axis>;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return stack(r.all_tangents(), r.p().dims[0]); }
+  template <class R> static auto jvp(R& r) { return stack(r.all_tangents(), r.p().axis); }
   template <class R> static void vjp(R& r) {
     for (int i = 0; i < r.nargs(); ++i)
-      if (r.wants(i)) r.give(i, take_one(r.g(), r.p().dims[0][0], i));
+      if (r.wants(i)) r.give(i, take_one(r.g(), r.p().axis, i));
   }
 };
 

@@ -34,7 +34,7 @@ double polygamma(int64_t n, double x) {
 
 ArrayType Polygamma::result(OperandTypes in, const Params& p) {
   require_float(name, in.dtype(0));
-  if (p.number < 1 || p.number > 80) refuse(name, "n must be between 1 and 80, got " + std::to_string(p.number));
+  if (p.n < 1 || p.n > 80) refuse(name, "n must be between 1 and 80, got " + std::to_string(p.n));
   return {in.dtype(0), in.shape(0)};
 }
 ArrayRef Polygamma::value(Args a, const Params& p) {
@@ -43,7 +43,7 @@ ArrayRef Polygamma::value(Args a, const Params& p) {
   core::dispatch(x->dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     for (int64_t i = 0; i < x->size; ++i)
-      y->template as<T>()[i] = static_cast<T>(polygamma(p.number, static_cast<double>(x->template as<T>()[i])));
+      y->template as<T>()[i] = static_cast<T>(polygamma(p.n, static_cast<double>(x->template as<T>()[i])));
   });
   return y;
 }

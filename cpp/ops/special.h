@@ -4,7 +4,13 @@
 
 namespace wengert::ops {
 
-inline constexpr Param kPolygammaParams[] = {{"n", ParamKind::integer}};
+struct PolygammaParams : ParamsOf<PolygammaParams> {
+  explicit PolygammaParams(int64_t order = 1) : n(order) {}
+  int64_t n;
+  template <class Visit> static void fields(PolygammaParams& p, Visit&& visit) {
+    visit(Field{"n", FieldKind::integer}, p.n);
+  }
+};
 
 // The derivatives of digamma, of every order: what makes lgamma differentiable as often as one likes.
 struct Polygamma : StructuredBase {
@@ -14,11 +20,11 @@ struct Polygamma : StructuredBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 64;  // the sum over shifts adds up rounding errors
   static constexpr Interval domain[] = {kPositive};
-  static constexpr std::span<const Param> params = kPolygammaParams;
+  using Params = PolygammaParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return scale(r.t(0), polygamma(r.p().number + 1, r.arg(0))); }
-  template <class R> static void vjp(R& r) { r.give(0, scale(r.g(), polygamma(r.p().number + 1, r.arg(0)))); }
+  template <class R> static auto jvp(R& r) { return scale(r.t(0), polygamma(r.p().n + 1, r.arg(0))); }
+  template <class R> static void vjp(R& r) { r.give(0, scale(r.g(), polygamma(r.p().n + 1, r.arg(0)))); }
 };
 
 }  // namespace wengert::ops

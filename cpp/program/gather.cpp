@@ -16,27 +16,18 @@ bool matrix_product(const Graph& g, uint32_t i) {
          g.nodes[g.operand(i, 0)].shape.size() == 2 && g.nodes[g.operand(i, 1)].shape.size() == 2;
 }
 
-ParamsRef dims_param(const Dims& d) {
-  ParamsRef p(new ops::Params);
-  p->dims[0] = d;
-  return p;
-}
-
 // `parts` one below the other (axis 0) or side by side (axis 1); matrices.
 uint32_t joined(Graph& g, const std::vector<uint32_t>& parts, int axis) {
   Dims shape = g.nodes[parts[0]].shape;
   shape[axis] = 0;
   for (uint32_t p : parts) shape[axis] += g.nodes[p].shape[axis];
   const DType t = g.nodes[parts[0]].dtype;
-  return g.add(code_of<ops::Concatenate>, parts, dims_param(Dims{axis - 2}), t, shape);
+  return g.add(code_of<ops::Concatenate>, parts, ops::new_params<ops::Concatenate>(axis - 2), t, shape);
 }
 
 // Rows [from, from + shape[0]) of a matrix.
 uint32_t rows_of(Graph& g, uint32_t x, int64_t from, const Dims& shape) {
-  ParamsRef p(new ops::Params);
-  p->dims[0] = Dims{from, 0};
-  p->dims[1] = Dims{1, 1};
-  p->dims[2] = p->dims[3] = shape;
+  const auto p = ops::new_params<ops::Slice>(Dims{from, 0}, Dims{1, 1}, shape, shape);
   const uint32_t operand[] = {x};
   const DType t = g.nodes[x].dtype;
   return g.add(code_of<ops::Slice>, operand, p, t, shape);
@@ -106,7 +97,7 @@ uint32_t reshaped(Graph& g, uint32_t x, const Dims& shape) {
   if (g.nodes[x].shape == shape) return x;
   const uint32_t operand[] = {x};
   const DType t = g.nodes[x].dtype;
-  return g.add(code_of<ops::Reshape>, operand, dims_param(shape), t, shape);
+  return g.add(code_of<ops::Reshape>, operand, ops::new_params<ops::Reshape>(shape), t, shape);
 }
 
 // The parts x[0], x[1] … of an array x, joined as matrices, which other passes know.
@@ -132,12 +123,12 @@ std::vector<uint32_t> added_parts(const Graph& g, uint32_t i, const std::vector<
   for (size_t left = parts.size(); left > 0; --left) {
     const Node& n = g.nodes[i];
     if (!n.is(code_of<ops::SliceAdd>) || (left < parts.size() && uses[i] != 1)) return {};
-    const ops::Params& p = *n.params;
-    const int64_t at = p.dims[0][0];
+    const ops::SliceParams& p = n.p<ops::SliceAdd>();
+    const int64_t at = p.start[0];
     for (int k = 1; k < whole.size(); ++k)
-      if (p.dims[0][k] != 0 || p.dims[1][k] != 1 || p.dims[2][k] != whole[k]) return {};
+      if (p.start[k] != 0 || p.step[k] != 1 || p.count[k] != whole[k]) return {};
     const uint32_t v = g.operand(i, 1);
-    if (p.dims[2][0] != 1 || parts[static_cast<size_t>(at)] != kNone || g.nodes[v].size() != whole.product() / whole[0])
+    if (p.count[0] != 1 || parts[static_cast<size_t>(at)] != kNone || g.nodes[v].size() != whole.product() / whole[0])
       return {};
     parts[static_cast<size_t>(at)] = v;
     i = g.operand(i, 0);
@@ -156,7 +147,7 @@ Graph parts_joined(Graph g) {
         shape[0] < static_cast<int64_t>(kFewestProducts))
       continue;
     std::vector<uint32_t> parts;
-    if (g.nodes[i].is(code_of<ops::Stack>) && g.nodes[i].params->dims[0][0] == -shape.size())
+    if (g.nodes[i].is(code_of<ops::Stack>) && g.nodes[i].p<ops::Stack>().axis == -shape.size())
       parts.assign(g.operands(i).begin(), g.operands(i).end());
     else if (g.nodes[i].is(code_of<ops::SliceAdd>))
       parts = added_parts(g, i, uses);
@@ -173,7 +164,7 @@ Graph parts_joined(Graph g) {
 uint32_t column_sum(const Graph& g, uint32_t i) {
   if (g.nodes[i].is(code_of<ops::Reshape>)) i = g.operand(i, 0);
   const Node& n = g.nodes[i];
-  const bool is = n.is(code_of<ops::Sum>) && core::is_float(n.dtype) && n.params->dims[0] == Dims{-2} &&
+  const bool is = n.is(code_of<ops::Sum>) && core::is_float(n.dtype) && n.p<ops::Sum>().axes == Dims{-2} &&
                   g.nodes[g.operand(i, 0)].shape.size() == 2;
   return is ? i : kNone;
 }
@@ -193,7 +184,7 @@ uint32_t one_product(Graph& g, std::vector<uint32_t> products, DType t, const Di
   if (transposed) {
     const Dims s = g.nodes[a].shape;
     const uint32_t operand[] = {a};
-    a = g.add(code_of<ops::Transpose>, operand, dims_param(Dims{1, 0}), t, Dims{s[1], s[0]});
+    a = g.add(code_of<ops::Transpose>, operand, ops::new_params<ops::Transpose>(Dims{1, 0}), t, Dims{s[1], s[0]});
   }
   const uint32_t pair[] = {a, joined(g, rights, 0)};
   const int op = g.nodes[products[0]].op;
@@ -248,8 +239,11 @@ Graph sums_gathered(Graph g) {
       for (uint32_t x : sums) parts.push_back(g.operand(column_sum(g, x), 0));
       std::sort(parts.begin(), parts.end());
       const uint32_t all[] = {joined(g, parts, 0)};
-      const uint32_t sum[] = {g.add(code_of<ops::Sum>, all, dims_param(Dims{-2}), t, Dims{g.nodes[all[0]].shape[1]})};
-      include(g.nodes[sum[0]].shape == shape ? sum[0] : g.add(code_of<ops::Reshape>, sum, dims_param(shape), t, shape));
+      const uint32_t sum[] = {
+          g.add(code_of<ops::Sum>, all, ops::new_params<ops::Sum>(Dims{-2}), t, Dims{g.nodes[all[0]].shape[1]})};
+      include(g.nodes[sum[0]].shape == shape
+                  ? sum[0]
+                  : g.add(code_of<ops::Reshape>, sum, ops::new_params<ops::Reshape>(shape), t, shape));
     }
     for (uint32_t o : others) include(o);
     replaced[i] = total;
@@ -309,7 +303,7 @@ Graph rows_gathered(Graph g) {
 // One below the other (axis -2), at least a few.
 bool stacked(const Graph& g, uint32_t i) {
   const Node& v = g.nodes[i];
-  return v.is(code_of<ops::Concatenate>) && v.shape.size() == 2 && v.params->dims[0][0] == -2 &&
+  return v.is(code_of<ops::Concatenate>) && v.shape.size() == 2 && v.p<ops::Concatenate>().axis == -2 &&
          v.count >= kFewestProducts;
 }
 
@@ -387,35 +381,33 @@ Graph with_gathered_products(Graph g) {
 
 // Consecutive parts of one array, joined again along their first axis, are a larger part of it.
 uint32_t rejoined(Graph& g, const Node& node, std::span<const uint32_t> in) {
-  if (!node.is(code_of<ops::Concatenate>) || node.params->dims[0][0] != -node.shape.size()) return kNone;
+  if (!node.is(code_of<ops::Concatenate>) || node.p<ops::Concatenate>().axis != -node.shape.size()) return kNone;
   uint32_t base = kNone;
   int64_t from = 0, next = 0;
   for (uint32_t x : in) {
     const Node& part = g.nodes[x];
     if (!part.is(code_of<ops::Slice>)) return kNone;
     const uint32_t b = g.operand(x, 0);
-    const ops::Params& p = *part.params;
+    const ops::SliceParams& p = part.p<ops::Slice>();
     const Dims& whole = g.nodes[b].shape;
     for (int k = 0; k < whole.size(); ++k)
-      if (p.dims[1][k] != 1 && p.dims[2][k] != 1) return kNone;
+      if (p.step[k] != 1 && p.count[k] != 1) return kNone;
     for (int k = 1; k < whole.size(); ++k)
-      if (p.dims[0][k] != 0 || p.dims[2][k] != whole[k]) return kNone;
+      if (p.start[k] != 0 || p.count[k] != whole[k]) return kNone;
     if (whole.empty() || part.shape.size() != node.shape.size()) return kNone;
-    if (base == kNone) base = b, from = next = p.dims[0][0];
-    if (b != base || p.dims[0][0] != next) return kNone;
-    next += p.dims[2][0];
+    if (base == kNone) base = b, from = next = p.start[0];
+    if (b != base || p.start[0] != next) return kNone;
+    next += p.count[0];
   }
-  ParamsRef p(new ops::Params);
   Dims count = g.nodes[base].shape;
   count[0] = next - from;
-  p->dims[0] = Dims(count.size(), 0);
-  p->dims[0][0] = from;
-  p->dims[1] = Dims(count.size(), 1);
-  p->dims[2] = p->dims[3] = count;
+  Dims start(count.size(), 0);
+  start[0] = from;
+  const auto p = ops::new_params<ops::Slice>(start, Dims(count.size(), 1), count, count);
   const uint32_t operand[] = {base};
   const uint32_t slice = g.add(code_of<ops::Slice>, operand, p, node.dtype, count);
   const uint32_t again[] = {slice};
-  return g.add(code_of<ops::Reshape>, again, dims_param(node.shape), node.dtype, node.shape);
+  return g.add(code_of<ops::Reshape>, again, ops::new_params<ops::Reshape>(node.shape), node.dtype, node.shape);
 }
 
 }  // namespace wengert::program

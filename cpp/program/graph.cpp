@@ -5,6 +5,13 @@
 
 namespace wengert::program {
 
+ParamsRef empty_params(int op) {
+  if (op == kPositions) return ParamsRef(new ad::PositionsParams);
+  if (op == kResult) return result_params(0);
+  const auto make = op >= 0 ? ops::info(static_cast<OpCode>(op)).new_params : nullptr;
+  return make ? make() : ParamsRef();
+}
+
 uint32_t Graph::add(int op, std::span<const uint32_t> operands, const ParamsRef& params, DType dtype,
                     const Dims& shape) {
   const auto first = static_cast<uint32_t>(args.size());
@@ -158,31 +165,17 @@ double flops(const Graph& g) {
 
 namespace {
 
+std::string text_of(const Dims& v) { return v.str(); }
+std::string text_of(int64_t v) { return std::to_string(v); }
+std::string text_of(bool v) { return v ? "True" : "False"; }
+std::string text_of(DType v) { return std::string(core::dtype_name(v)); }
+std::string text_of(const ArrayRef& v) { return "<" + v->shape.str() + ">"; }
+
 std::string params_text(const Node& n) {
-  if (!n.params || n.op < 0) return "";
   std::string s;
-  for (const ops::Param& p : ops::info(static_cast<OpCode>(n.op)).params) {
-    s += ", " + std::string(p.name) + "=";
-    switch (p.kind) {
-      case ops::ParamKind::axis:
-        s += std::to_string(n.params->dims[p.slot][0]);
-        break;
-      case ops::ParamKind::integer:
-        s += std::to_string(n.params->number);
-        break;
-      case ops::ParamKind::boolean:
-        s += n.params->flag ? "True" : "False";
-        break;
-      case ops::ParamKind::dtype:
-        s += core::dtype_name(static_cast<DType>(n.params->number));
-        break;
-      case ops::ParamKind::indices:
-        s += "<" + n.params->array->shape.str() + ">";
-        break;
-      default:
-        s += n.params->dims[p.slot].str();
-    }
-  }
+  if (n.params && n.op != kLoop)
+    ops::for_each_field(
+        *n.params, [&](const ops::Field& f, const auto& v) { s += ", " + std::string(f.name) + "=" + text_of(v); });
   return s;
 }
 
@@ -233,7 +226,7 @@ std::string listing(const Graph& g) {
     } else if (n.op == kConstant) {
       s += "constant";
     } else if (n.op == kResult) {
-      s += names[g.operand(i, 0)] + "[" + std::to_string(n.params->number) + "]";
+      s += names[g.operand(i, 0)] + "[" + std::to_string(result_index(n)) + "]";
     } else {
       s += (n.op == kLoop        ? loop_text(n)
             : n.op == kPositions ? std::string("positions")
@@ -245,7 +238,7 @@ std::string listing(const Graph& g) {
         s += (first ? "" : ", ") + names[a];
         first = false;
       }
-      s += (n.op == kPositions ? ", sizes=" + n.params->dims[0].str() : params_text(n)) + ")";
+      s += params_text(n) + ")";
     }
     s += "\n";
     if (n.op == kLoop) s += inner_listing(n);

@@ -46,6 +46,18 @@ struct Graph {
   uint32_t add_constant(const ArrayRef& value);
 };
 
+// The parameters of nodes that are no primitives.
+inline const Dims& sizes_of(const Node& positions) {
+  return static_cast<const ad::PositionsParams&>(*positions.params).sizes;
+}
+inline size_t result_index(const Node& result) {
+  return static_cast<size_t>(static_cast<const ad::ResultParams&>(*result.params).index);
+}
+inline ParamsRef result_params(size_t index) { return ParamsRef(new ad::ResultParams(static_cast<int64_t>(index))); }
+
+// Of the kind that belongs to the operation, to be filled in; null if it takes none.
+ParamsRef empty_params(int op);
+
 inline bool is_product(const Node& n) { return n.is(code_of<ops::Matmul>) || n.is(code_of<ops::StrongMatmul>); }
 
 // Nodes taken out of a graph, or made one, in place: a copy of 100,000 nodes costs more than most passes do with them.

@@ -40,6 +40,7 @@ struct ReadParameter {
   void operator()(Dims& d) { d = r.dims("a parameter"); }
   void operator()(int64_t& v) { v = r.number<int64_t>("a parameter"); }
   void operator()(bool& v) { v = r.choice<uint8_t>(2, "a flag") != 0; }
+  void operator()(DType& v) { v = read_dtype(r); }
   void operator()(ArrayRef& a) {
     if (r.choice<uint8_t>(2, "a parameter's presence")) a = read_array(r);
   }
@@ -60,10 +61,10 @@ int op_of(const std::string& name) {
 // Steps of ranges with at most one element say nothing: they are 1.
 void normalise_range(Node& n) {
   if (!n.is(code_of<ops::Slice>) && !n.is(code_of<ops::SliceUpdate>) && !n.is(code_of<ops::SliceAdd>)) return;
-  Dims *start = n.params->dims, *step = start + 1, *count = start + 2;
-  for (int k = 0; k < count->size() && k < start->size() && k < step->size(); ++k) {
-    if ((*count)[k] <= 1) (*step)[k] = 1;
-    if ((*count)[k] == 0) (*start)[k] = 0;
+  auto& p = static_cast<ops::SliceParams&>(*n.params);
+  for (int k = 0; k < p.count.size() && k < p.start.size() && k < p.step.size(); ++k) {
+    if (p.count[k] <= 1) p.step[k] = 1;
+    if (p.count[k] == 0) p.start[k] = 0;
   }
 }
 
@@ -100,8 +101,9 @@ void read_node(Reader& r, Graph& g, const std::vector<int>& table, int depth) {
   if (op == kLoop) {
     params = read_loop(r, depth);
   } else if (r.choice<uint8_t>(2, "the presence of parameters")) {
-    params = ParamsRef(new ops::Params);
-    visit_parameters(ReadParameter{r}, *params);
+    params = empty_params(op);
+    if (!params) bad_file("an operation without parameters has some");
+    ops::for_each_field(*params, [&](const ops::Field&, auto& v) { ReadParameter{r}(v); });
   }
   g.add(op, operands, params, t, shape);
   if (params) normalise_range(g.nodes.back());

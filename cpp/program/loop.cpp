@@ -21,7 +21,7 @@ void copy_bytes(char* to, const char* from, int64_t n) {
 
 LoopParams::LoopParams(LoopRef l) : loop(std::move(l)) {
   static int64_t made = 0;  // changes under the interpreter lock
-  number = ++made;
+  id = ++made;
 }
 
 const LoopRef& loop_of(const Node& n) { return static_cast<const LoopParams*>(n.params.get())->loop; }

@@ -73,10 +73,14 @@ struct Loop : LoopForm {
 };
 using LoopRef = std::shared_ptr<const Loop>;
 
-// Params::number is another one for each loop, so equal parameters mean the same loop.
-struct LoopParams : ops::Params {
+// `id` is another one for each, so equal parameters mean the same loop.
+struct LoopParams : ops::ParamsOf<LoopParams> {
   explicit LoopParams(LoopRef l);
   LoopRef loop;
+  int64_t id;
+  template <class Visit> static void fields(LoopParams& p, Visit&& visit) {
+    visit(ops::Field{"id", ops::FieldKind::integer}, p.id);
+  }
 };
 const LoopRef& loop_of(const Node& n);
 std::string loop_text(const Node& n);  // of a kLoop node, for listings

@@ -397,12 +397,10 @@ void merge_results(Graph& g, uint32_t i) {
   if (l.kind != Loop::scan) return;
   for (uint32_t r = i + 1; r < g.nodes.size(); ++r) {
     if (g.nodes[r].op != kResult || g.operand(r, 0) != i) continue;
-    const auto k = static_cast<uint32_t>(g.nodes[r].params->number);
+    const auto k = static_cast<uint32_t>(result_index(g.nodes[r]));
     for (uint32_t first = l.carries; first < k; ++first)
       if (l.body.outputs[first] == l.body.outputs[k]) {
-        ParamsRef p(new ops::Params);
-        p->number = first;
-        g.nodes[r].params = p;
+        g.nodes[r].params = result_params(first);
         break;
       }
   }
@@ -431,8 +429,7 @@ Graph with_trimmed_loops(Graph g) {
     merge_results(g, i);
     std::vector<char> wanted(loop_of(g.nodes[i])->results(), 0);
     for (uint32_t r = i + 1; r < g.nodes.size(); ++r)
-      if (live[r] && g.nodes[r].op == kResult && g.operand(r, 0) == i)
-        wanted[static_cast<size_t>(g.nodes[r].params->number)] = 1;
+      if (live[r] && g.nodes[r].op == kResult && g.operand(r, 0) == i) wanted[result_index(g.nodes[r])] = 1;
     const Trimmed t = trimmed(loop_of(g.nodes[i]), wanted);
     if (!t.loop) continue;
     const std::vector<uint32_t> old(g.operands(i).begin(), g.operands(i).end());
@@ -443,11 +440,9 @@ Graph with_trimmed_loops(Graph g) {
     n.params = ParamsRef(new LoopParams(t.loop));
     for (uint32_t r = i + 1; r < g.nodes.size(); ++r) {
       if (g.nodes[r].op != kResult || g.operand(r, 0) != i) continue;
-      const auto was = static_cast<uint32_t>(g.nodes[r].params->number);
+      const auto was = static_cast<uint32_t>(result_index(g.nodes[r]));
       const auto now = std::find(t.results.begin(), t.results.end(), was) - t.results.begin();
-      ParamsRef p(new ops::Params);
-      p->number = now;
-      g.nodes[r].params = p;
+      g.nodes[r].params = result_params(static_cast<size_t>(now));
     }
   }
   return without_dead_code(std::move(g));

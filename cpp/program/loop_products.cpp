@@ -9,23 +9,18 @@
 namespace wengert::program {
 namespace {
 
-ParamsRef dims_param(const Dims& d) {
-  ParamsRef p(new ops::Params);
-  p->dims[0] = d;
-  return p;
-}
-
 // Operations added to a graph, with the shapes they have.
 struct Builder {
   Graph& g;
   const Node& node(uint32_t i) const { return g.nodes[i]; }
   uint32_t reshape(uint32_t x, const Dims& shape) {
     if (node(x).shape == shape) return x;
-    return g.add(code_of<ops::Reshape>, std::array{x}, dims_param(shape), node(x).dtype, shape);
+    return g.add(code_of<ops::Reshape>, std::array{x}, ops::new_params<ops::Reshape>(shape), node(x).dtype, shape);
   }
   uint32_t transpose(uint32_t x) {
     const Dims shape{node(x).shape[1], node(x).shape[0]};
-    return g.add(code_of<ops::Transpose>, std::array{x}, dims_param(Dims{1, 0}), node(x).dtype, shape);
+    return g.add(code_of<ops::Transpose>, std::array{x}, ops::new_params<ops::Transpose>(Dims{1, 0}), node(x).dtype,
+                 shape);
   }
   uint32_t product(int op, uint32_t a, uint32_t b) {  // op: of the product it replaces
     return g.add(op, std::array{a, b}, {}, node(a).dtype, Dims{node(a).shape[0], node(b).shape[1]});
@@ -35,11 +30,9 @@ struct Builder {
   }
   uint32_t result(uint32_t loop, uint32_t k) {
     const Loop& l = *loop_of(node(loop));
-    ParamsRef p(new ops::Params);
-    p->number = k;
     const DType t = l.result_type(k);
     const Dims shape = l.result_shape(k);
-    return g.add(kResult, std::array{loop}, p, t, shape);
+    return g.add(kResult, std::array{loop}, result_params(k), t, shape);
   }
 };
 
@@ -127,7 +120,7 @@ class Moved {
         s.right = unreshaped_in(term);
         if (invariant_[s.right] || b_.nodes[s.right].op == kInput) continue;
       } else if (n.shape.size() == 1 && b_.nodes[term].is(code_of<ops::Sum>) && matrix(b_.operand(term, 0)) &&
-                 b_.nodes[term].params->dims[0] == Dims{-2}) {
+                 b_.nodes[term].p<ops::Sum>().axes == Dims{-2}) {
         s.right = b_.operand(term, 0);
         if (invariant_[s.right]) continue;
       } else {
@@ -255,7 +248,8 @@ std::vector<uint32_t> Moved::emit(Graph& to, const std::vector<uint32_t>& operan
     right = b.reshape(right, Dims{to.nodes[right].size() / cols, cols});
     uint32_t total;
     if (s.left == kNone) {
-      total = to.add(code_of<ops::Sum>, std::array{right}, dims_param(Dims{-2}), to.nodes[right].dtype, shape);
+      total = to.add(code_of<ops::Sum>, std::array{right}, ops::new_params<ops::Sum>(Dims{-2}), to.nodes[right].dtype,
+                     shape);
     } else {
       uint32_t left = s.turned ? b.result(loop, turned++) : stacked(b, s.left, loop, operands);
       left = b.reshape(left, Dims{to.nodes[left].size() / shape[0], shape[0]});
@@ -278,7 +272,7 @@ Graph with_moved_products(const Graph& g) {
     operands.clear();
     for (uint32_t a : g.operands(i)) operands.push_back(at[a]);
     if (n.op == kResult && results.count(g.operand(i, 0))) {
-      at[i] = results[g.operand(i, 0)][static_cast<size_t>(n.params->number)];
+      at[i] = results[g.operand(i, 0)][result_index(n)];
       continue;
     }
     if (n.op == kLoop && loop_of(n)->kind == Loop::scan && !loop_of(n)->counted && loop_of(n)->length > 1) {

@@ -49,12 +49,12 @@ bool Planner::view(uint32_t i) {
     p.strides = p.contiguous ? core::row_major(n.shape) : p.strides;
   } else if (n.is(code_of<ops::Transpose>)) {
     Dims strides;
-    for (int64_t axis : n.params->dims[0]) strides.push_back(p.strides[static_cast<int>(axis)]);
+    for (int64_t axis : n.p<ops::Transpose>().axes) strides.push_back(p.strides[static_cast<int>(axis)]);
     p.strides = strides;
   } else if (n.is(code_of<ops::BroadcastTo>)) {
     p.strides = aligned_strides(from.shape, p.strides, n.shape);
   } else {
-    p = window(p, *n.params, n.dtype);
+    p = window(p, n.p<ops::Slice>(), n.dtype);
   }
   p.contiguous = core::is_row_major(n.shape, p.strides);
   place(i) = p;
@@ -76,18 +76,18 @@ Place Planner::reshaped(uint32_t x, const Dims& shape) {
     if (shape[k] != 1) p.strides[k] = strides[at++];
   return p;
 }
-Place Planner::window(const Place& whole, const ops::Params& p, DType t) {
+Place Planner::window(const Place& whole, const ops::SliceParams& p, DType t) {
   Place r = whole;
   Dims kept;
-  for (int k = 0; k < p.dims[0].size(); ++k) {
-    if (p.dims[2].product()) r.offset += p.dims[0][k] * whole.strides[k] * core::item_size(t);
-    if (p.dims[2][k] != 1) kept.push_back(p.dims[1][k] * whole.strides[k]);
+  for (int k = 0; k < p.start.size(); ++k) {
+    if (p.count.product()) r.offset += p.start[k] * whole.strides[k] * core::item_size(t);
+    if (p.count[k] != 1) kept.push_back(p.step[k] * whole.strides[k]);
   }
-  r.strides = Dims(p.dims[3].size(), 0);
+  r.strides = Dims(p.shape.size(), 0);
   int at = 0;
-  for (int k = 0; k < p.dims[3].size(); ++k)
-    if (p.dims[3][k] != 1) r.strides[k] = kept[at++];
-  r.contiguous = core::is_row_major(p.dims[3], r.strides);
+  for (int k = 0; k < p.shape.size(); ++k)
+    if (p.shape[k] != 1) r.strides[k] = kept[at++];
+  r.contiguous = core::is_row_major(p.shape, r.strides);
   return r;
 }
 
@@ -199,7 +199,7 @@ bool Planner::reduction(uint32_t i) {
   else
     return false;
   const uint32_t x = graph().operand(i, 0);
-  const Dims& axes = n.params->dims[0];
+  const Dims& axes = n.p<ops::Sum>().axes;
   const int rank = node(x).shape.size();
   if (!core::is_float(n.dtype) || node(x).dtype != n.dtype || node(x).size() == 0) return false;
   bool first = true, last = true;
@@ -223,7 +223,7 @@ bool Planner::rows(uint32_t i) {
   const Node& n = node(i);
   const bool log = n.is(code_of<ops::LogSoftmax>);
   if (!log && !n.is(code_of<ops::Softmax>)) return false;
-  if (n.params->dims[0][0] != -1 || n.size() == 0) return false;
+  if (n.p<ops::Softmax>().axis != -1 || n.size() == 0) return false;
   const uint32_t x = graph().operand(i, 0);
   const Place from = dense(x);
   allocate(i);
@@ -245,9 +245,10 @@ bool Planner::part(uint32_t i) {
   if (n.size() == 0) return false;
   take_over(i, x);
   Place from = place(v);
-  from.strides = aligned_strides(node(v).shape, from.strides, n.params->dims[3]);
-  const Place to = window(place(i), *n.params, n.dtype);
-  if (n.params->dims[3].product()) copy(from, to, n.params->dims[3], n.dtype, add);
+  const ops::SliceParams& p = n.p<ops::SliceUpdate>();
+  from.strides = aligned_strides(node(v).shape, from.strides, p.shape);
+  const Place to = window(place(i), p, n.dtype);
+  if (p.shape.product()) copy(from, to, p.shape, n.dtype, add);
   return true;
 }
 // The result of changing a part of x: x's own memory where nobody reads it afterwards.
@@ -278,11 +279,17 @@ bool Planner::may_change(uint32_t i, uint32_t x) {
   return readers(x).size() == 1 && graph().operand(i, 0) == x;
 }
 
+namespace {
+int64_t joined_axis(const Node& n) {
+  return n.is(code_of<ops::Stack>) ? n.p<ops::Stack>().axis : n.p<ops::Concatenate>().axis;
+}
+}  // namespace
+
 // f(operand, where it belongs) for every operand of a join (concatenate, stack) that has memory.
 template <class F> void Planner::parts_of_join(uint32_t i, F&& f) {
   const Node& n = node(i);
   const bool stack = n.is(code_of<ops::Stack>);
-  const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
+  const int axis = n.shape.size() + static_cast<int>(joined_axis(n));
   int64_t before = 0;
   for (uint32_t a : graph().operands(i)) {
     Place to = place(i);
@@ -306,7 +313,7 @@ bool Planner::allocate_in_join(uint32_t i) {
   for (uint32_t r : readers(i)) {
     const Node& n = node(r);
     if (!n.is(code_of<ops::Concatenate>) && !n.is(code_of<ops::Stack>)) continue;
-    const int axis = n.shape.size() + static_cast<int>(n.params->dims[0][0]);
+    const int axis = n.shape.size() + static_cast<int>(joined_axis(n));
     if (output_of_[r] != kNone || n.dtype != node(i).dtype || n.shape.slice(0, axis).product() != 1) continue;
     if (!begun_[r] && place(r).storage == kNone) begin_join(r);
     const auto home = homes_.find(i);
@@ -336,7 +343,7 @@ bool Planner::positions(uint32_t i) {
   const Node& n = node(i);
   if (n.op != kPositions) return false;
   Positions p;
-  p.sizes = n.params->dims[0];
+  p.sizes = sizes_of(n);
   p.count = n.size();
   for (uint32_t a : graph().operands(i)) {
     if (!(node(a).shape == n.shape) && node(a).size() != 1) {  // spread out
@@ -370,9 +377,10 @@ bool Planner::lookup(uint32_t i) {
     return false;
   }
   const uint32_t x = graph().operand(i, 0);
-  const Dims rest = node(x).shape.slice(static_cast<int>(n.params->number), node(x).shape.size());
+  const ops::GatherParams& p = n.p<ops::Gather>();
+  const Dims rest = node(x).shape.slice(static_cast<int>(p.lead), node(x).shape.size());
   Lookup l;
-  l.count = n.params->array->size;
+  l.count = p.indices->size;
   l.run = rest.product();
   l.dtype = n.dtype;
   l.kind = add ? Lookup::add : update ? Lookup::replace : Lookup::read;
@@ -382,7 +390,7 @@ bool Planner::lookup(uint32_t i) {
     l.offset_at = place(at).offset;
   } else {
     l.at = storage(Storage::constant, static_cast<uint32_t>(plan_.constants.size()), 0);
-    plan_.constants.push_back(core::contiguous(n.params->array));
+    plan_.constants.push_back(core::contiguous(p.indices));
   }
   if (l.kind == Lookup::read) {
     const Place from = dense(x);
@@ -394,7 +402,7 @@ bool Planner::lookup(uint32_t i) {
     l.offset_y = place(i).offset;
   } else {
     const uint32_t v = graph().operand(i, 1);
-    const Dims wide = core::concat(n.params->array->shape, rest);
+    const Dims wide = core::concat(p.indices->shape, rest);
     Place from;
     if (node(v).shape == wide) {
       from = dense(v);
@@ -431,7 +439,7 @@ bool Planner::loop(uint32_t i) {
   s.results.assign(s.loop->results(), {kNone, 0});
   for (uint32_t r : readers(i)) {
     allocate(r);
-    s.results[static_cast<size_t>(node(r).params->number)] = {place(r).storage, place(r).offset};
+    s.results[result_index(node(r))] = {place(r).storage, place(r).offset};
   }
   for (const auto& o : s.operands) read(o.first);
   plan_.needs_lock |= s.loop->needs_lock();
@@ -449,7 +457,7 @@ bool Planner::draw(uint32_t i) {
   read(first.storage);
   allocate(i);
   plan_.draws.push_back({key.storage, first.storage, place(i).storage, key.offset, first.offset, place(i).offset,
-                         n.size(), n.dtype, n.params->flag});
+                         n.size(), n.dtype, n.p<ops::RandomBits>().words});
   step(Step::draw, plan_.draws.size() - 1);
   return true;
 }

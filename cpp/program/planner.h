@@ -60,7 +60,7 @@ class Planner {
   void ensure(uint32_t i);
   bool view(uint32_t i);
   Place reshaped(uint32_t x, const Dims& shape);
-  static Place window(const Place& whole, const ops::Params& p, DType t);
+  static Place window(const Place& whole, const ops::SliceParams& p, DType t);
   bool product(uint32_t last);
   struct Shared {
     Place matrix;

@@ -15,9 +15,13 @@ uint64_t hash_of(const Node& n, std::span<const uint32_t> operands) {
   for (int64_t d : n.shape) h = mixed(h, static_cast<uint64_t>(d));
   for (uint32_t a : operands) h = mixed(h, a);
   if (n.params) {
-    for (const Dims& d : n.params->dims)
-      for (int64_t x : d) h = mixed(h, static_cast<uint64_t>(x));
-    h = mixed(h, static_cast<uint64_t>(n.params->number) * 2 + n.params->flag);
+    ops::for_each_field(*n.params, [&](const ops::Field&, const auto& v) {
+      using T = std::remove_cvref_t<decltype(v)>;
+      if constexpr (std::is_same_v<T, Dims>)
+        for (int64_t x : v) h = mixed(h, static_cast<uint64_t>(x));
+      else if constexpr (!std::is_same_v<T, ArrayRef>)
+        h = mixed(h, static_cast<uint64_t>(v));
+    });
   }
   if (n.value) {
     if (n.value->contiguous && n.value->bytes() <= kSmallConstant) {
@@ -40,9 +44,18 @@ bool same_array(const ArrayRef& a, const ArrayRef& b) {
 bool same_params(const ParamsRef& a, const ParamsRef& b) {
   if (a == b) return true;
   if (!a || !b) return false;
-  for (int k = 0; k < 4; ++k)
-    if (!(a->dims[k] == b->dims[k])) return false;
-  return a->number == b->number && a->flag == b->flag && same_array(a->array, b->array);
+  std::vector<ops::Params::Place> of_b;
+  b->each([&](const ops::Field&, ops::Params::Place at) { of_b.push_back(at); });
+  size_t k = 0;
+  bool same = true;
+  ops::for_each_field(*std::as_const(a), [&](const ops::Field&, auto& v) {
+    auto* const* w = std::get_if<std::remove_reference_t<decltype(v)>*>(&of_b[k++]);
+    if constexpr (std::is_same_v<decltype(v), ArrayRef&>)
+      same = same && w && same_array(v, **w);
+    else
+      same = same && w && v == **w;
+  });
+  return same;
 }
 
 bool commutes(int op) { return op == code_of<ops::Add> || op == code_of<ops::Multiply> || op == code_of<ops::Scale>; }

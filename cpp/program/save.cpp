@@ -40,6 +40,7 @@ struct WriteParameter {
   void operator()(const Dims& d) { w.dims(d); }
   void operator()(int64_t v) { w.number(v); }
   void operator()(bool v) { w.number(static_cast<uint8_t>(v)); }
+  void operator()(DType v) { w.number(v); }
   void operator()(const ArrayRef& a) {
     w.number(static_cast<uint8_t>(a ? 1 : 0));
     if (a) write_array(w, *a);
@@ -86,14 +87,14 @@ void write_node(Writer& w, const Graph& g, uint32_t i, const std::vector<int>& t
   if (n.op == kLoop) return write_loop(w, *loop_of(n));
   w.number(static_cast<uint8_t>(n.params ? 1 : 0));
   if (!n.params) return;
-  if (!n.looks_up() || !n.params->array) {
-    visit_parameters(WriteParameter{w}, *n.params);
-    return;
-  }
-  // Positions that are computed on every replay: only their shape counts.
-  ops::Params p(*n.params);
-  p.array = core::view(core::zeros(DType::i64, Dims{8}), p.array->shape, Dims(p.array->ndim(), 0));
-  visit_parameters(WriteParameter{w}, p);
+  ops::for_each_field(*n.params, [&](const ops::Field&, const auto& v) {
+    if constexpr (std::is_same_v<decltype(v), const ArrayRef&>)
+      if (n.looks_up()) {  // positions that are computed on every replay: only their shape counts
+        WriteParameter{w}(core::view(core::zeros(DType::i64, Dims{8}), v->shape, Dims(v->ndim(), 0)));
+        return;
+      }
+    WriteParameter{w}(v);
+  });
 }
 
 void write_graph(Writer& w, const Graph& g) {

@@ -101,7 +101,7 @@ struct SavedFunction {
   std::vector<SavedEntry> entries;
 };
 
-inline constexpr uint32_t kFileVersion = 2;
+inline constexpr uint32_t kFileVersion = 3;
 inline constexpr int kDeepest = 100;  // trees inside trees
 
 std::string encoded(const SavedFunction& f);
@@ -115,16 +115,5 @@ void seal(std::string& file);
 // Throws unless the graph could have been recorded: then it can be planned and run whatever numbers come in.
 void check_graph(const Graph& g, int64_t most);
 void check_results(const SavedProgram& p);
-
-// Parameters, one after the other; writing and reading are visitors.
-template <class Visitor, class P> void visit_parameters(Visitor&& visit, P& p) {
-  for (auto& d : p.dims) visit(d);
-  visit(p.number);
-  visit(p.flag);
-  visit(p.array);
-}
-static_assert(sizeof(ops::Params) == sizeof(void*) + sizeof(core::Counted<ops::Params>) + 4 * sizeof(Dims) +
-                                         2 * sizeof(int64_t) + sizeof(ArrayRef),
-              "a new parameter has to be visited here, or saved programs lose it");
 
 }  // namespace wengert::program

@@ -244,7 +244,7 @@ class Expansion {
   ArrayRef reduced(const Node& n, const ArrayRef& x);
   ArrayRef softmax(const Node& n, const ArrayRef& x);
   ArrayRef matmul(const ArrayRef& a, const ArrayRef& b, const Node& n);
-  ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p);
+  ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::GatherParams& p);
   void expand(uint32_t i);
   bool scalar_operation(uint32_t i);
   ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
@@ -303,11 +303,11 @@ uint32_t Expansion::binary(OpCode op, uint32_t a, uint32_t b) {
 // Rows of the reduced axes, one after the other.
 ArrayRef rows_of(const ArrayRef& x, const Dims& axes, int64_t* length) {
   const int n = x->ndim();
-  ops::Params p;
+  ops::TransposeParams p;
   for (int i = 0; i < n; ++i)
-    if (!axes.contains(i - n)) p.dims[0].push_back(i);
+    if (!axes.contains(i - n)) p.axes.push_back(i);
   for (int i = 0; i < n; ++i)
-    if (axes.contains(i - n)) p.dims[0].push_back(i);
+    if (axes.contains(i - n)) p.axes.push_back(i);
   *length = ops::reduced_count(x->shape, axes);
   const ArrayRef in[] = {x};
   return core::contiguous(ops::evaluate(code_of<ops::Transpose>, in, &p));
@@ -315,7 +315,7 @@ ArrayRef rows_of(const ArrayRef& x, const Dims& axes, int64_t* length) {
 
 ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
   int64_t length;
-  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
+  const ArrayRef rows = rows_of(x, n.p<ops::Sum>().axes, &length);
   ArrayRef y = core::make(DType::i64, n.shape);
   for (int64_t r = 0; r < y->size; ++r) {
     uint32_t v;
@@ -350,7 +350,7 @@ ArrayRef Expansion::reduced(const Node& n, const ArrayRef& x) {
 
 ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
   int64_t length;
-  const ArrayRef rows = rows_of(x, n.params->dims[0], &length);
+  const ArrayRef rows = rows_of(x, Dims{n.p<ops::Softmax>().axis}, &length);
   ArrayRef y = core::make(DType::i64, rows->shape);
   for (int64_t r = 0; length && r < y->size / length; ++r) {
     uint32_t largest = id(rows, r * length), total = kNone;
@@ -368,10 +368,10 @@ ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
     }
   }
   // The reduced axis goes back to its place.
-  const int rank = x->ndim(), axis = rank + static_cast<int>(n.params->dims[0][0]);
-  ops::Params p;
-  for (int i = 0; i < rank - 1; ++i) p.dims[0].push_back(i);
-  p.dims[0].insert(axis, rank - 1);
+  const int rank = x->ndim(), axis = rank + static_cast<int>(n.p<ops::Softmax>().axis);
+  ops::TransposeParams p;
+  for (int i = 0; i < rank - 1; ++i) p.axes.push_back(i);
+  p.axes.insert(axis, rank - 1);
   return moved(code_of<ops::Transpose>, {y}, &p);
 }
 
@@ -393,10 +393,10 @@ ArrayRef Expansion::matmul(const ArrayRef& a, const ArrayRef& b, const Node& n) 
   return y;
 }
 
-ArrayRef Expansion::gather_add(const ArrayRef& x, const ArrayRef& v, const ops::Params& p) {
-  const Dims rest = x->shape.slice(static_cast<int>(p.number), x->ndim());
+ArrayRef Expansion::gather_add(const ArrayRef& x, const ArrayRef& v, const ops::GatherParams& p) {
+  const Dims rest = x->shape.slice(static_cast<int>(p.lead), x->ndim());
   const int64_t run = rest.product();
-  const ArrayRef where = core::contiguous(p.array), part = spread(v, core::concat(where->shape, rest));
+  const ArrayRef where = core::contiguous(p.indices), part = spread(v, core::concat(where->shape, rest));
   ArrayRef y = core::copy(x);
   for (int64_t i = 0; i < where->size; ++i)
     for (int64_t k = 0; k < run; ++k) {
@@ -442,7 +442,7 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
     for (int64_t i = 0; i < sum->size; ++i) ids(sum)[i] = add(id(part, i), id(v, i));
     return moved(code_of<ops::SliceUpdate>, {x, sum}, n.params.get());
   }
-  if (op == code_of<ops::GatherAdd>) return gather_add(of(in[0]), of(in[1]), *n.params);
+  if (op == code_of<ops::GatherAdd>) return gather_add(of(in[0]), of(in[1]), n.p<ops::GatherAdd>());
   if (is_product(n)) return matmul(of(in[0]), of(in[1]), n);
   if (op == code_of<ops::Sum> || op == code_of<ops::Mean> || op == code_of<ops::Prod> || op == code_of<ops::Max> ||
       op == code_of<ops::Min> || op == code_of<ops::Any> || op == code_of<ops::All>)

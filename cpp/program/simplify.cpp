@@ -94,10 +94,9 @@ uint32_t zeros(Graph& g, const Node& like) {
 // x, repeated to the shape of the node where an operand of the node had been broadcast.
 uint32_t spread(Graph& g, uint32_t x, const Node& node) {
   if (g.nodes[x].shape == node.shape) return x;
-  ParamsRef p(new ops::Params);
-  p->dims[0] = node.shape;
   const uint32_t operand[] = {x};
-  return g.add(code_of<ops::BroadcastTo>, operand, p, node.dtype, node.shape);
+  return g.add(code_of<ops::BroadcastTo>, operand, ops::new_params<ops::BroadcastTo>(node.shape), node.dtype,
+               node.shape);
 }
 
 uint32_t unary(Graph& g, OpCode op, uint32_t x) {
@@ -214,24 +213,24 @@ uint32_t moved(Graph& g, const Node& node, uint32_t x) {
     if (from.shape == node.shape) return x;
     if (from.is(code_of<ops::BroadcastTo>)) return again(node.params);
   } else if (node.is(code_of<ops::Transpose>)) {
-    const Dims& perm = node.params->dims[0];
+    const Dims& perm = node.p<ops::Transpose>().axes;
     bool identity = true;
     for (int i = 0; i < perm.size(); ++i) identity &= perm[i] == i;
     if (identity) return x;
     if (from.is(code_of<ops::Transpose>)) {
-      ParamsRef p(new ops::Params);
+      const auto p = ops::new_params<ops::Transpose>();
       identity = true;
       for (int i = 0; i < perm.size(); ++i) {
-        p->dims[0].push_back(from.params->dims[0][static_cast<int>(perm[i])]);
-        identity &= p->dims[0][i] == i;
+        p->axes.push_back(from.p<ops::Transpose>().axes[static_cast<int>(perm[i])]);
+        identity &= p->axes[i] == i;
       }
       return identity ? g.operand(x, 0) : again(p);
     }
   } else if (node.is(code_of<ops::Astype>)) {
     if (from.dtype == node.dtype) return x;
   } else if (node.is(code_of<ops::Slice>)) {
-    bool whole = node.params->dims[2] == from.shape && node.shape == from.shape;
-    for (int64_t s : node.params->dims[1]) whole &= s == 1;
+    bool whole = node.p<ops::Slice>().count == from.shape && node.shape == from.shape;
+    for (int64_t s : node.p<ops::Slice>().step) whole &= s == 1;
     if (whole) return x;
   }
   return kNone;
@@ -242,10 +241,8 @@ uint32_t trivial_sum(Graph& g, const Node& node, uint32_t x) {
   const Node& from = g.nodes[x];
   if (from.size() != node.size() || from.dtype != node.dtype || from.size() == 0) return kNone;
   if (from.shape == node.shape) return x;
-  ParamsRef p(new ops::Params);
-  p->dims[0] = node.shape;
   const uint32_t operand[] = {x};
-  return g.add(code_of<ops::Reshape>, operand, p, node.dtype, node.shape);
+  return g.add(code_of<ops::Reshape>, operand, ops::new_params<ops::Reshape>(node.shape), node.dtype, node.shape);
 }
 
 // A function of what is spread, spread: it is computed once for each number.

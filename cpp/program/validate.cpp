@@ -50,6 +50,10 @@ class Validator {
     ops::check_array(type(i));
     for (uint32_t a : g_.operands(i))
       if (g_.nodes[a].op == kLoop && n.op != kResult) value_error("a loop is no operand: its results are");
+    if (n.params && n.op != kLoop) {
+      const ParamsRef own = empty_params(n.op);
+      if (!own || typeid(*own) != typeid(*n.params)) value_error("its parameters belong to another operation");
+    }
     if (n.op == kInput) {
       if (n.count || n.params) value_error("an input has neither operands nor parameters");
     } else if (n.op == kPositions) {
@@ -65,7 +69,7 @@ class Validator {
     }
     int64_t bytes = core::item_size(n.dtype);
     for (int64_t d : n.shape) bytes *= std::max<int64_t>(d, 1);  // cannot overflow, see check_array
-    if (n.params && n.params->array) bytes = std::max(bytes, 8 * n.params->array->size);
+    if (const ArrayRef* at = ops::positions_of(n.op, n.params); at && *at) bytes = std::max(bytes, 8 * (*at)->size);
     if (bytes > most_)
       value_error("an array of shape " + n.shape.str() + " is larger than max_bytes=" + std::to_string(most_));
     // What is known is computed when the program is made, up to a megabyte each (see constants.cpp).
@@ -95,25 +99,24 @@ class Validator {
   // Positions come from the last operand, which keeps them within the axes it knows.
   void lookup(uint32_t i) {
     const Node& n = g_.nodes[i];
-    const bool can = n.is(code_of<ops::Gather>) || n.is(code_of<ops::GatherUpdate>) || n.is(code_of<ops::GatherAdd>);
+    const ArrayRef* flat = ops::positions_of(n.op, n.params);
     const int arity = ops::info(static_cast<OpCode>(n.op)).arity;
     const Node& at = g_.nodes[g_.operand(i, n.count - 1)];
-    if (!can || static_cast<int>(n.count) != arity + 1 || at.op != kPositions || !n.params || !n.params->array)
+    if (!flat || !*flat || static_cast<int>(n.count) != arity + 1 || at.op != kPositions)
       value_error("it has an operand too many");
-    if (!(at.shape == n.params->array->shape)) value_error("its positions have another shape than it says");
+    if (!(at.shape == (*flat)->shape)) value_error("its positions have another shape than it says");
     if (n.is(code_of<ops::GatherAdd>) && !core::is_float(n.dtype))
       value_error("whole numbers cannot be added at computed positions");
     const Dims& whole = g_.nodes[g_.operand(i, 0)].shape;
-    const int64_t lead = n.params->number;
-    if (lead < 0 || lead > whole.size() ||
-        at.params->dims[0].product() != whole.slice(0, static_cast<int>(lead)).product())
+    const int64_t lead = n.p<ops::Gather>().lead;
+    if (lead < 0 || lead > whole.size() || sizes_of(at).product() != whole.slice(0, static_cast<int>(lead)).product())
       value_error("its positions belong to other axes");
   }
 
   void positions(uint32_t i) {
     const Node& n = g_.nodes[i];
     if (!n.params || n.dtype != DType::i64 || n.count == 0) value_error("int64 positions need sizes and operands");
-    const Dims& sizes = n.params->dims[0];
+    const Dims& sizes = sizes_of(n);
     ops::check_array({DType::b1, sizes});
     if (static_cast<int>(n.count) != sizes.size()) value_error("there must be one operand for each axis");
     Dims shape;
@@ -181,7 +184,7 @@ class Validator {
     if (n.count != 1 || !n.params || g_.nodes[g_.operand(i, 0)].op != kLoop) value_error("it belongs to no loop");
     const uint32_t of = g_.operand(i, 0);
     const Loop& l = *loop_of(g_.nodes[of]);
-    const int64_t which = n.params->number;
+    const auto which = static_cast<int64_t>(result_index(n));
     if (which < 0 || which >= static_cast<int64_t>(l.results()) || !results_.emplace(of, which).second)
       value_error("there is no result " + std::to_string(which) + ", or it is taken twice");
     const auto k = static_cast<size_t>(which);

@@ -334,12 +334,21 @@ void change_graph(Random& r, Graph& g) {
     case 5:
     case 6:
       if (!n.params || n.op == program::kLoop) break;
-      n.params = ParamsRef(new ops::Params(*n.params));
-      n.params->refs = 1;
-      if (r.chance(70)) change_dims(r, n.params->dims[r.below(4)]);
-      if (r.chance(20)) n.params->number = r.chance(60) ? r.below(6) : odd_number(r);
-      if (r.chance(20)) n.params->flag = !n.params->flag;
-      if (r.chance(20) && n.params->array) n.params->array = random_array(r, DType::i64, n.params->array->shape);
+      n.params = n.params->copy();
+      ops::for_each_field(*n.params, [&](const ops::Field&, auto& v) {
+        using T = std::remove_reference_t<decltype(v)>;
+        if (r.chance(50)) return;
+        if constexpr (std::is_same_v<T, Dims>)
+          change_dims(r, v);
+        else if constexpr (std::is_same_v<T, int64_t>)
+          v = r.chance(60) ? r.below(6) : odd_number(r);
+        else if constexpr (std::is_same_v<T, bool>)
+          v = !v;
+        else if constexpr (std::is_same_v<T, DType>)
+          v = static_cast<DType>(r.below(core::kDTypes));
+        else if (v)
+          v = random_array(r, DType::i64, v->shape);
+      });
       break;
     case 7:
       if (!g.outputs.empty()) g.outputs[static_cast<size_t>(r.below(static_cast<int64_t>(g.outputs.size())))] = i;

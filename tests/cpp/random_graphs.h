@@ -47,7 +47,7 @@ inline ArrayRef random_array(Random& r, DType t, const Dims& shape) {
 inline ArrayRef positions(const Node& n, const std::vector<ArrayRef>& from) {
   ArrayRef y = core::zeros(DType::i64, n.shape);
   for (size_t k = 0; k < from.size(); ++k) {
-    const int64_t size = n.params->dims[0][static_cast<int>(k)];
+    const int64_t size = program::sizes_of(n)[static_cast<int>(k)];
     const ArrayRef x = core::contiguous(core::broadcast_to(core::cast(from[k], DType::i64), n.shape));
     for (int64_t i = 0; i < y->size; ++i) {
       const int64_t at = x->as<int64_t>()[i];
@@ -74,12 +74,12 @@ inline std::vector<ArrayRef> outputs_of(const Graph& g, const std::vector<ArrayR
 }
 
 inline ArrayRef row_of(const ArrayRef& x, int64_t step) {
-  ops::Params p;
+  ops::SliceParams p;
   for (int k = 0; k < x->ndim(); ++k) {
-    p.dims[0].push_back(k ? 0 : step);
-    p.dims[1].push_back(1);
-    p.dims[2].push_back(k ? x->shape[k] : 1);
-    if (k) p.dims[3].push_back(x->shape[k]);
+    p.start.push_back(k ? 0 : step);
+    p.step.push_back(1);
+    p.count.push_back(k ? x->shape[k] : 1);
+    if (k) p.shape.push_back(x->shape[k]);
   }
   const ArrayRef in[] = {x};
   return core::copy(ops::Slice::value(in, p));
@@ -98,12 +98,12 @@ inline std::vector<ArrayRef> scanned(const Loop& l, std::vector<ArrayRef> in, co
     rows[static_cast<size_t>(step)].assign(next.begin() + l.carries, next.end());
   }
   out = state;
-  ops::Params axis;
+  ops::Stack::Params at;
   for (size_t k = l.carries; k < l.results(); ++k) {
     std::vector<ArrayRef> ys;
     for (const auto& r : rows) ys.push_back(r[k - l.carries]);
-    axis.dims[0] = Dims{-1 - l.result_shape(k).size() + 1};
-    out.push_back(ys.empty() ? core::zeros(l.result_type(k), l.result_shape(k)) : ops::Stack::value(ys, axis));
+    at.axis = -l.result_shape(k).size();
+    out.push_back(ys.empty() ? core::zeros(l.result_type(k), l.result_shape(k)) : ops::Stack::value(ys, at));
   }
   return out;
 }
@@ -139,7 +139,7 @@ inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>
       in.push_back(values[a]);
     }
     const std::vector<ArrayRef> out = results_of(*program::loop_of(g.nodes[loop]), in, watch);
-    return out.empty() ? nullptr : out[static_cast<size_t>(n.params->number)];
+    return out.empty() ? nullptr : out[program::result_index(n)];
   }
   if (n.op == program::kConstant) return n.value;
   std::vector<ArrayRef> in;
@@ -149,8 +149,8 @@ inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>
   }
   if (n.op == program::kPositions) return positions(n, in);
   if (!n.looks_up()) return ops::evaluate(static_cast<OpCode>(n.op), in, n.params.get());
-  ops::Params p(*n.params);
-  p.array = in.back();
+  ops::GatherParams p(n.p<ops::Gather>());
+  p.indices = in.back();
   in.pop_back();
   return ops::evaluate(static_cast<OpCode>(n.op), in, &p);
 }
@@ -248,9 +248,7 @@ class Maker {
   uint32_t astype(uint32_t x, DType t) {
     if (g_.nodes[x].dtype == t) return x;
     if (core::is_float(g_.nodes[x].dtype) && core::is_int(t)) return x;  // NaN to int: undefined
-    ParamsRef p(new ops::Params);
-    p->number = static_cast<int64_t>(t);
-    return add(code_of<ops::Astype>, {x}, p);
+    return add(code_of<ops::Astype>, {x}, ops::new_params<ops::Astype>(t));
   }
   uint32_t constant() {
     ArrayRef a = random_array(r_, type(), shape());
@@ -291,34 +289,33 @@ class Maker {
     return d;
   }
   ParamsRef slice(const Dims& from) {
-    ParamsRef p(new ops::Params);
+    const auto p = ops::new_params<ops::Slice>();
     for (int k = 0; k < from.size(); ++k) {
       const int64_t n = from[k], count = n ? r_.below(n + 1) : 0;
       const int64_t step = count > 1 ? (r_.chance(70) ? 1 : (n - 1) / (count - 1)) : 1, span = (count - 1) * step;
       const bool back = count > 1 && r_.chance(25);
       const int64_t start = count ? r_.below(n - span) : 0;
-      p->dims[0].push_back(back ? start + span : start);
-      p->dims[1].push_back(back ? -step : step);
-      p->dims[2].push_back(count);
-      if (count != 1 || r_.chance(50)) p->dims[3].push_back(count);
-      if (r_.chance(10)) p->dims[3].push_back(1);
+      p->start.push_back(back ? start + span : start);
+      p->step.push_back(back ? -step : step);
+      p->count.push_back(count);
+      if (count != 1 || r_.chance(50)) p->shape.push_back(count);
+      if (r_.chance(10)) p->shape.push_back(1);
     }
     return p;
   }
   ParamsRef gather(const Dims& from) {
-    ParamsRef p(new ops::Params);
-    p->number = from.empty() ? 0 : r_.below(from.size() + 1);
-    const int64_t places = from.slice(0, static_cast<int>(p->number)).product();
-    p->array = core::make(DType::i64, places ? Dims{r_.below(5), r_.below(3) + 1} : Dims{0});
-    for (int64_t i = 0; i < p->array->size; ++i) p->array->as<int64_t>()[i] = r_.below(places);
+    const auto p = ops::new_params<ops::Gather>();
+    p->lead = from.empty() ? 0 : r_.below(from.size() + 1);
+    const int64_t places = from.slice(0, static_cast<int>(p->lead)).product();
+    p->indices = core::make(DType::i64, places ? Dims{r_.below(5), r_.below(3) + 1} : Dims{0});
+    for (int64_t i = 0; i < p->indices->size; ++i) p->indices->as<int64_t>()[i] = r_.below(places);
     return p;
   }
   // Positions computed from a whole number among the values.
   uint32_t computed_gather(OpCode op, uint32_t x, uint32_t v) {
     const uint32_t at = recent();
     if (!core::is_int(g_.nodes[at].dtype) || g_.nodes[x].shape.empty()) return program::kNone;
-    ParamsRef p(new ops::Params);
-    p->dims[0] = Dims{g_.nodes[x].shape[0]};
+    const ParamsRef p(new ad::PositionsParams(Dims{g_.nodes[x].shape[0]}));
     const uint32_t one[] = {at};
     const Dims shape = g_.nodes[at].shape;
     const uint32_t place = g_.add(program::kPositions, one, p, DType::i64, shape);
@@ -329,9 +326,9 @@ class Maker {
       values_.pop_back();
       return program::kNone;
     }
-    ParamsRef q(new ops::Params);
-    q->number = 1;
-    q->array = values_[place];
+    const auto q = ops::new_params<ops::Gather>();
+    q->lead = 1;
+    q->indices = values_[place];
     std::vector<uint32_t> in{x};
     if (op != code_of<ops::Gather>) in.push_back(v);
     const uint32_t made = add(op, in, q);
@@ -343,43 +340,37 @@ class Maker {
     return made;
   }
 
+  void choose(ops::FieldKind kind, Dims& d, const Dims& from) {
+    const int rank = from.size();
+    switch (kind) {
+      case ops::FieldKind::axes:
+        d = axes(rank);
+        break;
+      case ops::FieldKind::shape:
+        d = another_shape(from);
+        break;
+      case ops::FieldKind::permutation:
+        for (int k = 0; k < rank; ++k) d.insert(static_cast<int>(r_.below(k + 1)), k);
+        break;
+      default:
+        d = from;
+        for (int64_t& n : std::span(d.data(), static_cast<size_t>(rank)))
+          if (n == 1) n = length();
+        if (r_.chance(40)) d.insert(0, length());
+    }
+  }
+  void choose(ops::FieldKind kind, int64_t& v, const Dims& from) {
+    v = kind == ops::FieldKind::integer ? r_.below(4) : -1 - r_.below(from.size() + 1);
+  }
+  void choose(ops::FieldKind, DType& v, const Dims&) { v = r_.chance(70) ? DType::f64 : DType::f32; }
+  void choose(ops::FieldKind, bool& v, const Dims&) { v = r_.chance(50); }
+  void choose(ops::FieldKind, ArrayRef&, const Dims&) {}  // of indexing only, see gather()
   ParamsRef parameters(OpCode op, const Dims& from) {
     const ops::Info& f = ops::info(op);
     if (f.params.empty()) return {};
     if (f.kind == ops::Kind::indexing) return f.params.size() == 4 ? slice(from) : gather(from);
-    ParamsRef p(new ops::Params);
-    const int rank = from.size();
-    for (const ops::Param& q : f.params) {
-      Dims& d = p->dims[q.slot];
-      switch (q.kind) {
-        case ops::ParamKind::axes:
-          d = axes(rank);
-          break;
-        case ops::ParamKind::axis:
-          d = Dims{-1 - r_.below(rank + 1)};
-          break;
-        case ops::ParamKind::shape:
-          d = another_shape(from);
-          break;
-        case ops::ParamKind::permutation:
-          for (int k = 0; k < rank; ++k) d.insert(static_cast<int>(r_.below(k + 1)), k);
-          break;
-        case ops::ParamKind::dims:
-          d = from;
-          for (int64_t& n : std::span(d.data(), static_cast<size_t>(rank)))
-            if (n == 1) n = length();
-          if (r_.chance(40)) d.insert(0, length());
-          break;
-        case ops::ParamKind::integer:
-          p->number = r_.below(4);
-          break;
-        case ops::ParamKind::dtype:
-          p->number = r_.chance(70) ? static_cast<int64_t>(DType::f64) : static_cast<int64_t>(DType::f32);
-          break;
-        default:
-          p->flag = r_.chance(50);
-      }
-    }
+    const ParamsRef p = f.new_params();
+    ops::for_each_field(*p, [&](const ops::Field& q, auto& v) { choose(q.kind, v, from); });
     return p;
   }
 
@@ -457,10 +448,9 @@ class Maker {
     keep(node, value_of(g_, node, values_));
     for (size_t k = 0; k < results.size(); ++k) {
       if (results.size() > 1 && r_.chance(15)) continue;  // nobody wants it
-      ParamsRef p(new ops::Params);
-      p->number = static_cast<int64_t>(k);
       const uint32_t from[] = {node};
-      keep(g_.add(program::kResult, from, p, l->result_type(k), l->result_shape(k)), results[k]);
+      keep(g_.add(program::kResult, from, program::result_params(k), l->result_type(k), l->result_shape(k)),
+           results[k]);
     }
     return 3;
   }
@@ -468,10 +458,10 @@ class Maker {
   // Keys may be of use as first blocks, too.
   uint32_t random_bits() {
     const ops::ArrayType words{DType::i32, Dims{2}};
-    const ParamsRef p = parameters(code_of<ops::RandomBits>, shape());
-    p->number = 1 + r_.below(core::kDTypes - 1);
-    p->flag = p->flag && p->number == static_cast<int64_t>(DType::i32);
-    if (p->flag) p->dims[0].push_back(2);
+    const auto p = ops::copied_params<ops::RandomBits>(*parameters(code_of<ops::RandomBits>, shape()));
+    p->dtype = static_cast<DType>(1 + r_.below(core::kDTypes - 1));
+    p->words = p->words && p->dtype == DType::i32;
+    if (p->words) p->shape.push_back(2);
     const uint32_t key = any_of(words);
     return add(code_of<ops::RandomBits>, {key, any_of(words)}, p);
   }
@@ -492,9 +482,7 @@ class Maker {
     if (where) in[0] = astype(in[0], DType::b1);
     for (size_t k = where ? 2 : 1; k < in.size(); ++k) in[k] = astype(in[k], g_.nodes[in[where ? 1 : 0]].dtype);
     if (op == code_of<ops::Matmul> && r_.chance(60) && g_.nodes[in[1]].shape.size() == 2) {
-      ParamsRef p(new ops::Params);
-      p->dims[0] = Dims{1, 0};
-      in[1] = add(code_of<ops::Transpose>, {in[1]}, p);
+      in[1] = add(code_of<ops::Transpose>, {in[1]}, ops::new_params<ops::Transpose>(Dims{1, 0}));
     }
     const bool gathers =
         op == code_of<ops::Gather> || op == code_of<ops::GatherUpdate> || op == code_of<ops::GatherAdd>;
