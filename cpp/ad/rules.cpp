@@ -180,10 +180,7 @@ class Numbers {
   core::Array* set(int k, double v, DType t) {
     core::Array& a = frames_[k];
     a.dtype = t;
-    if (t == DType::f64)
-      *a.as<double>() = v;
-    else
-      *a.as<float>() = static_cast<float>(v);
+    core::for_float(t, [&]<class T>(core::TypeTag<T>) { *a.as<T>() = static_cast<T>(v); });
     return &a;
   }
 

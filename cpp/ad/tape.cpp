@@ -169,7 +169,8 @@ uint32_t Tape::append_plain(OpCode op, uint32_t node0, uint32_t node1, const Val
   for (const core::Array* v : saved) {
     if (!v) continue;
     if (numbers)
-      numbers_.push_back(v->dtype == DType::f64 ? *v->as<double>() : static_cast<double>(*v->as<float>()));
+      core::for_float(v->dtype,
+                      [&]<class T>(core::TypeTag<T>) { numbers_.push_back(static_cast<double>(*v->as<T>())); });
     else
       cells_.push_back(Cell(ArrayRef(const_cast<core::Array*>(v))));
   }

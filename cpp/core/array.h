@@ -4,9 +4,9 @@
 #include <string>
 
 #include "core/dims.h"
-#include "core/dtype.h"
 #include "core/pool.h"
 #include "core/ref.h"
+#include "core/types.h"
 
 namespace wengert::core {
 

@@ -156,7 +156,7 @@ template <class Op, class T> void fill_tests(ElementKernels& k) {
 }
 
 template <class Op, class T> void fill(ElementKernels& k) {
-  constexpr int t = sizeof(T) == 8, op = ops::code_of<Op>;
+  constexpr int t = core::index_of<T>(), op = ops::code_of<Op>;
   if constexpr (ops::Unary<Op>) {
     k.value1[op][t] = value1<Op, T>;
     if constexpr (Op::differentiable) k.sweep1[op][t] = sweep1<Op, T>;

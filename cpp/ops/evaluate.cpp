@@ -79,8 +79,6 @@ struct PlainTable {
 };
 const PlainTable plain;
 
-int type_index(DType t) { return t == DType::f64; }
-
 [[noreturn]] void no_kernel(OpCode op, DType t) {
   type_error("wengert." + std::string(info(op).name) + ": no rule for " + std::string(core::dtype_name(t)) +
              " operands; convert with astype(float)");
@@ -129,7 +127,7 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
   }
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
-    const auto kernel = element_kernels().value1[op][type_index(x->dtype)];
+    const auto kernel = element_kernels().value1[op][core::index_of(x->dtype)];
     const bool as_it_lies = permuted(*x);  // and the result takes the same layout, as in NumPy
     const ArrayRef from = as_it_lies ? x : core::contiguous(x);
     ArrayRef y = core::make_like(*from, x->dtype);
@@ -167,7 +165,7 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
                                     : make(out, core::broadcast_shapes(a->shape, b->shape, f.name.data()));
   if (y->size == 0) return y;
   if (!logical && core::is_float(in)) {
-    const auto kernel = element_kernels().value2[op][type_index(in)];
+    const auto kernel = element_kernels().value2[op][core::index_of(in)];
     const bool as_it_lies = permuted(*a) && same_layout(*a, *b);
     const int ia = as_it_lies ? 1 : increment(*a, y->shape), ib = as_it_lies ? 1 : increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
@@ -175,10 +173,8 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
       in_pieces(y->size,
                 [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
       if (as_it_lies) return core::view(y, a->shape, a->strides);
-    } else if (in == DType::f64) {
-      run_pair<double>(*a, *b, *y, kernel);
     } else {
-      run_pair<float>(*a, *b, *y, kernel);
+      core::for_float(in, [&]<class T>(core::TypeTag<T>) { run_pair<T>(*a, *b, *y, kernel); });
     }
     return y;
   }
@@ -235,14 +231,14 @@ ArrayRef spread(const Array* v, const Dims& shape) {
 }
 
 void run_sweep1(OpCode op, const ArrayRef& g, const Array* x, const Array* y, Array& out, int ig) {
-  const auto kernel = element_kernels().sweep1[op][type_index(g->dtype)];
+  const auto kernel = element_kernels().sweep1[op][core::index_of(g->dtype)];
   in_pieces(out.size, [&](int64_t i, int64_t n) {
     if (n) kernel(at(g, i, ig), at(x, i, 1), at(y, i, 1), out.data + i * item_size(out.dtype), n, ig);
   });
 }
 void run_sweep2(OpCode op, int operand, const ArrayRef& g, const Array* a, const Array* b, const Array* y, Array& out,
                 int ig) {
-  const auto kernel = element_kernels().sweep2[op][operand][type_index(g->dtype)];
+  const auto kernel = element_kernels().sweep2[op][operand][core::index_of(g->dtype)];
   const int ia = a && a->size > 1, ib = b && b->size > 1;
   in_pieces(out.size, [&](int64_t i, int64_t n) {
     if (n)
@@ -287,17 +283,15 @@ ArrayRef sweep_binary(OpCode op, int operand, ArrayRef g, const Array* a, const 
 void add_into(Array& dst, const ArrayRef& src) {
   if (dst.size == 0) return;
   if (!core::is_float(dst.dtype)) type_error("wengert.add_into: cotangents are floating point");
-  const auto kernel = element_kernels().value2[code_of<Add>][type_index(dst.dtype)];
+  const auto kernel = element_kernels().value2[code_of<Add>][core::index_of(dst.dtype)];
   const int inc = increment(*src, dst.shape);
   if (inc >= 0) {
     const int64_t item = item_size(dst.dtype);
     in_pieces(dst.size, [&](int64_t i, int64_t n) {
       kernel(dst.data + i * item, at(src, i, inc), dst.data + i * item, n, 1, inc);
     });
-  } else if (dst.dtype == DType::f64) {
-    run_pair<double>(dst, *src, dst, kernel);
   } else {
-    run_pair<float>(dst, *src, dst, kernel);
+    core::for_float(dst.dtype, [&]<class T>(core::TypeTag<T>) { run_pair<T>(dst, *src, dst, kernel); });
   }
 }
 

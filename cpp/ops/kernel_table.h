@@ -15,10 +15,10 @@ struct ElementKernels {
   // Logical operations, of any element type (index: core::DType), give bytes 0 and 1.
   Value1 test1[kOps][core::kDTypes] = {};
   Value2 test2[kOps][core::kDTypes] = {};
-  Value1 value1[kOps][2] = {};
-  Value2 value2[kOps][2] = {};
-  Sweep1 sweep1[kOps][2] = {};
-  Sweep2 sweep2[kOps][2][2] = {};  // [op][operand][type]
+  Value1 value1[kOps][core::kFloats] = {};
+  Value2 value2[kOps][core::kFloats] = {};
+  Sweep1 sweep1[kOps][core::kFloats] = {};
+  Sweep2 sweep2[kOps][2][core::kFloats] = {};  // [op][operand][type]
 };
 
 const ElementKernels& element_kernels();  // of the instruction set in use

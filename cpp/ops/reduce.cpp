@@ -142,7 +142,7 @@ ArrayRef reduce_floats(simd::Reduction op, const ArrayRef& operand, const Reduct
     simd::reduce_rows_of(op, r.x->as<T>(), r.rows, r.length, r.length, y->as<T>());
     return y;
   };
-  return x->dtype == DType::f64 ? run(TypeTag<double>{}) : run(TypeTag<float>{});
+  return core::for_float(x->dtype, run);
 }
 
 ArrayRef sum_of(const ArrayRef& x, const ReductionParams& p, const ArrayType& out) {
@@ -199,10 +199,9 @@ ArrayType Mean::result(OperandTypes in, const Params& p) { return reduced_floats
 ArrayRef Mean::value(Args a, const Params& p) {
   ArrayRef y = sum_of(a[0], p, result(a, p));
   const double n = static_cast<double>(reduced_count(a[0]->shape, p.axes));
-  if (y->dtype == DType::f64)
-    for (int64_t i = 0; i < y->size; ++i) y->as<double>()[i] /= n;
-  else
-    for (int64_t i = 0; i < y->size; ++i) y->as<float>()[i] /= static_cast<float>(n);
+  core::for_float(y->dtype, [&]<class T>(TypeTag<T>) {
+    for (int64_t i = 0; i < y->size; ++i) y->as<T>()[i] /= static_cast<T>(n);
+  });
   return y;
 }
 
@@ -230,10 +229,8 @@ ArrayType Logsumexp::result(OperandTypes in, const Params& p) { return reduced_f
 ArrayRef Logsumexp::value(Args a, const Params& p) {
   const Rows r = as_rows(a[0], p);
   ArrayRef y = make(result(a, p));
-  if (y->dtype == DType::f64)
-    simd::logsumexp_rows(r.x->as<double>(), r.rows, r.length, y->as<double>());
-  else
-    simd::logsumexp_rows(r.x->as<float>(), r.rows, r.length, y->as<float>());
+  core::for_float(y->dtype,
+                  [&]<class T>(TypeTag<T>) { simd::logsumexp_rows(r.x->as<T>(), r.rows, r.length, y->as<T>()); });
   return y;
 }
 

@@ -212,22 +212,22 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
         break;
       case Step::product: {
         const Product& p = plan.products[s.index];
-        p.dtype == DType::f64 ? run_product<double>(p, base) : run_product<float>(p, base);
+        core::for_float(p.dtype, [&]<class T>(core::TypeTag<T>) { run_product<T>(p, base); });
         break;
       }
       case Step::packed: {
         const Packed& p = plan.packs[s.index];
-        p.dtype == DType::f64 ? run_packed<double>(p, base) : run_packed<float>(p, base);
+        core::for_float(p.dtype, [&]<class T>(core::TypeTag<T>) { run_packed<T>(p, base); });
         break;
       }
       case Step::reduced: {
         const Reduced& r = plan.reductions[s.index];
-        r.dtype == DType::f64 ? run_reduced<double>(r, base) : run_reduced<float>(r, base);
+        core::for_float(r.dtype, [&]<class T>(core::TypeTag<T>) { run_reduced<T>(r, base); });
         break;
       }
       case Step::rows: {
         const RowsOp& r = plan.row_ops[s.index];
-        r.dtype == DType::f64 ? run_rows<double>(r, base) : run_rows<float>(r, base);
+        core::for_float(r.dtype, [&]<class T>(core::TypeTag<T>) { run_rows<T>(r, base); });
         break;
       }
       case Step::copied: {

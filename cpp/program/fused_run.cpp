@@ -158,13 +158,13 @@ class Range {
     const int64_t start = first / s.chunk * s.chunk, end = first + n;
     if (end % s.chunk != 0 && end != f_.size) return;
     const bool inside = s.local >= results_ + f_.results.size();
-    auto run = [&]<class T>(T) {
+    auto run = [&]<class T>(core::TypeTag<T>) {
       const char* from = inside ? scratch_ + f_.at[s.local] : memory(f_.results[s.local - results_], start);
       T* parts = reinterpret_cast<T*>(base_[s.parts]);
       simd::reduce_rows_of(simd::Reduction::sum, reinterpret_cast<const T*>(from), 1, end - start, end - start,
                            parts + start / s.chunk);
     };
-    s.dtype == DType::f64 ? run(double{}) : run(float{});
+    core::for_float(s.dtype, run);
   }
 
   const Fused& f_;
@@ -184,12 +184,12 @@ struct Scratch {
 thread_local Scratch scratch_of_thread;
 
 void finish(const Fused& f, const Fused::Sum& s, char* const* base) {
-  auto run = [&]<class T>(T) {
+  auto run = [&]<class T>(core::TypeTag<T>) {
     const T total = simd::sum_of_chunks(reinterpret_cast<const T*>(base[s.parts]), f.size);
     *reinterpret_cast<T*>(base[s.storage] + s.offset) =
         s.mean ? total / static_cast<T>(static_cast<double>(f.size)) : total;
   };
-  s.dtype == DType::f64 ? run(double{}) : run(float{});
+  core::for_float(s.dtype, run);
 }
 
 }  // namespace

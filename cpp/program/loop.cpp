@@ -167,22 +167,9 @@ uint32_t Loop::run(LoopMemory& m, char* const* operands, char* const* results) c
 
 namespace {
 void load(const LoopMemory::Move& l, double* r) {
-  switch (l.dtype) {
-    case DType::f64:
-      r[l.target] = *reinterpret_cast<const double*>(l.at);
-      break;
-    case DType::i64:
-      r[l.target] = static_cast<double>(*reinterpret_cast<const int64_t*>(l.at));
-      break;
-    case DType::i32:
-      r[l.target] = *reinterpret_cast<const int32_t*>(l.at);
-      break;
-    case DType::f32:
-      r[l.target] = static_cast<double>(*reinterpret_cast<const float*>(l.at));
-      break;
-    default:
-      r[l.target] = *reinterpret_cast<const uint8_t*>(l.at) != 0;
-  }
+  core::dispatch(l.dtype, [&]<class T>(core::TypeTag<T>) {
+    r[l.target] = static_cast<double>(*reinterpret_cast<const T*>(l.at));
+  });
 }
 }  // namespace
 
@@ -305,10 +292,8 @@ uint32_t Loop::run_moves(const ScalarCode& code, double* r, int64_t times, const
     if (failed != kNone) return failed;
     if (patience.ended()) return kInterrupted;
     for (LoopMemory::Move& s : m.stores) {
-      if (s.dtype == DType::f64)
-        *reinterpret_cast<double*>(s.at) = r[s.target];
-      else
-        *reinterpret_cast<uint8_t*>(s.at) = r[s.target] != 0;
+      core::dispatch(s.dtype,
+                     [&]<class T>(core::TypeTag<T>) { *reinterpret_cast<T*>(s.at) = element_of<T>(r[s.target]); });
       s.at += s.step;
     }
   }

@@ -268,7 +268,6 @@ void Planner::kernel(uint32_t i, Fused::Op& op) {
   const auto code = static_cast<OpCode>(n.op);
   const ops::Info& f = ops::info(code);
   const DType in = node(graph().operand(i, 0)).dtype;
-  const bool wide = in == DType::f64;
   const auto& table = ops::element_kernels();
   if (code == code_of<ops::Where>)
     op.f3 = selection(n.dtype);
@@ -278,10 +277,10 @@ void Planner::kernel(uint32_t i, Fused::Op& op) {
     op.f1 = plain_unary(code, in);
   else if (f.types == ops::Types::logical)
     op.f2 = plain_binary(code, in);
-  else if (f.arity == 1)
-    op.f1 = tile_kernels().one[code][wide] ? tile_kernels().one[code][wide] : table.value1[code][wide];
+  else if (const int t = core::index_of(in); f.arity == 1)
+    op.f1 = tile_kernels().one[code][t] ? tile_kernels().one[code][t] : table.value1[code][t];
   else
-    op.f2 = tile_kernels().two[code][wide] ? tile_kernels().two[code][wide] : table.value2[code][wide];
+    op.f2 = tile_kernels().two[code][t] ? tile_kernels().two[code][t] : table.value2[code][t];
 }
 
 }  // namespace wengert::program

@@ -38,35 +38,19 @@ uint32_t Program::run(Memory& memory, char* const* inputs, char* const* outputs)
   double* r = memory.registers.data();
   for (const ScalarCode::Source& s : scalar_->sources) {
     const char* from = inputs[s.input];
-    switch (s.dtype) {
-      case DType::f64:
-        r[s.target] = reinterpret_cast<const double*>(from)[s.element];
-        break;
-      case DType::i64:
-        r[s.target] = static_cast<double>(reinterpret_cast<const int64_t*>(from)[s.element]);
-        break;
-      case DType::i32:
-        r[s.target] = reinterpret_cast<const int32_t*>(from)[s.element];
-        break;
-      case DType::f32:
-        r[s.target] = reinterpret_cast<const float*>(from)[s.element];
-        break;
-      default:
-        r[s.target] = reinterpret_cast<const uint8_t*>(from)[s.element] != 0;
-    }
+    core::dispatch(s.dtype, [&]<class T>(core::TypeTag<T>) {
+      r[s.target] = static_cast<double>(reinterpret_cast<const T*>(from)[s.element]);
+    });
   }
   const uint32_t failed = program::run(*scalar_, r);
   if (failed != kNone) return failed;
   for (size_t k = 0; k < scalar_->results.size(); ++k) {
     const ScalarCode::Result& s = scalar_->results[k];
     const size_t n = s.registers.size();
-    if (s.dtype == DType::f64) {
-      auto* to = reinterpret_cast<double*>(outputs[k]);
-      for (size_t i = 0; i < n; ++i) to[i] = r[s.registers[i]];
-    } else {
-      auto* to = reinterpret_cast<uint8_t*>(outputs[k]);
-      for (size_t i = 0; i < n; ++i) to[i] = r[s.registers[i]] != 0;
-    }
+    core::dispatch(s.dtype, [&]<class T>(core::TypeTag<T>) {
+      auto* to = reinterpret_cast<T*>(outputs[k]);
+      for (size_t i = 0; i < n; ++i) to[i] = element_of<T>(r[s.registers[i]]);
+    });
   }
   return kNone;
 }

@@ -13,6 +13,14 @@ struct ScalarInstruction {
 };
 static_assert(sizeof(ScalarInstruction) == 16);
 
+// A register as an element; bool is stored as 0 or 1.
+template <class T> T element_of(double v) {
+  if constexpr (std::is_same_v<T, uint8_t>)
+    return v != 0;
+  else
+    return static_cast<T>(v);
+}
+
 struct ScalarCode {
   struct Source {  // elements of an input that are loaded before the run
     uint32_t input, element, target;

@@ -34,7 +34,7 @@ template <class Op, class T> void two(const void* a, const void* b, void* y, int
 }
 
 template <class Op, class T> void fill(program::TileKernels& k) {
-  constexpr int t = sizeof(T) == 8;
+  constexpr int t = core::index_of<T>();
   if constexpr (ops::Unary<Op>)
     k.one[ops::code_of<Op>][t] = one<Op, T>;
   else

@@ -6,8 +6,8 @@
 namespace wengert::program {
 
 struct TileKernels {
-  ops::ElementKernels::Value1 one[ops::kOps][2] = {};  // [op][is float64]
-  ops::ElementKernels::Value2 two[ops::kOps][2] = {};
+  ops::ElementKernels::Value1 one[ops::kOps][core::kFloats] = {};
+  ops::ElementKernels::Value2 two[ops::kOps][core::kFloats] = {};
 };
 const TileKernels& tile_kernels();  // of the instruction set in use
 
