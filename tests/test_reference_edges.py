@@ -79,8 +79,8 @@ def test_conventions(row):
 def test_logsumexp_of_minus_infinity():
     x = np.array([-INF, -INF])
     assert wnp.logsumexp(x).item() == -INF
-    np.testing.assert_array_equal(wr.grad(wnp.logsumexp)(x), [0.0, 0.0])
-    np.testing.assert_array_equal(wr.jacfwd(wnp.logsumexp)(x), [0.0, 0.0])
+    np.testing.assert_array_equal(wr.grad(wnp.logsumexp)(x), [0.5, 0.5])  # as in logaddexp
+    np.testing.assert_array_equal(wr.jacfwd(wnp.logsumexp)(x), [0.5, 0.5])
 
 
 def test_ties_are_shared_evenly_in_reductions():

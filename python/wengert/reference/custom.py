@@ -249,17 +249,21 @@ class custom_jvp(_Ruled):
             raise TypeError(f"wengert.custom_jvp: {self.f.__name__} has no rule yet; call its defjvp(rule)")
         rule = self.rule
         static = [args[i] for i in self.nondiff_argnums]
-        call, full = self.begin(args)
+        call, _ = self.begin(args)
         if not call.traced:
             return self.f(*args)
-        value = self(*full)
+        primals = tuple(call.lowered)
+
+        def ruled(tangents: list[Any]) -> Any:
+            changed = call.structure.unflatten([None if t is None else Array(t) for t in tangents])
+            return rule(*static, primals, tuple(changed))
+
+        value, _ = ruled(_filled([None] * len(call.primals), call.primals))  # that of f may have another derivative
         self.refuse_closure(call, value)
         leaves, structure = flatten(value)
 
         def push(tangents: list[Any]) -> list[Any]:
-            primals = tuple(call.lowered)
-            changed = call.structure.unflatten([None if t is None else Array(t) for t in tangents])
-            _, tangent = rule(*static, primals, tuple(changed))
+            _, tangent = ruled(tangents)
             return changes(tangent, structure, call.outputs, f"custom_jvp ({self.f.__name__})", "tangent")
 
         call.outputs = [raw(leaf) for leaf in leaves]

@@ -161,13 +161,18 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> FloatArray:
     return result if keepdims else np.squeeze(result, axis=axis) if axis is not None else result.reshape(())
 
 
+def _below_largest(x: FloatArray, axis: Any) -> FloatArray:
+    """Distances to the largest entry; 0 for those equal to it, also where it is infinite."""
+    largest = np.max(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.where(x == largest, np.zeros((), x.dtype), x - largest)
+
+
 def softmax(x: Any, axis: Any = -1) -> FloatArray:
-    x = as_float(x)
-    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    e = np.exp(_below_largest(as_float(x), axis))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def log_softmax(x: Any, axis: Any = -1) -> FloatArray:
-    x = as_float(x)
-    shifted = x - np.max(x, axis=axis, keepdims=True)
+    shifted = _below_largest(as_float(x), axis)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))

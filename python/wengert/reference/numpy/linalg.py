@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..array import Array
-from ..rules.binary import power
+from ..levels import concrete
+from ..rules.binary import equal, power, where
 from ..rules.elementwise import absolute, square
 from .reductions import max, min, root, sum
 from .shaping import array_of, ravel, reshape
@@ -22,7 +25,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = array_of(x)
     ndim, axis = x.ndim, tuple(axis) if isinstance(axis, (list, tuple)) else axis
     if axis is None and ord is None:
-        length = root(sum(square(ravel(x))))
+        length = euclidean(ravel(x), 0, False)
         return reshape(length, (1,) * ndim) if keepdims else length
     if axis is None:
         axis = 0 if ndim == 1 else tuple(range(ndim))
@@ -31,7 +34,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
             f"wengert.reference.numpy.linalg.norm: matrix norm of order {ord!r}; only 'fro' is available"
         )
     if ord in (None, 2, "fro"):
-        return root(sum(square(x), axis, keepdims))
+        return euclidean(x, axis, keepdims)
     if ord == math.inf:
         return max(absolute(x), axis, keepdims)
     if ord == -math.inf:
@@ -39,9 +42,35 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     if ord == 1:
         return sum(absolute(x), axis, keepdims)
     if isinstance(ord, (int, float)) and ord > 0:
-        total = sum(power(absolute(x), ord), axis, keepdims)
-        return power(total, 1.0 / ord)
+        return p_norm(absolute(x), ord, axis, keepdims)
     raise ValueError(f"wengert.reference.numpy.linalg.norm: unknown order {ord!r}")
+
+
+def scale_of(x: Array, axis: Any) -> Any:
+    """A power of two near the largest entry, without derivative: dividing by it is exact, and squares then neither
+    overflow nor vanish."""
+    largest = np.max(np.abs(concrete(x.get())), axis=axis, keepdims=True, initial=0)
+    usable = (largest > 0) & np.isfinite(largest)
+    return np.exp2(np.floor(np.log2(np.where(usable, largest, 1)))).astype(x.dtype)
+
+
+def scaled_back(length: Any, scale: Any, axis: Any, keepdims: bool) -> Array:
+    return length * (scale if keepdims else np.squeeze(scale, axis))
+
+
+def euclidean(x: Array, axis: Any, keepdims: bool) -> Array:
+    scale = scale_of(x, axis)
+    return scaled_back(root(sum(square(x / scale), axis, keepdims)), scale, axis, keepdims)
+
+
+def p_norm(size: Array, p: float, axis: Any, keepdims: bool) -> Array:
+    """``(∑ |x|^p)^(1/p)``, flat (to every order) at 0, and each ``|x|^p`` at x = 0."""
+    scale, zero = scale_of(size, axis), equal(size, 0)
+    powers = where(zero, np.zeros((), size.dtype), power(where(zero, np.ones((), size.dtype), size / scale), p))
+    total = sum(powers, axis, keepdims)
+    flat = equal(total, 0)
+    length = power(where(flat, np.ones((), size.dtype), total), 1.0 / p)
+    return scaled_back(where(flat, np.zeros((), size.dtype), length), scale, axis, keepdims)
 
 
 __all__ = ["norm"]

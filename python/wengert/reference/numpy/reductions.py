@@ -11,7 +11,7 @@ from ..levels import concrete
 from ..rules import reduce as rules
 from ..rules.binary import greater, multiply, subtract, where
 from ..rules.elementwise import absolute, sqrt, square
-from .shaping import array_of, expand_dims, ravel, reshape, stack
+from .shaping import array_of, ravel, reshape, stack
 
 
 def plain_axis(axis: Any) -> Any:
@@ -60,7 +60,8 @@ def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Ar
     spread = square(subtract(x, rules.mean(x, axis=axis, keepdims=True)))
     if ddof == 0:
         return rules.mean(spread, axis=axis, keepdims=keepdims)
-    return rules.sum(spread, axis=axis, keepdims=keepdims) / (rules.count(x, axis) - ddof)
+    divisor = np.asarray(np.maximum(rules.count(x, axis) - ddof, 0), spread.dtype)
+    return rules.sum(spread, axis=axis, keepdims=keepdims) / divisor
 
 
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Array:
@@ -117,18 +118,21 @@ def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
     return subtract(max(x, axis, keepdims), min(x, axis, keepdims))
 
 
-def median(x: Any, axis: int | None = None, keepdims: bool = False) -> Array:
-    """The middle entry (or the mean of the two middle ones) in sorted order."""
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
+    """The middle entry (or the mean of the two middle ones) in sorted order.
+
+    Where there is a NaN it is NaN, and so are its derivatives.
+    """
     from .sorting import sort
 
     x = array_of(x)
-    work, place = (ravel(x), 0) if axis is None else (x, int(axis) % x.ndim)
-    n = work.shape[place]
-    middle = (slice(None),) * place + (slice((n - 1) // 2, n // 2 + 1),)
-    result = rules.mean(sort(work, axis=place)[middle], axis=place, keepdims=False)
-    if not keepdims:
-        return result
-    return reshape(result, (1,) * x.ndim) if axis is None else expand_dims(result, place)
+    axes = rules.axes_of(x, plain_axis(axis))
+    ordered = sort(rules.flat_axes(x, axes))
+    n = ordered.shape[-1]
+    result = rules.mean(ordered[..., (n - 1) // 2 : n // 2 + 1], axis=-1, keepdims=False)
+    missing = np.isnan(concrete(x.get())).any(axis=axes)
+    result = where(missing, multiply(sum(x, axes), result.dtype.type(np.nan)), result)
+    return reshape(result, tuple(1 if i in axes else m for i, m in enumerate(x.shape))) if keepdims else result
 
 
 def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Array:

@@ -134,13 +134,26 @@ def compress(condition: Any, x: Any, axis: int | None = None) -> Array:
 
 
 def interp(x: Any, xp: Any, fp: Any) -> Array:
-    """Piecewise linear interpolation; constant outside, differentiable in ``x``, ``xp`` and ``fp``."""
-    from .elementwise import clip
+    """Piecewise linear interpolation; constant outside, differentiable in ``x``, ``xp`` and ``fp``.
 
+    At a knot the slope is the smallest one between those of both sides: 0 if their signs differ, and at the ends.
+    """
     x, xp, fp = array_of(x), array_of(xp), array_of(fp)
-    upper = np.clip(np.searchsorted(_plain(xp), _plain(x), side="right"), 1, xp.size - 1)
-    x0, x1, f0, f1 = xp[upper - 1], xp[upper], fp[upper - 1], fp[upper]
-    return f0 + clip((x - x0) / (x1 - x0), 0.0, 1.0) * (f1 - f0)
+
+    def slope(below: Any) -> Array:
+        inside = (below >= 0) & (below < xp.size - 1)
+        low = np.where(inside, below, 0)
+        run = where(inside, xp[low + 1] - xp[low], 1.0)
+        return where(inside, (fp[low + 1] - fp[low]) / run, 0.0)
+
+    before, upto = (np.searchsorted(_plain(xp), _plain(x), side=side) - 1 for side in ("left", "right"))
+    left, right, knot = slope(before), slope(upto), np.clip(upto, 0, xp.size - 1)
+    apart = np.sign(_plain(left)) * np.sign(_plain(right)) <= 0
+    smaller = where(np.abs(_plain(left)) < np.abs(_plain(right)), left, right)
+    at_knot = _plain(x) == _plain(xp)[knot]
+    chosen = where(at_knot, where(apart, 0.0, smaller), right)
+    outside = (_plain(x) < _plain(xp)[0]) | (_plain(x) > _plain(xp)[-1])
+    return fp[knot] + chosen * where(outside, 0.0, x - xp[knot])
 
 
 def meshgrid(*arrays: Any, indexing: str = "xy") -> tuple[Array, ...]:

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from .declare import cast_like, elementwise, stretch, strong, structured, unbroadcast
-from .elementwise import exp, floor, isinf, log, sigmoid
+from .elementwise import floor, isinf, log, sigmoid
 
 # fmt: off
 add = elementwise("add", np.add, (1, 1), (1, 1), arity=2)
 subtract = elementwise("subtract", np.subtract, (1, -1), (1, -1), arity=2)
 multiply = elementwise("multiply", np.multiply, (lambda y, a, b: b, lambda y, a, b: a),
                        (lambda y, a, b: b, lambda y, a, b: a), arity=2)
-divide = elementwise("divide", np.true_divide, (lambda y, a, b: 1 / b, lambda y, a, b: -a / (b * b)),
-                     (lambda y, a, b: 1 / b, lambda y, a, b: -y / b), arity=2)
+divide = elementwise("divide", np.true_divide, (lambda y, a, b: 1 / b, lambda y, a, b: (1 / b, -(a / b))),
+                     (lambda y, a, b: 1 / b, lambda y, a, b: (1 / b, -y)), arity=2)
 # fmt: on
 
 
@@ -141,15 +141,11 @@ def share(a: Any, b: Any) -> Any:
     return sigmoid(where(logical_and(isinf(a), equal(a, b)), 0.0, a - b))
 
 
-def share_of_result(y: Any, a: Any, b: Any) -> Any:
-    return where(isinf(y), share(a, b), exp(a - y))
-
-
 logaddexp = elementwise(
     "logaddexp",
     np.logaddexp,
     (lambda y, a, b: share(a, b), lambda y, a, b: share(b, a)),
-    (lambda y, a, b: share_of_result(y, a, b), lambda y, a, b: share_of_result(y, b, a)),
+    (lambda y, a, b: share(a, b), lambda y, a, b: share(b, a)),
     arity=2,
 )
 

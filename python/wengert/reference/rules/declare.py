@@ -39,6 +39,7 @@ def elementwise(
 ) -> Operation:
     """Declare an elementwise primitive by its value and its slopes, one for each operand.
 
+    A slope whose factors must not be multiplied first, because that may overflow, is a tuple of them.
     ``needs_activity``: the slopes also want to know which operands are being differentiated.
     """
     forward_slopes = tuple(forward) if isinstance(forward, Sequence) else (forward,)
@@ -51,7 +52,10 @@ def elementwise(
             return apply("multiply", change, 0)
         if not callable(slope):
             return change if slope == 1 else apply("negative", change) if slope == -1 else strong(change, slope)
-        return strong(change, slope(answer, *operands, **extra))
+        found = slope(answer, *operands, **extra)
+        for factor in found if isinstance(found, tuple) else (found,):
+            change = strong(change, factor)
+        return change
 
     def jvp(position: int, tangent: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
         extra = {"active": active, **params} if needs_activity else params

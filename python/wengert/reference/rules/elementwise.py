@@ -2,6 +2,9 @@
 
 Each line: name, value, forward slope, reverse slope.  The two slopes are the same function, obtained in two ways: the
 forward one from the operand ``x``, the reverse one, where no digits are lost by it, from the result ``y``.
+
+Slopes are differentiated too.  Written out, some of them would cancel then (the derivative of (1 - y) (1 + y) is a
+difference of ones for small y) or overflow; these are primitives of their own, with slopes of their own.
 """
 
 # A rule may mention the primitive it belongs to, of which mypy then knows no type.
@@ -26,12 +29,13 @@ sign = elementwise("sign", np.sign)
 
 # -- powers and roots --------------------------------------------------------------------------------------------------
 sqrt = elementwise("sqrt", np.sqrt, lambda y, x: 0.5 * rsqrt(x), lambda y, x: 0.5 / y, domain=POSITIVE)
-cbrt = elementwise("cbrt", np.cbrt, lambda y, x: reciprocal(3 * cbrt(x * x)), lambda y, x: 1 / (3 * y * y))
+cbrt = elementwise("cbrt", np.cbrt, lambda y, x: reciprocal(3 * square(cbrt(x))), lambda y, x: 1 / (3 * y * y))
 square = elementwise("square", np.square, lambda y, x: 2 * x, lambda y, x: x + x)
 reciprocal = elementwise(
-    "reciprocal", lambda x: 1 / special.as_float(x), lambda y, x: -1 / (x * x), lambda y, x: -y * y, domain=POSITIVE)
+    "reciprocal", lambda x: 1 / special.as_float(x), lambda y, x: (1 / x, -1 / x), lambda y, x: (y, -y),
+    domain=POSITIVE)
 rsqrt = elementwise(
-    "rsqrt", special.rsqrt, lambda y, x: -0.5 * rsqrt(x) / x, lambda y, x: -0.5 * y * y * y, domain=POSITIVE)
+    "rsqrt", special.rsqrt, lambda y, x: (-0.5 * rsqrt(x), 1 / x), lambda y, x: (y, -0.5 * y * y), domain=POSITIVE)
 
 # -- exponentials and logarithms ---------------------------------------------------------------------------------------
 LN2, LN10 = math.log(2.0), math.log(10.0)
@@ -44,28 +48,49 @@ log10 = elementwise("log10", np.log10, lambda y, x: 1 / (x * LN10), lambda y, x:
 log1p = elementwise("log1p", np.log1p, lambda y, x: 1 / (1 + x), lambda y, x: reciprocal(x + 1),
                     domain=((-1.0, math.inf),))
 
+# -- slopes -----------------------------------------------------------------------------------------------------------
+one_minus_square = elementwise(
+    "one_minus_square", lambda x: (1 - x) * (1 + x), lambda y, x: -2 * x, lambda y, x: -(x + x), internal=True)
+arctan_slope = elementwise(
+    "arctan_slope", lambda x: 1 / (1 + x * x), lambda y, x: -2 * (x * y) * y, lambda y, x: y * (x * y) * -2,
+    internal=True)
+sigmoid_slope = elementwise(
+    "sigmoid_slope", lambda x: special.sigmoid(x) * special.sigmoid(-x), lambda y, x: -sigmoid_slope(x) * tanh(0.5 * x),
+    lambda y, x: -y * tanh(x / 2), internal=True)
+
 # -- circular and hyperbolic functions ---------------------------------------------------------------------------------
 sin = elementwise("sin", np.sin, lambda y, x: cos(x), lambda y, x: cos(x))
 cos = elementwise("cos", np.cos, lambda y, x: -sin(x), lambda y, x: -sin(x))
 tan = elementwise("tan", np.tan, lambda y, x: reciprocal(square(cos(x))), lambda y, x: 1 + y * y)
 arcsin = elementwise(
-    "arcsin", np.arcsin, lambda y, x: rsqrt((1 - x) * (1 + x)), lambda y, x: 1 / sqrt((1 - x) * (1 + x)), domain=UNIT)
+    "arcsin", np.arcsin, lambda y, x: rsqrt(one_minus_square(x)), lambda y, x: 1 / sqrt(one_minus_square(x)),
+    domain=UNIT)
 arccos = elementwise(
-    "arccos", np.arccos, lambda y, x: -rsqrt((1 - x) * (1 + x)), lambda y, x: -1 / sqrt((1 - x) * (1 + x)), domain=UNIT)
-arctan = elementwise("arctan", np.arctan, lambda y, x: 1 / (1 + x * x), lambda y, x: reciprocal(1 + square(x)))
+    "arccos", np.arccos, lambda y, x: -rsqrt(one_minus_square(x)), lambda y, x: -1 / sqrt(one_minus_square(x)),
+    domain=UNIT)
+arctan = elementwise("arctan", np.arctan, lambda y, x: arctan_slope(x), lambda y, x: arctan_slope(x))
 sinh = elementwise("sinh", np.sinh, lambda y, x: cosh(x), lambda y, x: cosh(x))
 cosh = elementwise("cosh", np.cosh, lambda y, x: sinh(x), lambda y, x: sinh(x))
 tanh = elementwise(
-    "tanh", np.tanh, lambda y, x: 4 * sigmoid(2 * x) * sigmoid(-2 * x), lambda y, x: (1 - y) * (1 + y))
-arcsinh = elementwise("arcsinh", np.arcsinh, lambda y, x: rsqrt(1 + x * x), lambda y, x: 1 / sqrt(1 + square(x)))
-arccosh = elementwise("arccosh", np.arccosh, lambda y, x: rsqrt((x - 1) * (x + 1)),
+    "tanh", np.tanh, lambda y, x: one_minus_square(tanh(x)), lambda y, x: one_minus_square(y))
+arcsinh = elementwise("arcsinh", np.arcsinh, lambda y, x: 1 / with_one(x), lambda y, x: reciprocal(with_one(x)))
+arccosh = elementwise("arccosh", np.arccosh, lambda y, x: rsqrt(x - 1) * rsqrt(x + 1),
                       lambda y, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), domain=((1.0, math.inf),))
-arctanh = elementwise("arctanh", np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)),
-                      lambda y, x: reciprocal(1 - square(x)), domain=UNIT)
+arctanh = elementwise("arctanh", np.arctanh, lambda y, x: 1 / one_minus_square(x),
+                      lambda y, x: reciprocal(one_minus_square(x)), domain=UNIT)
+
+
+def with_one(x: Any) -> Any:
+    """``sqrt(1 + x²)`` without overflow."""
+    from .binary import hypot
+
+    return hypot(1.0, x)
+
+
 
 # -- neural networks ---------------------------------------------------------------------------------------------------
 sigmoid = elementwise(
-    "sigmoid", special.sigmoid, lambda y, x: sigmoid(x) * sigmoid(-x), lambda y, x: y * sigmoid(-x), kind="nn")
+    "sigmoid", special.sigmoid, lambda y, x: sigmoid_slope(x), lambda y, x: sigmoid_slope(x), kind="nn")
 log_sigmoid = elementwise(
     "log_sigmoid", special.log_sigmoid, lambda y, x: sigmoid(-x), lambda y, x: exp(log_sigmoid(-x)), kind="nn")
 softplus = elementwise(
@@ -99,7 +124,7 @@ def normal_density(x: Any) -> Any:
 
 
 gelu = elementwise("gelu", special.gelu, lambda y, x: normal_cdf(x) + x * normal_density(x),
-                   lambda y, x: x * normal_density(x) + 0.5 * (1 + erf(x * math.sqrt(0.5))), kind="nn")
+                   lambda y, x: x * normal_density(x) + 0.5 * erfc(x * -math.sqrt(0.5)), kind="nn")
 
 # -- the gamma family --------------------------------------------------------------------------------------------------
 lgamma = elementwise("lgamma", special.lgamma, lambda y, x: digamma(x), lambda y, x: digamma(x), domain=POSITIVE)

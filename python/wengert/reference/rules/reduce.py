@@ -12,9 +12,10 @@ import numpy as np
 
 from .. import special
 from ..array import Array
-from .binary import equal, where
+from ..levels import concrete
+from .binary import equal, maximum, where
 from .declare import strong, structured
-from .elementwise import exp, isfinite
+from .elementwise import exp
 from .shaping import astype, broadcast_to, reshape, transpose
 
 
@@ -117,10 +118,11 @@ prod = structured(
 
 
 def winners(y: Any, x: Any, axis: Any) -> Any:
-    """The share of each entry: 1/k for each of the k entries that attain the extremum."""
+    """The share of each entry: 1/k for each of the k entries that attain the extremum; NaN where that is NaN."""
     won = equal(x, kept(y, x, axis))
     number = sum(won, axis=axes_of(x, axis), keepdims=True)
-    return where(won, astype(1.0 / number, dtype=x.dtype), np.zeros((), x.dtype))
+    none = np.where(concrete(number.get()) == 0, np.nan, 0).astype(x.dtype)
+    return where(won, astype(1.0 / maximum(number, 1), dtype=x.dtype), none)
 
 
 def extremum(name: str, value: Any) -> Any:
@@ -151,43 +153,46 @@ argmin = structured(
 # -- softmax and its relatives -----------------------------------------------------------------------------------------
 
 
-def weights(y: Any, x: Any, axis: Any) -> Any:
-    """``softmax(x)`` from ``y = logsumexp(x)``; all 0 where every entry is -inf."""
-    level = kept(y, x, axis)
-    return exp(x - where(isfinite(level), level, np.zeros((), x.dtype)))
+def along_axes(x: Any, axis: Any) -> Any:
+    """``softmax`` over any axes."""
+    return unflat_axes(softmax(flat_axes(x, axis), axis=-1), x, axis)
 
 
-def stable_softmax(x: Any, axis: Any) -> Any:
-    """``softmax`` along any axes, also where all entries are -inf."""
-    largest = kept(max(x, axis=axis, keepdims=False), x, axis)
-    largest = where(isfinite(largest), largest, np.zeros((), x.dtype))
-    e = exp(x - largest)
-    total = sum(e, axis=axis, keepdims=True)
-    return e / where(equal(total, 0.0), 1.0, total)
+def less_mean(change: Any, weights: Any, axis: Any) -> Any:
+    """``change`` without its weighted mean.  It is taken out twice: where one weight is nearly 1, the first time rounds
+    away what the others add."""
+    for _ in range(2):
+        change = change - sum(strong(change, weights), axis=axis, keepdims=True)
+    return change
+
+
+def less_share(change: Any, weights: Any, axis: Any) -> Any:
+    """``change`` without its sum, distributed by the weights; the transpose of `less_mean`."""
+    for _ in range(2):
+        change = change - strong(sum(change, axis=axis, keepdims=True), weights)
+    return change
 
 
 logsumexp = structured(
     "logsumexp",
     "reduction",
     special.logsumexp,
-    jvp=lambda t, y, x, axis=None, keepdims=False: sum(
-        strong(t, stable_softmax(x, axis)), axis=axis, keepdims=keepdims
-    ),
-    vjp=lambda g, y, x, axis=None, keepdims=False: strong(spread(g, x, axis), weights(y, x, axis)),
+    jvp=lambda t, y, x, axis=None, keepdims=False: sum(strong(t, along_axes(x, axis)), axis=axis, keepdims=keepdims),
+    vjp=lambda g, y, x, axis=None, keepdims=False: strong(spread(g, x, axis), along_axes(x, axis)),
 )
 softmax = structured(
     "softmax",
     "nn",
     special.softmax,
-    jvp=lambda t, y, x, axis=-1: strong(t - sum(strong(t, y), axis=axis, keepdims=True), softmax(x, axis=axis)),
-    vjp=lambda g, y, x, axis=-1: strong(g, y) - strong(sum(strong(g, y), axis=axis, keepdims=True), y),
+    jvp=lambda t, y, x, axis=-1: strong(less_mean(t, y, axis), y),
+    vjp=lambda g, y, x, axis=-1: strong(y, less_mean(g, y, axis)),
 )
 log_softmax = structured(
     "log_softmax",
     "nn",
     special.log_softmax,
-    jvp=lambda t, y, x, axis=-1: t - sum(strong(t, softmax(x, axis=axis)), axis=axis, keepdims=True),
-    vjp=lambda g, y, x, axis=-1: g - strong(sum(g, axis=axis, keepdims=True), exp(y)),
+    jvp=lambda t, y, x, axis=-1: less_mean(t, softmax(x, axis=axis), axis),
+    vjp=lambda g, y, x, axis=-1: less_share(g, exp(y), axis),
 )
 
 
