@@ -8,7 +8,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 INF, NAN = math.inf, math.nan
+KNOTS = np.array([-1.0, 0.0, 1.0])
 
 
 class Row(NamedTuple):
@@ -66,6 +69,19 @@ ROWS = [
     Row("logaddexp(x, 0)", 0.0, 0.5, 0.25, lambda m, x: m.logaddexp(x, 0.0)),
     Row("logaddexp(x, -inf)", 0.0, 1.0, 0.0, lambda m, x: m.logaddexp(x, -INF)),
     Row("logsumexp([x, -inf])", 0.0, 1.0, 0.0, lambda m, x: m.logsumexp(m.stack([x, x - INF]))),
+    Row("logaddexp(x, 0)", INF, 1.0, 0.0, lambda m, x: m.logaddexp(x, 0.0)),
+    Row("logaddexp(x, x)", -INF, 1.0, 0.0, lambda m, x: m.logaddexp(x, x)),
+    Row("logaddexp2(x, x)", INF, 1.0, 0.0, lambda m, x: m.logaddexp2(x, x)),
+    Row("logsumexp([x, 1])", INF, 1.0, 0.0, lambda m, x: m.logsumexp(m.stack([x, m.ones_like(x)]))),
+    Row("logsumexp([x, x])", -INF, 1.0, 0.0, lambda m, x: m.logsumexp(m.stack([x, x]))),
+    Row("softmax([x, 1])[0]", INF, 0.0, 0.0, lambda m, x: m.softmax(m.stack([x, m.ones_like(x)]))[0]),
     Row("softplus(x)", 800.0, 1.0, 0.0, lambda m, x: m.softplus(x)),
     Row("sigmoid(x)", -800.0, 0.0, 0.0, lambda m, x: m.sigmoid(x)),
+    Row("tanh(x)", 20.0, 0.0, 0.0, lambda m, x: m.tanh(x)),
+    Row("exp2(x)", 1024.0, INF, None, lambda m, x: m.exp2(x)),
+    Row("abs(x)", NAN, NAN, None, lambda m, x: abs(x)),
+    Row("median([x, 1, 2])", NAN, NAN, None, lambda m, x: m.median(m.stack([x, m.ones_like(x), 2 * m.ones_like(x)]))),
+    Row("interp(x, [-1, 0, 1], [1, 0, 1])", 0.0, 0.0, 0.0, lambda m, x: m.interp(x, KNOTS, abs(KNOTS))),
+    Row("interp(x, [-1, 0, 1], [-1, 0, 3])", 0.0, 1.0, 0.0, lambda m, x: m.interp(x, KNOTS, KNOTS + 2 * (KNOTS > 0))),
+    Row("interp(x, [-1, 0, 1], [-1, 0, 3])", 1.0, 0.0, 0.0, lambda m, x: m.interp(x, KNOTS, KNOTS + 2 * (KNOTS > 0))),
 ]

@@ -19,7 +19,12 @@ import wengert as wg
 import wengert.reference as wr
 
 REGISTRY = {p.name: p for p in wg.primitives()}
-IN_REFERENCE = {name for name, _ in wr.primitives()} | {"polygamma"}
+IN_REFERENCE = {name for name, _ in wr.primitives()} | {
+    "polygamma",
+    "one_minus_square",
+    "arctan_slope",
+    "sigmoid_slope",
+}
 ELEMENTWISE = [
     p for p in REGISTRY.values() if p.kind == "elementwise" and p.arity in (1, 2) and not p.params
 ]  # the rest: where
@@ -62,6 +67,9 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "lgamma": _lgamma,
     "digamma": scipy.special.digamma,
     "silu": lambda x: x * scipy.special.expit(x),
+    "one_minus_square": lambda x: (1 - x) * (1 + x),
+    "arctan_slope": lambda x: 1 / (1 + x * x),
+    "sigmoid_slope": lambda x: scipy.special.expit(x) * scipy.special.expit(-x),
 }
 
 
@@ -138,6 +146,8 @@ EXACT: dict[str, Callable[..., Any]] = {
     "erfinv": mpmath.erfinv,
     "gelu": _exact_gelu,
     "silu": lambda x: x / (1 + mpmath.exp(-x)),
+    "one_minus_square": lambda x: (1 - x) * (1 + x),
+    "sigmoid_slope": lambda x: 1 / (2 + 2 * mpmath.cosh(x)),
     "add": lambda a, b: a + b,
     "subtract": lambda a, b: a - b,
     "multiply": lambda a, b: a * b,

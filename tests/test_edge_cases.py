@@ -26,7 +26,7 @@ def test_both_modes_and_their_nestings(row, engine):
     def f(x):
         return row.f(m.numpy, x)
 
-    assert [d(row.at) for d in derivatives(m, f)] == pytest.approx([row.first] * 2)
+    assert [d(row.at) for d in derivatives(m, f)] == pytest.approx([row.first] * 2, nan_ok=True)
     if row.second is not None:
         found = [e(row.at) for d in derivatives(m, f) for e in derivatives(m, d)]
         assert found == pytest.approx([row.second] * 4)
@@ -39,7 +39,7 @@ def test_compiled(row):
         compiled = wg.compile(derivative)
         for x in (row.at + 0.25, row.at, row.at):
             value = compiled(x)
-        assert value == pytest.approx(expected)
+        assert value == pytest.approx(expected, nan_ok=True)
 
 
 def test_the_documented_table_is_this_one():

@@ -25,6 +25,10 @@ Value select(const Value& c, double a, double b, const Value& like) {
 
 Value polygamma(int64_t n, const Value& x) { return call(code_of<ops::Polygamma>, x, new_params<ops::Polygamma>(n)); }
 
+Value softmax(const Value& x, int64_t axis) {
+  return call(code_of<ops::Softmax>, x, new_params<ops::Softmax>(axis));
+}
+
 namespace {
 template <class Op> Value reduced(const Value& x, const Dims& axes, bool keepdims) {
   return call(code_of<Op>, x, new_params<Op>(axes, keepdims));

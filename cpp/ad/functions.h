@@ -16,10 +16,15 @@ WG_UNARY(sin, Sin)
 WG_UNARY(cos, Cos)
 WG_UNARY(sinh, Sinh)
 WG_UNARY(cosh, Cosh)
+WG_UNARY(tanh, Tanh)
 WG_UNARY(sigmoid, Sigmoid)
+WG_UNARY(sigmoid_slope, SigmoidSlope)
+WG_UNARY(arctan_slope, ArctanSlope)
+WG_UNARY(one_minus_square, OneMinusSquare)
 WG_UNARY(erfc, Erfc)
 WG_UNARY(digamma, Digamma)
 WG_UNARY(floor, Floor)
+WG_UNARY(sign, Sign)
 WG_UNARY(operator-, Negative)
 #undef WG_UNARY
 
@@ -33,16 +38,17 @@ WG_BINARY(operator==, Equal)
 WG_BINARY(operator<, Less)
 WG_BINARY(operator>, Greater)
 WG_BINARY(scale, Scale)
+WG_BINARY(strong_product, Scale)  // under the name it has on lanes
 WG_BINARY(pow, Power)
 WG_BINARY(hypot, Hypot)
 #undef WG_BINARY
 
-inline Value sigmoid_slope(const Value& x) { return sigmoid(x) * sigmoid(-x); }
 inline Value select(const Value& c, const Value& a, const Value& b) { return apply_where(c, a, b); }
 // Two constants of the element type of `like`.
 Value select(const Value& c, double a, double b, const Value& like);
 
 Value polygamma(int64_t n, const Value& x);
+Value softmax(const Value& x, int64_t axis);
 inline Value trigamma(const Value& x) { return polygamma(1, x); }
 Value sum(const Value& x, const Dims& axes, bool keepdims);
 Value mean(const Value& x, const Dims& axes, bool keepdims);

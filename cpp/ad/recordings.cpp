@@ -139,6 +139,7 @@ Value recorded_value(const Value& v) {
 
 void observe(const Value& v, Asked asked) {
   if (!v.trace) return;
+  for (Value at = v; at.trace; at = primal_of(at)) at.trace->asked = true;
   const Value at = recorded_value(v);
   if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
 }

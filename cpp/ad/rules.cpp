@@ -29,6 +29,7 @@ std::vector<Value> Jvp::all_tangents() const {
 namespace {
 
 Value times(const Value& t, const Value& slope) { return scale(t, slope); }
+Value times(const Value& t, const ops::Factors<Value>& slope) { return scale(scale(t, slope.first), slope.second); }
 Value times(const Value& t, ops::One) { return t; }
 Value times(const Value& t, ops::MinusOne) { return -t; }
 

@@ -20,8 +20,9 @@ struct Trace : core::Counted<Trace> {
   Trace(Kind k, int d) : kind(k), depth(d), order(d ? ++opened : 0) {}
   virtual ~Trace() = default;
   Kind kind;
-  bool alive = true;  // values may take part in operations
-  int depth;          // 0: values that require gradients; n: the n-th transform of its thread, from outside
+  bool alive = true;   // values may take part in operations
+  bool asked = false;  // a number was asked of one of its values, or of one above it
+  int depth;           // 0: values that require gradients; n: the n-th transform of its thread, from outside
   // Which level handles an operation: the one opened last, in whatever thread. Depths of two threads say nothing about
   // each other. (Levels are opened with the GIL held.)
   int64_t order;

@@ -204,6 +204,8 @@ void bind_ad(py::module_& m) {
       .def("close", &Level::close, "Ends the transform; its values may no longer take part in operations.")
       .def("owns",
            [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
+      .def_property_readonly(
+          "asked", [](const Level& l) { return l.trace()->asked; }, "Whether a number was asked of one of its values.")
       .def("primal", primal);
   py::class_<ReverseLevel, Level>(m, "ReverseLevel")
       .def(py::init<>())

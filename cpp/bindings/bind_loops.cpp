@@ -325,6 +325,11 @@ std::vector<bool> activity(const Body& b, const std::vector<bool>& active) {
   return {r.begin(), r.end()};
 }
 
+std::vector<bool> choices(const Body& b, const std::vector<bool>& active) {
+  const std::vector<char> r = program::active_choices(b.graph, {active.begin(), active.end()});
+  return {r.begin(), r.end()};
+}
+
 }  // namespace
 
 void bind_loops(py::module_& m) {
@@ -342,6 +347,7 @@ void bind_loops(py::module_& m) {
       .def("output_is_float",
            [](const Body& b, size_t k) { return core::is_float(b.graph.nodes[b.graph.outputs.at(k)].dtype); })
       .def("active", activity, "Which outputs depend on inputs that are active.")
+      .def("choices", choices, "Which operands of maximum and minimum do: it decides their derivatives at a tie.")
       .def("split", split_of)
       .def("selected",
            [](const Body& b, const std::vector<uint32_t>& which) { return body_of(program::selected(b.graph, which)); })

@@ -51,7 +51,7 @@ struct Scale : BinaryBase {
                                         "a * b, where a zero factor gives 0 even if the other is inf or NaN; never -0.";
   static constexpr bool hidden = true;
   static constexpr uint8_t saves0 = kArg1, saves1 = kArg0;
-  template <class V> WG_OP V value(V a, V b) { return select((a == V(0)) | (b == V(0)), V(0), a * b + V(0)); }
+  template <class V> WG_OP V value(V a, V b) { return strong_product(a, b); }
   template <class X> WG_OP X slope0(X, X b, X) { return b; }
   template <class X> WG_OP X slope1(X a, X, X) { return a; }
 };
@@ -62,7 +62,7 @@ struct Divide : BinaryBase {
   static constexpr Interval domain[] = {kAllReals, kPositive};
   template <class V> WG_OP V value(V a, V b) { return a / b; }
   template <class X> WG_OP X slope0(X, X b, X) { return X(1) / b; }
-  template <class X> WG_OP X slope1(X, X b, X y) { return -y / b; }
+  template <class X> WG_OP Factors<X> slope1(X, X b, X y) { return {X(1) / b, -y}; }
 };
 
 struct Power : BinaryBase {
@@ -79,7 +79,9 @@ struct Power : BinaryBase {
       if (b & 1) r *= base;
     return static_cast<T>(r);
   }
-  template <class X> WG_OP X slope0(X a, X b, X) { return select(b == X(0), X(0), b * pow(a, b - X(1))); }
+  template <class X> WG_OP X slope0(X a, X b, X) {
+    return strong_product(b, pow(a, b - X(1)));
+  }  // its slope in b lives on at 0
   template <class X> WG_OP X slope1(X a, X, X y) { return select(a == X(0), X(0), y * log(a)); }
 };
 
@@ -145,11 +147,16 @@ struct Hypot : BinaryBase {
 
 struct Logaddexp : BinaryBase {
   static constexpr std::string_view name = "logaddexp", doc = "log(exp(a) + exp(b)) without overflow.";
-  static constexpr uint8_t saves0 = kArg0 | kResult, saves1 = kArg1 | kResult;
+  static constexpr uint8_t saves0 = kArg0 | kArg1, saves1 = kArg0 | kArg1;
   static constexpr int max_ulp = 2;
   template <class V> WG_OP V value(V a, V b) { return logaddexp(a, b); }
-  template <class X> WG_OP X slope0(X a, X, X y) { return select(a == y, X(1), exp(a - y)); }
-  template <class X> WG_OP X slope1(X, X b, X y) { return select(b == y, X(1), exp(b - y)); }
+  template <class X> WG_OP X slope0(X a, X b, X) { return sigmoid(difference(a, b)); }
+  template <class X> WG_OP X slope1(X a, X b, X) { return sigmoid(difference(b, a)); }
+
+ private:
+  template <class X> WG_OP X difference(X a, X b) {  // 0 between equal infinities: each has half of the weight
+    return select(a - a == X(0), a - b, select(a == b, X(0), a - b));
+  }
 };
 
 // a mod b with the sign of b, exact (fmod is); NumPy's floor_divide is made from it, so that

@@ -63,7 +63,8 @@ template <class Op, class T> void value2(const void* a, const void* b, void* y, 
 }
 
 // g * slope: known slopes need no product, and an exact zero on either side gives zero (see ops::Scale).
-template <class V> WG_INLINE V times(V g, V s) { return select((g == V(0)) | (s == V(0)), V(0), g * s + V(0)); }
+template <class V> WG_INLINE V times(V g, V s) { return ops::strong_product(g, s); }
+template <class V> WG_INLINE V times(V g, ops::Factors<V> s) { return times(times(g, s.first), s.second); }
 template <class V> WG_INLINE V times(V g, ops::One) { return g; }
 template <class V> WG_INLINE V times(V g, ops::MinusOne) { return -g; }
 

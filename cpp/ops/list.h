@@ -27,7 +27,8 @@ using Primitives = List<
     // elementwise, one operand
     Negative, Absolute, Sign, Sqrt, Rsqrt, Cbrt, Square, Reciprocal, Exp, Exp2, Expm1, Log, Log2, Log10, Log1p, Sin,
     Cos, Tan, Arcsin, Arccos, Arctan, Sinh, Cosh, Tanh, Arcsinh, Arccosh, Arctanh, Sigmoid, LogSigmoid, Softplus, Relu,
-    Erf, Erfc, Erfinv, Gelu, Silu, Lgamma, Digamma, Floor, Ceil, Trunc, Rint, LogicalNot, Isnan, Isfinite, Isinf,
+    Erf, Erfc, Erfinv, Gelu, Silu, Lgamma, Digamma, OneMinusSquare, ArctanSlope, SigmoidSlope, Floor, Ceil, Trunc, Rint,
+    LogicalNot, Isnan, Isfinite, Isinf,
     // elementwise, two operands
     Add, Subtract, Multiply, Scale, Divide, Power, Maximum, Minimum, MaximumOfConstant, MinimumOfConstant, Arctan2,
     Hypot, Logaddexp, FloorDivide, Remainder, Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual, LogicalAnd,

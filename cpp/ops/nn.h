@@ -5,7 +5,8 @@
 namespace wengert::ops {
 
 struct SoftmaxParams : ParamsOf<SoftmaxParams> {
-  int64_t axis = -1;
+  explicit SoftmaxParams(int64_t a = -1) : axis(a) {}
+  int64_t axis;
   template <class Visit> static void fields(SoftmaxParams& p, Visit&& visit) {
     visit(Field{"axis", FieldKind::axis, "-1"}, p.axis);
   }
@@ -21,8 +22,13 @@ struct Softmax : StructuredBase {
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
-  template <class X> static X through(const X& g, const X& y, const Dims& axis) {  // its Jacobian is symmetric
-    return scale(g - sum(scale(g, y), axis, true), y);
+  // Its Jacobian is symmetric. The mean of g is taken out twice: where one weight is nearly 1, the first time rounds
+  // away what the others add.
+  template <class X> static X through(const X& g, const X& y, const Dims& axis) {
+    return scale(less_mean(less_mean(g, y, axis), y, axis), y);
+  }
+  template <class X> static X less_mean(const X& g, const X& y, const Dims& axis) {
+    return g - sum(scale(g, y), axis, true);
   }
   template <class R> static auto jvp(R& r) { return through(r.t(0), r.result(), Dims{r.p().axis}); }
   template <class R> static void vjp(R& r) { r.give(0, through(r.g(), r.result(), Dims{r.p().axis})); }
@@ -38,11 +44,17 @@ struct LogSoftmax : StructuredBase {
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
+  // Twice, as in softmax.
   template <class R> static auto jvp(R& r) {
-    return r.t(0) - sum(scale(r.t(0), exp(r.result())), Dims{r.p().axis}, true);
+    const auto y = exp(r.result());
+    return Softmax::less_mean(Softmax::less_mean(r.t(0), y, Dims{r.p().axis}), y, Dims{r.p().axis});
   }
   template <class R> static void vjp(R& r) {
-    r.give(0, r.g() - scale(sum(r.g(), Dims{r.p().axis}, true), exp(r.result())));
+    const auto y = exp(r.result());
+    r.give(0, less_share(less_share(r.g(), y, Dims{r.p().axis}), y, Dims{r.p().axis}));
+  }
+  template <class X> static X less_share(const X& g, const X& y, const Dims& axis) {
+    return g - scale(sum(g, axis, true), y);
   }
 };
 

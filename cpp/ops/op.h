@@ -36,6 +36,12 @@ inline constexpr Interval kAllReals{-kInf, kInf}, kPositive{0, kInf}, kUnit{-1, 
 struct One {};
 struct MinusOne {};
 
+// A slope in two factors that meet the cotangent one after the other: their product may overflow where the derivative
+// does not, as in log(1/x) at 1e-200.
+template <class X> struct Factors {
+  X first, second;
+};
+
 inline constexpr int kVariadic = -1;
 
 template <class Op>

@@ -79,34 +79,35 @@ template <class X> X products_of_others(const X& x) {
   return n % 2 ? take_first(others, n) : others;
 }
 
+// The reduced axes moved to the end and merged there.
+template <class X> X rows(const X& x, const Dims& axes) {
+  Dims perm, shape;
+  const int n = x.shape().size();
+  for (int i = 0; i < n; ++i)
+    if (!axes.contains(i - n)) perm.push_back(i), shape.push_back(x.shape()[i]);
+  for (int i = 0; i < n; ++i)
+    if (axes.contains(i - n)) perm.push_back(i);
+  shape.push_back(reduced_count(x.shape(), axes));
+  return reshape(transpose(x, perm), shape);
+}
+template <class X> X unrows(const X& y, const Dims& axes, const Dims& shape) {
+  Dims perm, moved, inverse(shape.size());
+  const int n = shape.size();
+  for (int i = 0; i < n; ++i)
+    if (!axes.contains(i - n)) perm.push_back(i);
+  for (int i = 0; i < n; ++i)
+    if (axes.contains(i - n)) perm.push_back(i);
+  for (int i = 0; i < n; ++i) moved.push_back(shape[static_cast<int>(perm[i])]);
+  for (int i = 0; i < n; ++i) inverse[static_cast<int>(perm[i])] = i;
+  return transpose(reshape(y, moved), inverse);
+}
+
 struct Prod : ReductionBase {
   static constexpr std::string_view name = "prod", doc = "The product over the given axes; right with zeros.";
   static constexpr uint8_t saves = kArg0;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
 
-  // The reduced axes moved to the end and merged there.
-  template <class X> static X rows(const X& x, const Dims& axes) {
-    Dims perm, shape;
-    const int n = x.shape().size();
-    for (int i = 0; i < n; ++i)
-      if (!axes.contains(i - n)) perm.push_back(i), shape.push_back(x.shape()[i]);
-    for (int i = 0; i < n; ++i)
-      if (axes.contains(i - n)) perm.push_back(i);
-    shape.push_back(reduced_count(x.shape(), axes));
-    return reshape(transpose(x, perm), shape);
-  }
-  template <class X> static X unrows(const X& y, const Dims& axes, const Dims& shape) {
-    Dims perm, moved, inverse(shape.size());
-    const int n = shape.size();
-    for (int i = 0; i < n; ++i)
-      if (!axes.contains(i - n)) perm.push_back(i);
-    for (int i = 0; i < n; ++i)
-      if (axes.contains(i - n)) perm.push_back(i);
-    for (int i = 0; i < n; ++i) moved.push_back(shape[static_cast<int>(perm[i])]);
-    for (int i = 0; i < n; ++i) inverse[static_cast<int>(perm[i])] = i;
-    return transpose(reshape(y, moved), inverse);
-  }
   template <class R> static auto slopes(R& r) {
     auto x = r.arg(0);
     return unrows(products_of_others(rows(x, r.p().axes)), r.p().axes, x.shape());
@@ -152,13 +153,15 @@ struct Min : Extremum<Min> {
 struct Logsumexp : ReductionBase {
   static constexpr std::string_view name = "logsumexp", doc = "log(sum(exp(x))) over the given axes, without overflow.";
   static constexpr Types types = Types::floats;
-  static constexpr uint8_t saves = kArg0 | kResult;
+  static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 4;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto weights(R& r) {  // all -inf: no weight anywhere
-    auto y = reshape(r.result(), kept_shape(r.arg(0).shape(), r.p().axes));
-    return exp(r.arg(0) - select(y == -kInf, 0.0, y));
+  template <class R> static auto weights(R& r) {
+    const auto x = r.arg(0);
+    const Dims& axes = r.p().axes;
+    if (axes.size() == 1) return softmax(x, axes[0]);
+    return unrows(softmax(rows(x, axes), -1), axes, x.shape());
   }
   template <class R> static auto jvp(R& r) { return sum(scale(r.t(0), weights(r)), r.p().axes, r.p().keepdims); }
   template <class R> static void vjp(R& r) {

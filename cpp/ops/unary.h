@@ -7,6 +7,17 @@ namespace wengert::ops {
 
 inline constexpr double kLn2 = 0.69314718055994530942, kLn10 = 2.30258509299404568402;
 
+// What slopes call on lanes; on recorded values the same names are primitives (ad/functions.h). A slope whose own
+// derivative would cancel or overflow, written out, is a primitive and has a slope of its own.
+template <class V> [[gnu::always_inline]] inline V sign(V x) {
+  return select(x > V(0), V(1), select(x < V(0), V(-1), select(x == V(0), V(0), x)));
+}
+template <class V> [[gnu::always_inline]] inline V one_minus_square(V x) { return (V(1) - x) * (V(1) + x); }
+template <class V> [[gnu::always_inline]] inline V arctan_slope(V x) { return V(1) / (V(1) + x * x); }
+template <class V> [[gnu::always_inline]] inline V strong_product(V a, V b) {  // see Scale
+  return select((a == V(0)) | (b == V(0)), V(0), a * b + V(0));
+}
+
 struct Negative : UnaryBase {
   static constexpr std::string_view name = "negative", doc = "The negative -x, elementwise.";
   static constexpr Types types = Types::numeric;
@@ -21,16 +32,14 @@ struct Absolute : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   template <class V> WG_OP V value(V x) { return abs(x); }
   template <class T> WG_OP T integer(T x) { return x < 0 ? Negative::integer(x) : x; }
-  template <class X> WG_OP X slope(X x, X) { return select(x > X(0), X(1), select(x < X(0), X(-1), X(0))); }
+  template <class X> WG_OP X slope(X x, X) { return sign(x); }
 };
 
 struct Sign : UnaryBase {
   static constexpr std::string_view name = "sign", doc = "The sign: -1, 0 or 1 (NaN for NaN).";
   static constexpr Types types = Types::numeric;
   static constexpr bool differentiable = false;
-  template <class V> WG_OP V value(V x) {
-    return select(x > V(0), V(1), select(x < V(0), V(-1), select(x == V(0), V(0), x)));
-  }
+  template <class V> WG_OP V value(V x) { return sign(x); }
   template <class T> WG_OP T integer(T x) { return static_cast<T>((x > 0) - (x < 0)); }
 };
 
@@ -48,7 +57,7 @@ struct Rsqrt : UnaryBase {
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kPositive};
   template <class V> WG_OP V value(V x) { return rsqrt(x); }
-  template <class X> WG_OP X slope(X x, X y) { return X(-0.5) * y / x; }
+  template <class X> WG_OP Factors<X> slope(X x, X y) { return {X(-0.5) * y, X(1) / x}; }
 };
 
 struct Cbrt : UnaryBase {
@@ -77,7 +86,7 @@ struct Reciprocal : UnaryBase {
   static constexpr uint8_t saves = kResult;
   static constexpr Interval domain[] = {kPositive};
   template <class V> WG_OP V value(V x) { return V(1) / x; }
-  template <class X> WG_OP X slope(X, X y) { return -y * y; }
+  template <class X> WG_OP Factors<X> slope(X, X y) { return {y, -y}; }
 };
 
 struct Exp : UnaryBase {
@@ -171,7 +180,7 @@ struct Arcsin : UnaryBase {
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
   template <class V> WG_OP V value(V x) { return asin(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / sqrt((X(1) - x) * (X(1) + x)); }
+  template <class X> WG_OP X slope(X x, X) { return X(1) / sqrt(one_minus_square(x)); }
 };
 
 struct Arccos : UnaryBase {
@@ -180,7 +189,7 @@ struct Arccos : UnaryBase {
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
   template <class V> WG_OP V value(V x) { return acos(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(-1) / sqrt((X(1) - x) * (X(1) + x)); }
+  template <class X> WG_OP X slope(X x, X) { return X(-1) / sqrt(one_minus_square(x)); }
 };
 
 struct Arctan : UnaryBase {
@@ -188,7 +197,15 @@ struct Arctan : UnaryBase {
   static constexpr uint8_t saves = kArg0;
   static constexpr int max_ulp = 2;
   template <class V> WG_OP V value(V x) { return atan(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / (X(1) + x * x); }
+  template <class X> WG_OP X slope(X x, X) { return arctan_slope(x); }
+};
+
+struct ArctanSlope : UnaryBase {
+  static constexpr std::string_view name = "arctan_slope", doc = "1 / (1 + x*x), the slope of arctan.";
+  static constexpr bool hidden = true;
+  static constexpr uint8_t saves = kArg0 | kResult;
+  template <class V> WG_OP V value(V x) { return arctan_slope(x); }
+  template <class X> WG_OP X slope(X x, X y) { return X(-2) * (strong_product(x, y) * y); }  // no square of 1 + x*x
 };
 
 struct Sinh : UnaryBase {
@@ -212,7 +229,16 @@ struct Tanh : UnaryBase {
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 2;
   template <class V> WG_OP V value(V x) { return tanh(x); }
-  template <class X> WG_OP X slope(X, X y) { return (X(1) - y) * (X(1) + y); }
+  template <class X> WG_OP X slope(X, X y) { return one_minus_square(y); }
+};
+
+struct OneMinusSquare : UnaryBase {
+  static constexpr std::string_view name = "one_minus_square", doc = "1 - x*x without cancellation near 1 and -1.";
+  static constexpr bool hidden = true;
+  static constexpr uint8_t saves = kArg0;
+  static constexpr int max_ulp = 2;
+  template <class V> WG_OP V value(V x) { return one_minus_square(x); }
+  template <class X> WG_OP X slope(X x, X) { return X(-2) * x; }
 };
 
 struct Arcsinh : UnaryBase {
@@ -238,7 +264,7 @@ struct Arctanh : UnaryBase {
   static constexpr int max_ulp = 2;
   static constexpr Interval domain[] = {kUnit};
   template <class V> WG_OP V value(V x) { return atanh(x); }
-  template <class X> WG_OP X slope(X x, X) { return X(1) / ((X(1) - x) * (X(1) + x)); }
+  template <class X> WG_OP X slope(X x, X) { return X(1) / one_minus_square(x); }
 };
 
 struct Sigmoid : UnaryBase {
@@ -247,6 +273,15 @@ struct Sigmoid : UnaryBase {
   static constexpr int max_ulp = 2;
   template <class V> WG_OP V value(V x) { return sigmoid(x); }
   template <class X> WG_OP X slope(X x, X) { return sigmoid_slope(x); }
+};
+
+struct SigmoidSlope : UnaryBase {
+  static constexpr std::string_view name = "sigmoid_slope", doc = "sigmoid(x) * sigmoid(-x), the slope of sigmoid.";
+  static constexpr bool hidden = true;
+  static constexpr uint8_t saves = kArg0 | kResult;
+  static constexpr int max_ulp = 4;
+  template <class V> WG_OP V value(V x) { return sigmoid_slope(x); }
+  template <class X> WG_OP X slope(X x, X y) { return -y * tanh(X(0.5) * x); }
 };
 
 struct LogSigmoid : UnaryBase {

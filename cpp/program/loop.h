@@ -107,6 +107,8 @@ Graph selected(const Graph& g, std::span<const uint32_t> outputs);
 Graph without_cuts(const Graph& g);  // stop_gradient means nothing to a program
 // Which outputs depend, through differentiable operations, on inputs that are active.
 std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active_inputs);
+// Which operands of maximum and minimum do: their derivative at a tie depends on it.
+std::vector<char> active_choices(const Graph& g, const std::vector<char>& active_inputs);
 
 // The record of a body and its cotangents in two. Inputs of g: carries, rows, constants, then cotangents; outputs:
 // `results` of the body, then cotangents. `forward` has the inputs of the body and returns residuals (what the

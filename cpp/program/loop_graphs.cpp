@@ -113,7 +113,8 @@ std::vector<char> carries_in_place(const Graph& g, uint32_t carries) {
   return r;
 }
 
-std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active_inputs) {
+namespace {
+std::vector<char> active_nodes(const Graph& g, const std::vector<char>& active_inputs) {
   std::vector<char> active(g.nodes.size(), 0);
   for (size_t k = 0; k < g.inputs.size(); ++k) active[g.inputs[k]] = active_inputs[k];
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
@@ -123,8 +124,31 @@ std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active
     if (n.op != kLoop && !core::is_float(n.dtype)) continue;
     for (uint32_t a : g.operands(i)) active[i] |= active[a];
   }
+  return active;
+}
+
+bool chooses(const Node& n) { return n.is(code_of<ops::Maximum>) || n.is(code_of<ops::Minimum>); }
+bool has_choices(const Graph& g) {
+  return std::any_of(g.nodes.begin(), g.nodes.end(), [](const Node& n) {
+    return chooses(n) || (n.op == kLoop && (has_choices(loop_of(n)->body) || has_choices(loop_of(n)->other)));
+  });
+}
+}  // namespace
+
+std::vector<char> active_outputs(const Graph& g, const std::vector<char>& active_inputs) {
+  const std::vector<char> active = active_nodes(g, active_inputs);
   std::vector<char> r;
   for (uint32_t o : g.outputs) r.push_back(active[o]);
+  return r;
+}
+
+std::vector<char> active_choices(const Graph& g, const std::vector<char>& active_inputs) {
+  std::vector<char> r;
+  if (!has_choices(g)) return r;
+  const std::vector<char> active = active_nodes(g, active_inputs);
+  for (uint32_t i = 0; i < g.nodes.size(); ++i)
+    if (chooses(g.nodes[i]) || g.nodes[i].op == kLoop)
+      for (uint32_t a : g.operands(i)) r.push_back(active[a]);
   return r;
 }
 

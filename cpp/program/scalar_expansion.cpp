@@ -268,6 +268,8 @@ uint32_t Expansion::unary(OpCode op, uint32_t a) {
   if (op == code_of<ops::Square>) return operation(op_square, a);
   if (op == code_of<ops::Reciprocal>) return operation(op_reciprocal, a);
   if (op == code_of<ops::Relu>) return operation(op_relu, a);
+  if (op == code_of<ops::OneMinusSquare>) return multiply(subtract(constant(1), a), add(constant(1), a));
+  if (op == code_of<ops::ArctanSlope>) return operation(op_divide, constant(1), add(constant(1), multiply(a, a)));
   if (op == code_of<ops::LogicalNot>) return operation(op_logical_not, a);
   if (op == code_of<ops::Isnan>) return operation(op_isnan, a);
   if (op == code_of<ops::Isfinite>) return operation(op_isfinite, a);
@@ -357,7 +359,8 @@ ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
     std::vector<uint32_t> shifted, e;
     for (int64_t k = 1; k < length; ++k) largest = operation(op_maximum, largest, id(rows, r * length + k));
     for (int64_t k = 0; k < length; ++k) {
-      shifted.push_back(subtract(id(rows, r * length + k), largest));
+      const uint32_t x = id(rows, r * length + k);  // 0 below the largest also where that is infinite
+      shifted.push_back(operation(op_select, operation(op_equal, x, largest), constant(0), subtract(x, largest)));
       e.push_back(call1(code_of<ops::Exp>, shifted.back()));
       total = k ? add(total, e.back()) : e.back();
     }

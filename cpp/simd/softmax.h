@@ -1,5 +1,7 @@
 // softmax and its relatives over the rows of a contiguous matrix, and their reverse sweeps, each in one fused pass over
-// a row while it is in cache. Nothing overflows; a row of -inf has logsumexp -inf and softmax NaN, as in SciPy.
+// a row while it is in cache. Nothing overflows; elements equal to an infinite largest one (inf, or -inf throughout)
+// share the weight. Where one weight is nearly 1 its entry of a sweep is what the others leave, not a difference of
+// ones.
 #pragma once
 
 #include <cstdint>

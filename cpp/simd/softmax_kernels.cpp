@@ -55,9 +55,8 @@ template <class T> struct RunningSum {
 
 template <class T> constexpr T inf = T(__builtin_inf());
 
-// The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should. A NaN is
-// passed over: it comes back through exp of its own element.
-template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
+// The largest element. A NaN is passed over: it comes back through exp of its own element.
+template <class T> WG_INLINE T largest_of(const T* x, int64_t cols) {
   constexpr int L = lanes<T>, U = 4;  // independent maxima: one would wait for itself
   using X = Vec<T, L>;
   X m[U] = {X(-inf<T>), X(-inf<T>), X(-inf<T>), X(-inf<T>)};
@@ -68,8 +67,40 @@ template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
   }
   for (; j + L <= cols; j += L) m[0] = larger(X::load(x + j), m[0]);
   if (j < cols) m[1] = larger(X::load(x + j, int(cols - j), -inf<T>), m[1]);
-  const T r = largest_lane(larger(larger(m[0], m[1]), larger(m[2], m[3])));
+  return largest_lane(larger(larger(m[0], m[1]), larger(m[2], m[3])));
+}
+
+// The largest element, or 0 where it is no number to shift by: then exp gives 0, inf or NaN, as it should.
+template <class T> WG_INLINE T shift_of(const T* x, int64_t cols) {
+  const T r = largest_of(x, cols);
   return __builtin_fabs(r) < inf<T> ? r : T(0);
+}
+
+// A row whose largest element is infinite: those equal to it share the weight, the others have none.
+template <bool Log, class T> [[gnu::noinline]] void infinite_row(const T* x, int64_t cols, T top, T* y) {
+  T winners = 0, nan = 0;
+  for (int64_t j = 0; j < cols; ++j) {
+    if (x[j] == top) winners += 1;
+    if (x[j] != x[j]) nan = x[j];
+  }
+  const T share = nan + (Log ? -log(Vec<T, 1>(winners)).v : 1 / winners), none = nan + (Log ? -inf<T> : T(0));
+  for (int64_t j = 0; j < cols; ++j) y[j] = x[j] == top ? share : none;
+}
+
+// Where one weight is above this the sweeps lose digits of its own entry, in which nearly all cancels.
+template <class T> constexpr T dominant = T(0.9);
+
+// Entries of `out` sum to zero. That of the weight y above `limit`, if there is one, is what the others leave.
+template <class T> [[gnu::noinline]] void balance(const T* y, T limit, int64_t cols, T sum, T* out) {
+  for (int64_t i = 0; i < cols; i += 64) {
+    const int64_t end = i + 64 < cols ? i + 64 : cols;
+    int found = 0;
+    for (int64_t j = i; j < end; ++j) found |= int(y[j] > limit);
+    if (!found) continue;
+    for (int64_t j = i; j < end; ++j)
+      if (y[j] > limit) out[j] -= sum;
+    return;
+  }
 }
 
 // A row of K vectors, the last perhaps a part, stays in registers: what a masked store wrote could not be read back
@@ -87,7 +118,11 @@ template <class T, int K> void softmax_short(const T* x, int64_t rows, int64_t c
 #pragma GCC unroll 4
     for (int k = 0; k < K; ++k) m = larger(v[k], m);
     const T top = largest_lane(m);
-    const X shift(__builtin_fabs(top) < inf<T> ? top : T(0));
+    if (__builtin_fabs(top) == inf<T>) {
+      infinite_row<false>(x, cols, top, y);
+      continue;
+    }
+    const X shift(top);
     X s(T(0));
 #pragma GCC unroll 4
     for (int k = 0; k < K; ++k) s += v[k] = exp(v[k] - shift);
@@ -116,7 +151,12 @@ template <class T> void softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   const int64_t whole = cols / L * L;
   const int last = int(cols - whole);  // these stay in a register, too
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-    const X shift(shift_of(x, cols));
+    const T top = largest_of(x, cols);
+    if (__builtin_fabs(top) == inf<T>) {
+      infinite_row<false>(x, cols, top, y);
+      continue;
+    }
+    const X shift(top);
     RunningSum<T> s;
     for (int64_t j = 0; j < whole; j += L) {
       const X e = exp(X::load(x + j) - shift);
@@ -137,8 +177,15 @@ template <class T> void softmax_sweep(const T* g, const T* y, int64_t rows, int6
     RunningSum<T> s;
     each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0)) * load(y + j, T(0))); });
     const X d(s.result());
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store)
-                             WG_BODY { store((load(g + j, T(0)) - d) * load(y + j, T(0)), out + j); });
+    X most(T(0));
+    RunningSum<T> left;
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      const X w = load(y + j, T(0)), r = (load(g + j, T(0)) - d) * w;
+      most = larger(w, most);
+      left.add(r);
+      store(r, out + j);
+    });
+    if (largest_lane(most) > dominant<T>) balance(y, dominant<T>, cols, left.result(), out);
   }
 }
 
@@ -160,7 +207,11 @@ template <class T> WG_INLINE T log_of_sum(const T* x, int64_t cols, T shift) {
 template <class T> void log_softmax(const T* x, int64_t rows, int64_t cols, T* y) {
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, x += cols, y += cols) {
-    const T shift = shift_of(x, cols);
+    const T shift = largest_of(x, cols);
+    if (__builtin_fabs(shift) == inf<T>) {
+      infinite_row<true>(x, cols, shift, y);
+      continue;
+    }
     const X m(shift), s(log_of_sum(x, cols, shift));
     each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY { store((load(x + j, T(0)) - m) - s, y + j); });
   }
@@ -172,8 +223,16 @@ template <class T> void log_softmax_sweep(const T* g, const T* y, int64_t rows, 
     RunningSum<T> s;
     each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0))); });
     const X d(s.result());
-    each_vector<T>(cols, [&](int64_t j, auto load, auto store)
-                             WG_BODY { store(load(g + j, T(0)) - exp(load(y + j, T(0))) * d, out + j); });
+    X most(T(-1));
+    RunningSum<T> left;
+    each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
+      const X w = load(y + j, -inf<T>), r = load(g + j, T(0)) - exp(w) * d;
+      most = larger(w, most);
+      left.add(r);
+      store(r, out + j);
+    });
+    const T limit = T(-0.10536051565782628);  // the logarithm of `dominant`
+    if (largest_lane(most) > limit) balance(y, limit, cols, left.result(), out);
   }
 }
 

@@ -215,6 +215,8 @@ class Body:
         """Which outputs depend on inputs that are active."""
     @property
     def bytes(self) -> Any: ...
+    def choices(self, arg0: collections.abc.Sequence[bool]) -> list[bool]:
+        """Which operands of maximum and minimum do: it decides their derivatives at a tie."""
     def input_like(self, *args: Any, **kwargs: Any) -> Any: ...
     @property
     def inputs(self) -> Any: ...
@@ -270,6 +272,9 @@ class Gradient:
         """The short way of a Transform."""
 
 class Level:
+    @property
+    def asked(self) -> Any:
+        """Whether a number was asked of one of its values."""
     def close(self) -> None:
         """Ends the transform; its values may no longer take part in operations."""
     def owns(self, arg0: Any) -> bool: ...
@@ -409,6 +414,9 @@ class ops:
     @staticmethod
     def arctan2(a: ArrayLike, b: ArrayLike, /) -> Array:
         """The angle of the point (b, a), in radians; derivative 0 at the origin."""
+    @staticmethod
+    def arctan_slope(x: ArrayLike, /) -> Array:
+        """1 / (1 + x*x), the slope of arctan."""
     @staticmethod
     def arctanh(x: ArrayLike, /) -> Array:
         """The inverse hyperbolic tangent."""
@@ -596,6 +604,9 @@ class ops:
     def not_equal(a: ArrayLike, b: ArrayLike, /) -> Array:
         """a != b, elementwise."""
     @staticmethod
+    def one_minus_square(x: ArrayLike, /) -> Array:
+        """1 - x*x without cancellation near 1 and -1."""
+    @staticmethod
     def polygamma(x: ArrayLike, n: int) -> Array:
         """The n-th derivative of digamma (n >= 1), elementwise."""
     @staticmethod
@@ -633,6 +644,9 @@ class ops:
     @staticmethod
     def sigmoid(x: ArrayLike, /) -> Array:
         """The logistic sigmoid 1/(1 + exp(-x))."""
+    @staticmethod
+    def sigmoid_slope(x: ArrayLike, /) -> Array:
+        """sigmoid(x) * sigmoid(-x), the slope of sigmoid."""
     @staticmethod
     def sign(x: ArrayLike, /) -> Array:
         """The sign: -1, 0 or 1 (NaN for NaN)."""

@@ -71,23 +71,65 @@ class _Call:
         for x in self.operands:
             t = self.level.tangent(x) if isinstance(x, Array) else None
             if t is None:
-                shape = np.shape(x) if not isinstance(x, Array) else x.shape
-                t = _core.array(np.zeros((self.level.tangents, *shape) if self.level.tangents else shape))
+                t = _zeros(x)
+                if self.level.tangents:
+                    t = _core.ops.broadcast_to(t, (self.level.tangents, *t.shape))
             out.append(t)
         return out
 
 
-def _transposed(linear: Function, zeros: Sequence[Any], cotangents: Sequence[Any]) -> list[Any]:
-    """The transpose of a linear function of several arrays, applied to ``cotangents``."""
+def _transpose(linear: Function, zeros: Sequence[Any]) -> Function:
+    """The transpose of a linear function of several arrays: a list of cotangents in, one for each argument out.
+
+    Where the function asks its arguments for numbers or hands them to something else than wengert, which no level can
+    follow, it is applied to the unit vectors instead.
+    """
     level = _core.ReverseLevel()
+    followed = True
     try:
-        inputs = [level.input(z) for z in zeros]
-        out = list(linear(*inputs))
+        outputs = list(linear(*[level.input(z) for z in zeros]))
+        followed = not level.asked
+    except Exception:  # if it was no such question, the unit vectors meet the error again
+        followed = False
     finally:
         level.close()
-    pairs = [(y, c) for y, c in zip(out, cotangents, strict=True) if isinstance(y, Array) and c is not None]
-    results = level.sweep([y for y, _ in pairs], [c for _, c in pairs])
-    return [zeros_like(z) if r is None else r for r, z in zip(results, zeros, strict=True)]
+    if not followed:
+        return _transpose_by_units(linear, zeros)
+
+    def transpose(cotangents: Sequence[Any]) -> list[Any]:
+        pairs = [(y, c) for y, c in zip(outputs, cotangents, strict=True) if isinstance(y, Array) and c is not None]
+        found = level.sweep([y for y, _ in pairs], [c for _, c in pairs], keep=True)
+        return [zeros_like(z) if r is None else r for r, z in zip(found, zeros, strict=True)]
+
+    return transpose
+
+
+def _transpose_by_units(linear: Function, zeros: Sequence[Any]) -> Function:
+    columns = []  # of the matrix, for each element of each argument: a list with one array for each result
+    for i, z in enumerate(zeros):
+        for unit in np.eye(z.size, dtype=z.dtype):
+            columns.append(linear(*zeros[:i], _core.array(unit.reshape(z.shape)), *zeros[i + 1 :]))
+
+    def transpose(cotangents: Sequence[Any]) -> list[Any]:
+        found, column = [], iter(columns)
+        for z in zeros:
+            elements = [_inner(next(column), cotangents) for _ in range(z.size)]
+            found.append(_core.ops.reshape(_core.ops.stack(elements), z.shape) if elements else z)
+        return found
+
+    return transpose
+
+
+def _inner(a: Sequence[Any], b: Sequence[Any]) -> Any:
+    parts = [
+        _core.ops.sum(_core.ops.multiply(x, y)) for x, y in zip(a, b, strict=True) if x is not None and y is not None
+    ]
+    return functools.reduce(_core.ops.add, parts, _core.array(0.0))
+
+
+def _zeros(like: Any) -> Array:
+    like = _core.stop_gradient(like)
+    return _core.array(np.zeros(np.shape(like), getattr(like, "dtype", np.float64)))
 
 
 def _each_tangent(level: Any, push: Function, tangents: list[Any]) -> list[Any]:
@@ -185,11 +227,12 @@ class custom_vjp(_Custom):
 
         if call.level.kind == "reverse":
             return tree_unflatten(spec, call.level.record(call.operands, results, backward))
-        zeros = [_core.array(np.zeros(np.shape(_core.stop_gradient(y)))) for y in results]
+        zeros = [_zeros(x) for x in call.operands]
 
-        def push(tangents: list[Any]) -> list[Any]:
-            return _transposed(lambda *g: backward(list(g)), zeros, tangents)
+        def linear(*cotangents: Any) -> list[Any]:
+            return [z if g is None else g for g, z in zip(backward(list(cotangents)), zeros, strict=True)]
 
+        push = _transpose(linear, [_zeros(y) for y in results])
         dots = _each_tangent(call.level, push, call.tangents())
         return tree_unflatten(spec, [call.level.lift(y, t) for y, t in zip(results, dots, strict=True)])
 
@@ -225,27 +268,26 @@ class custom_jvp(_Custom):
         if not hasattr(self, "rule"):
             raise AttributeError(f"custom_jvp: no rule for {self.__name__}; give it with {self.__name__}.defjvp(rule)")
         primals, layout = call.lowered(), call.layout
+        values: list[Any] = []
+        spec: Any = None
+
+        def push(*tangents: Any) -> list[Any]:  # the values come with it: those of f itself have another derivative
+            nonlocal values, spec
+            value, dot = self.rule(primals, layout.fill(tangents))
+            values, spec = tree_flatten(value)
+            dots = tree_flatten(dot)[0]
+            if len(dots) != len(values):
+                raise TypeError(
+                    f"{self.__name__}: the rule returned {len(values)} values and {len(dots)} tangents; return one "
+                    "tangent of the same shape for each value"
+                )
+            return dots
+
         if call.level.kind == "reverse":
-            results, spec = tree_flatten(self.f(*primals))
-            zeros = [_core.array(np.zeros(np.shape(_core.stop_gradient(x)))) for x in call.operands]
-
-            def linear(*tangents: Any) -> list[Any]:
-                return tree_flatten(self.rule(primals, layout.fill(tangents))[1])[0]
-
-            def backward(cts: list[Any]) -> list[Any]:
-                return _transposed(linear, zeros, cts)
-
-            return tree_unflatten(spec, call.level.record(call.operands, results, backward))
-        values: Any = None
-
-        def push(tangents: list[Any]) -> list[Any]:
-            nonlocal values
-            values, dot = self.rule(primals, layout.fill(tangents))
-            return tree_flatten(dot)[0]
-
-        dots = _each_tangent(call.level, push, call.tangents())
-        results, spec = tree_flatten(values)
-        return tree_unflatten(spec, [call.level.lift(y, t) for y, t in zip(results, dots, strict=True)])
+            pull = _transpose(push, [_zeros(x) for x in call.operands])
+            return tree_unflatten(spec, call.level.record(call.operands, values, pull))
+        dots = _each_tangent(call.level, lambda tangents: push(*tangents), call.tangents())
+        return tree_unflatten(spec, [call.level.lift(y, t) for y, t in zip(values, dots, strict=True)])
 
 
 def checkpoint(f: Function) -> Function:

@@ -51,12 +51,15 @@ def body_of(rec: Any, outputs: Sequence[Any]) -> Any:
     return body
 
 
-def apply(loop: Any, operands: Sequence[Any]) -> list[Any]:
-    """The results of a loop for operands of any level."""
+def apply(loop: Any, operands: Sequence[Any], apart: int | None = None) -> list[Any]:
+    """The results of a loop for operands of any level; ``apart``: so many first steps may still be taken apart."""
     level = _core.top_level(operands)
     kind = None if level is None else level.kind
     if kind == "listing":
         raise NotRolled("its operations are being listed")
+    differentiated = kind in ("dual", "reverse")
+    if differentiated and loop.kind != "cond" and apart != 0 and _first_step_differs(loop, operands, level):
+        return _first_step_apart(loop, list(operands), (loop.carries if apart is None else apart) - 1)
     if kind == "dual":
         return (_branch_tangents if loop.kind == "cond" else _loop_tangents)(loop, operands, level)
     if kind == "reverse":
@@ -80,6 +83,41 @@ def _closed(body: Any, active: list[bool], carries: int) -> list[bool]:
             return list(out)
         for c in new:
             active[c] = True
+
+
+def _first_step_differs(loop: Any, operands: Sequence[Any], level: Any) -> bool:
+    """Whether maximum or minimum meets a constant in the first step and an active value later.
+
+    At a tie its derivative depends on that (docs/edges.md), and a loop has one body for all steps.
+    """
+    if loop.length == (0 if loop.kind == "scan" else -1) or (loop.kind == "while" and loop.length) or loop.counted:
+        return False
+    body = loop.body
+    first = [level.owns(x) for x in operands[: body.inputs]]
+    later = list(first)
+    _closed(body, later, loop.carries)
+    return later != first and body.choices(first) != body.choices(later)
+
+
+def _first_step_apart(loop: Any, operands: list[Any], apart: int) -> list[Any]:
+    body, nc, nx, n = loop.body, loop.carries, loop.rows, loop.length
+    carry, xs, constants = operands[:nc], operands[nc : nc + nx], operands[nc + nx :]
+    if loop.kind == "while":
+        with recorder() as rec:
+            ins = [body.input_like(rec, i, []) for i in range(body.inputs)]
+            unchanged = body_of(rec, ins[:nc])
+        go = loop.other([*carry, *constants], apply)[0]
+        carry = apply(_core.branch(body, unchanged), [go, *carry, *constants])
+        return apply(loop, [*carry, *constants], apart)
+    at = n - 1 if loop.reverse else 0
+    out = body([*carry, *(_core.ops.getitem(x, at) for x in xs), *constants], apply)
+    ys = [_core.ops.expand_dims(y, 0) for y in out[nc:]]
+    if n == 1:
+        return [*out[:nc], *ys]
+    rows = [_part(x, 0 if loop.reverse else 1, n - 1) for x in xs]
+    rest = apply(_with_length(loop, n - 1), [*out[:nc], *rows, *constants], apart)
+    pairs = [(b, a) if loop.reverse else (a, b) for a, b in zip(ys, rest[nc:], strict=True)]
+    return [*rest[:nc], *(_core.ops.concatenate(list(p)) for p in pairs)]
 
 
 def _zeros(shape: Sequence[int], dtype: Any) -> Any:
@@ -245,16 +283,22 @@ def _loop_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[Any
 
     def pullback(cts: list[Any]) -> list[Any]:
         sums = [_zeros(*s) for s in shapes]
-        out = apply(back, [*(cts[c] for c in carry), *sums, *kept, *(cts[i] for i in ys), *used, *steps])
+        out = apply(back, [*cts[: len(carry)], *sums, *kept, *cts[len(carry) :], *used, *steps])
         found: list[Any] = [None] * len(all_operands)
         for i, g in zip([*carry, *constants, *rows], out, strict=True):
             found[i] = g
         return found
 
-    return [
-        *level.record(all_operands, results[: body.outputs], pullback),
-        *(steps if loop.kind == "while" else []),
-    ]
+    recorded = _recorded(level, all_operands, results[: body.outputs], [*carry, *ys], pullback)
+    return [*recorded, *(steps if loop.kind == "while" else [])]
+
+
+def _recorded(level: Any, operands: list[Any], results: list[Any], active: list[int], pullback: Any) -> list[Any]:
+    """The results, those that are active with a rule for their cotangents; the others are constants."""
+    if active:
+        for i, y in zip(active, level.record(operands, [results[i] for i in active], pullback), strict=True):
+            results[i] = y
+    return results
 
 
 def _in_stages(loop: Any, operands: Sequence[Any]) -> list[Any]:
@@ -307,13 +351,13 @@ def _branch_cotangents(loop: Any, operands: Sequence[Any], level: Any) -> list[A
     results = apply(loop, lowered)
 
     def pullback(cts: list[Any]) -> list[Any]:
-        out = apply(back, [*lowered, *(cts[i] for i in ys)])
+        out = apply(back, [*lowered, *cts])
         found: list[Any] = [None] * len(operands)
         for i, g in zip(active, out, strict=True):
             found[i + 1] = g
         return found
 
-    return list(level.record(list(operands), results, pullback))
+    return _recorded(level, list(operands), list(results), ys, pullback)
 
 
 # ---- checkpoints -----------------------------------------------------------------------------------------------------

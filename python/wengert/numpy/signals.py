@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,7 +22,10 @@ def interp(
     right: ArrayLike | None = None,
     period: float | None = None,
 ) -> Array:
-    """Piecewise linear interpolation, differentiable in x, xp and fp; at a knot the right slope. See `numpy.interp`."""
+    """Piecewise linear interpolation, differentiable in x, xp and fp. See `numpy.interp`.
+
+    At a knot the slope is the smaller one of both sides, 0 if their signs differ; beyond the ends it is 0.
+    """
     x, xp, fp = floating(x), floating(xp), floating(fp)
     if xp.ndim != 1 or xp.shape != fp.shape or xp.size == 0:
         raise ValueError(f"interp: xp and fp must be equally long vectors, got shapes {xp.shape} and {fp.shape}")
@@ -32,20 +35,29 @@ def interp(
     if xp.size == 1:
         inside = ops.broadcast_to(ops.getitem(fp, 0), x.shape)
     else:
-        k = np.clip(np.searchsorted(concrete(xp), concrete(x), "right") - 1, 0, xp.size - 2)
+        k, right = _interval(x, xp, fp, "right")
+        _, left_of = _interval(x, xp, fp, "left")
         x0, f0 = ops.getitem(xp, k), ops.getitem(fp, k)
-        slope = ops.divide(ops.subtract(ops.getitem(fp, k + 1), f0), ops.subtract(ops.getitem(xp, k + 1), x0))
-        at_end = ops.equal(x, ops.getitem(xp, -1))
-        inside = ops.where(at_end, _last(x, xp, fp), ops.add(f0, ops.multiply(slope, ops.subtract(x, x0))))
+        slope = ops.where(ops.equal(x, x0), _smaller(left_of, right), right)
+        inside = ops.add(f0, ops.multiply(slope, ops.subtract(x, x0)))
     inside = ops.where(ops.less(x, ops.getitem(xp, 0)), ops.getitem(fp, 0) if left is None else left, inside)
     return ops.where(ops.greater(x, ops.getitem(xp, -1)), ops.getitem(fp, -1) if right is None else right, inside)
 
 
-def _last(x: Array, xp: Array, fp: Array) -> Array:
-    """The value at the last knot, exact, with the slope of the last interval."""
-    x1, f1 = ops.getitem(xp, -1), ops.getitem(fp, -1)
-    slope = ops.divide(ops.subtract(f1, ops.getitem(fp, -2)), ops.subtract(x1, ops.getitem(xp, -2)))
-    return ops.add(f1, ops.multiply(slope, ops.subtract(x, x1)))
+def _interval(x: Array, xp: Array, fp: Array, side: Literal["left", "right"]) -> tuple[np.ndarray, Array]:
+    """The last knot before x (not after it, for "right"), and the slope from there; 0 outside of the knots."""
+    k = np.searchsorted(concrete(xp), concrete(x), side) - 1
+    inside = (k >= 0) & (k < xp.size - 1)
+    low = np.where(inside, k, 0)
+    rise = ops.subtract(ops.getitem(fp, low + 1), ops.getitem(fp, low))
+    run = ops.where(inside, ops.subtract(ops.getitem(xp, low + 1), ops.getitem(xp, low)), 1.0)
+    return np.clip(k, 0, xp.size - 1), ops.where(inside, ops.divide(rise, run), 0.0)
+
+
+def _smaller(a: Array, b: Array) -> Array:
+    """Of the numbers between a and b the one nearest to 0."""
+    apart = ops.less_equal(ops.multiply(ops.sign(a), ops.sign(b)), 0)
+    return ops.where(apart, 0.0, ops.where(ops.less(ops.absolute(a), ops.absolute(b)), a, b))
 
 
 def _one_period(x: Array, xp: Array, fp: Array, period: float) -> tuple[Array, Array, Array]:

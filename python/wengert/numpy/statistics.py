@@ -178,7 +178,7 @@ def _quantile_of_rows(rows: Array, q: Array, method: str, ignore_nan: bool) -> A
     mixed = ops.where(alone, low, ops.add(low, ops.multiply(gap, fraction)))
     if not ignore_nan:
         missing = ops.any(ops.isnan(rows), -1, True)
-        mixed = ops.where(missing, math.nan, mixed)
+        mixed = ops.where(missing, ops.multiply(ops.sum(rows, -1, True), math.nan), mixed)  # its slopes are NaN, too
     else:
         mixed = ops.where(ops.expand_dims(ops.equal(count, 0), -1), math.nan, mixed)
     return ops.reshape(moveaxis(mixed, -1, 0), (*q.shape, *rows.shape[:-1]))
