@@ -1,6 +1,7 @@
 #include "core/array.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -17,6 +18,53 @@ Array* blank(DType dtype) {
   for (int64_t d : shape)
     if (d < 0) value_error("wengert: negative dimensions are not allowed, got shape " + shape.str());
   value_error("wengert: there is no array of shape " + shape.str() + ": it would be too large");
+}
+
+// A frame around elements elsewhere, for copy_into only.
+Array frame(DType dtype, const Dims& shape, const Dims& strides, char* data) {
+  Array f;
+  f.dtype = dtype;
+  f.shape = shape;
+  f.strides = strides;
+  f.size = shape.product();
+  f.contiguous = is_row_major(shape, strides);
+  f.data = data;
+  return f;
+}
+
+// The axes of length above 1, the one with the longest stride first.
+Dims by_stride(const Dims& shape, const Dims& strides) {
+  Dims order;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 1) continue;
+    int at = order.size();
+    while (at > 0 && std::abs(strides[static_cast<int>(order[at - 1])]) < std::abs(strides[i])) --at;
+    order.insert(at, i);
+  }
+  return order;
+}
+
+// Copies elements with those strides into `to`, whose memory is there, without gaps and in the order of their axes.
+void fill_in_order(Array* to, char* from, const Dims& strides) {
+  const Dims& shape = to->shape;
+  if (shape.size() < 2) {
+    to->strides = row_major(shape);
+    to->contiguous = true;
+    copy_into(frame(to->dtype, shape, strides, from), to->data);
+    return;
+  }
+  if (is_row_major(shape, to->strides = kept_order(shape, strides))) {
+    to->contiguous = true;
+    copy_into(frame(to->dtype, shape, strides, from), to->data);
+    return;
+  }
+  to->contiguous = false;
+  Dims lengths, steps;
+  for (int64_t axis : by_stride(shape, to->strides)) {
+    lengths.push_back(shape[static_cast<int>(axis)]);
+    steps.push_back(strides[static_cast<int>(axis)]);
+  }
+  copy_into(frame(to->dtype, lengths, steps, from), to->data);
 }
 
 }  // namespace
@@ -118,23 +166,14 @@ ArrayRef view(const ArrayRef& a, const Dims& shape, const Dims& strides, int64_t
     v->data = const_cast<char*>(from);
     return r;
   }
-  // A payload belongs to its object: a view of it is a small copy.
+  // A payload belongs to its object: a view of it is a small copy, which keeps the order of the axes.
   if (v->size * item_size(a->dtype) <= static_cast<int64_t>(sizeof v->payload)) {
     v->data = v->payload;
   } else {  // a broadcast of a scalar
     v->buffer = Ref<Buffer>(new_buffer(v->size * item_size(a->dtype)));
     v->data = v->buffer->data;
   }
-  v->strides = row_major(shape);
-  v->contiguous = true;
-  Array source;  // a frame around the bytes, for copy_into only
-  source.dtype = a->dtype;
-  source.shape = shape;
-  source.strides = strides;
-  source.size = v->size;
-  source.contiguous = false;
-  source.data = const_cast<char*>(from);
-  copy_into(source, v->data);
+  fill_in_order(v, const_cast<char*>(from), strides);
   return r;
 }
 
@@ -180,12 +219,22 @@ ArrayRef copy(const ArrayRef& a) {
   return r;
 }
 
+ArrayRef copy_in_order(const Array& a) {
+  ArrayRef r = make(a.dtype, a.shape);
+  if (a.contiguous)
+    copy_into(a, r->data);
+  else
+    fill_in_order(r.get(), a.data, a.strides);
+  return r;
+}
+
 ArrayRef contiguous(const ArrayRef& a) { return a->contiguous ? a : copy(a); }
 
 ArrayRef cast(const ArrayRef& a, DType to) {
   if (a->dtype == to) return a;
-  ArrayRef from = contiguous(a);
+  ArrayRef from = a->contiguous ? a : arranged(a, kept_order(a->shape, a->strides));
   ArrayRef r = make(to, a->shape);
+  if (!from->contiguous) r->strides = from->strides, r->contiguous = false;
   dispatch(from->dtype, [&](auto source) {
     using S = typename decltype(source)::type;
     dispatch(to, [&](auto target) {
@@ -220,6 +269,38 @@ bool is_row_major(const Dims& shape, const Dims& strides) {
     step *= shape[i];
   }
   return true;
+}
+
+Dims kept_order(const Dims& shape, const Dims& strides) {
+  if (shape.size() < 2 || is_row_major(shape, strides)) return row_major(shape);
+  Dims r(shape.size(), 1);
+  int64_t step = 1;
+  const Dims order = by_stride(shape, strides);
+  for (int k = order.size() - 1; k >= 0; --k) {
+    r[static_cast<int>(order[k])] = step;
+    step *= shape[static_cast<int>(order[k])];
+  }
+  return step == 0 ? row_major(shape) : r;
+}
+
+bool lies_as(const Array& a, const Dims& strides) {
+  for (int i = 0; i < a.ndim(); ++i)
+    if (a.shape[i] > 1 && a.strides[i] != strides[i]) return a.size == 0;
+  return true;
+}
+
+ArrayRef arranged(const ArrayRef& a, const Dims& strides) {
+  if (lies_as(*a, strides)) return a;
+  Dims to_order = by_stride(a->shape, strides), lengths, steps;
+  for (int64_t axis : to_order) {
+    lengths.push_back(a->shape[static_cast<int>(axis)]);
+    steps.push_back(a->strides[static_cast<int>(axis)]);
+  }
+  ArrayRef r = make(a->dtype, a->shape);
+  r->strides = strides;
+  r->contiguous = is_row_major(a->shape, strides);
+  copy_into(frame(a->dtype, lengths, steps, a->data), r->data);
+  return r;
 }
 
 Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op) {

@@ -49,13 +49,19 @@ ArrayRef full(DType dtype, const Dims& shape, double v);
 ArrayRef view(const ArrayRef& a, const Dims& shape, const Dims& strides, int64_t offset = 0);
 ArrayRef foreign(DType dtype, const Dims& shape, const Dims& strides, Ref<Buffer> buffer, char* data);
 
-ArrayRef contiguous(const ArrayRef& a);  // itself when it already is
-ArrayRef copy(const ArrayRef& a);        // always fresh and contiguous
-ArrayRef cast(const ArrayRef& a, DType to);
-void copy_into(const Array& from, char* to);  // row-major, same dtype
+ArrayRef contiguous(const ArrayRef& a);      // itself when it already is
+ArrayRef copy(const ArrayRef& a);            // always fresh and contiguous
+ArrayRef copy_in_order(const Array& a);      // fresh, without gaps, in the order of the axes of a
+ArrayRef cast(const ArrayRef& a, DType to);  // in the order of axes of a
+// Itself if it lies so already, else a copy; the strides leave no gaps (see kept_order).
+ArrayRef arranged(const ArrayRef& a, const Dims& strides);
+bool lies_as(const Array& a, const Dims& strides);  // up to axes of length 1
+void copy_into(const Array& from, char* to);        // row-major, same dtype
 
 Dims row_major(const Dims& shape);
 bool is_row_major(const Dims& shape, const Dims& strides);
+// Strides of a copy without gaps that keeps the order of the axes: NumPy's order "K". Row-major where they tie.
+Dims kept_order(const Dims& shape, const Dims& strides);
 Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op);
 ArrayRef broadcast_to(const ArrayRef& a, const Dims& shape);
 double item(const Array& a, int64_t flat = 0);  // element of a contiguous array as double

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/unlocked.h"
+#include "ops/kept_order.h"
 #include "ops/kernel_table.h"
 #include "ops/pairs.h"
 #include "simd/dispatch.h"
@@ -111,6 +112,11 @@ bool permuted(const Array& a) {
   }
   return step == a.size;
 }
+void lay(Array& fresh, const Dims& shape, const Dims& strides) {
+  fresh.shape = shape;
+  fresh.strides = strides;
+  fresh.contiguous = false;
+}
 bool same_layout(const Array& a, const Array& b) { return a.shape == b.shape && a.strides == b.strides; }
 
 const char* at(const Array* a, int64_t i, int inc) { return a ? a->data + i * inc * item_size(a->dtype) : nullptr; }
@@ -125,17 +131,25 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     const simd::RoundToNearest rounding;
     return unary(op, x);
   }
+  if (!x->contiguous && x->size > 1) [[unlikely]] {
+    if (permuted(*x)) {
+      ArrayRef y = unary(op, core::view(x, Dims{x->size}, Dims{1}));
+      lay(*y, x->shape, x->strides);
+      return y;
+    }
+    const ArrayRef* operands[] = {&x};
+    const KeptOrder<1> order(x->shape, operands);
+    if (!order.row_major()) return order.turned_back(unary(op, order.turned(x)));
+  }
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][core::index_of(x->dtype)];
-    const bool as_it_lies = permuted(*x);  // and the result takes the same layout, as in NumPy
-    const ArrayRef from = as_it_lies ? x : core::contiguous(x);
+    const ArrayRef from = core::contiguous(x);
     ArrayRef y = core::make_like(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
     in_pieces(y->size, [&](int64_t i, int64_t n) {
       if (n) kernel(from->data + i * item, y->data + i * item, n);
     });
-    if (as_it_lies) return core::view(y, from->shape, from->strides);
     return y;
   }
   const bool logical = f.types == Types::logical;
@@ -159,6 +173,17 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
   const ArrayRef held[2] = {is_long ? first : nullptr, is_long ? second : nullptr};
   const ArrayRef &a = is_long ? held[0] : first, &b = is_long ? held[1] : second;
   const Info& f = info(op);
+  if ((!a->contiguous || !b->contiguous) && (a->ndim() > 1 || b->ndim() > 1)) [[unlikely]] {
+    if (same_layout(*a, *b) && permuted(*a)) {  // both lie without gaps, in one order: as if they were flat
+      const Dims flat{a->size}, step{1};
+      ArrayRef y = binary(op, core::view(a, flat, step), core::view(b, flat, step));
+      lay(*y, a->shape, a->strides);
+      return y;
+    }
+    const ArrayRef* operands[] = {&a, &b};
+    const KeptOrder<2> order(core::broadcast_shapes(a->shape, b->shape, f.name.data()), operands);
+    if (!order.row_major()) return order.turned_back(binary(op, order.turned(a), order.turned(b)));
+  }
   const bool logical = f.types == Types::logical;
   const DType in = a->dtype, out = logical ? DType::b1 : in;
   ArrayRef y = a->shape == b->shape ? core::make_like(*a, out)
@@ -166,13 +191,11 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
   if (y->size == 0) return y;
   if (!logical && core::is_float(in)) {
     const auto kernel = element_kernels().value2[op][core::index_of(in)];
-    const bool as_it_lies = permuted(*a) && same_layout(*a, *b);
-    const int ia = as_it_lies ? 1 : increment(*a, y->shape), ib = as_it_lies ? 1 : increment(*b, y->shape);
+    const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
       const int64_t item = item_size(in);
       in_pieces(y->size,
                 [&](int64_t i, int64_t n) { kernel(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
-      if (as_it_lies) return core::view(y, a->shape, a->strides);
     } else {
       core::for_float(in, [&]<class T>(core::TypeTag<T>) { run_pair<T>(*a, *b, *y, kernel); });
     }

@@ -168,7 +168,7 @@ ArrayType Slice::result(OperandTypes in, const Params& p) {
 // h[t] = f(h[t - 1]) in a loop stays linear.
 ArrayRef Slice::value(Args a, const Params& p) {
   ArrayRef w = window(a[0], p);
-  return w->buffer && w->buffer->updated ? core::copy(w) : w;
+  return w->buffer && w->buffer->updated ? core::copy_in_order(*w) : w;
 }
 
 void SliceUpdate::in_place(ArrayRef& x, const ArrayRef& v, const Params& p) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "ops/kept_order.h"
+
 namespace wengert::ops {
 
 ArrayType Reshape::result(OperandTypes in, const Params& p) {
@@ -137,6 +139,14 @@ ArrayType Where::result(OperandTypes in, const Params&) {
           core::broadcast_shapes(core::broadcast_shapes(in.shape(0), in.shape(1), "where"), in.shape(2), "where")};
 }
 ArrayRef Where::value(Args a, const Params& p) {
+  if (!a[0]->contiguous || !a[1]->contiguous || !a[2]->contiguous) {
+    const ArrayRef* operands[] = {&a[0], &a[1], &a[2]};
+    const KeptOrder<3> order(result(a, p).shape, operands);
+    if (!order.row_major()) {
+      const ArrayRef turned[] = {order.turned(a[0]), order.turned(a[1]), order.turned(a[2])};
+      return order.turned_back(value(turned, p));
+    }
+  }
   ArrayRef y = make(result(a, p));
   const Dims& shape = y->shape;
   const ArrayRef c = core::broadcast_to(a[0], shape), t = core::broadcast_to(a[1], shape),
