@@ -364,6 +364,65 @@ def _slice_cases():
             )
 
 
+def _storage(x, layout):
+    """The elements in the order in which an array with these strides keeps them, and how to bring them back."""
+    order = sorted(range(x.ndim), key=lambda axis: -layout[axis])
+    lengths = [x.shape[axis] for axis in order]
+    back = np.argsort(order) if order else ()
+    return x.transpose(order).ravel(), lambda flat: flat.reshape(lengths).transpose(back)
+
+
+def _places(shape, strides, offset):
+    places = np.full(shape, offset)
+    for axis, (length, step) in enumerate(zip(shape, strides, strict=True)):
+        places += (np.arange(length) * step).reshape((length,) + (1,) * (len(shape) - axis - 1))
+    return places
+
+
+def _np_strided(x, shape, strides, offset, layout):
+    return _storage(x, layout)[0][_places(shape, strides, offset)]
+
+
+def _np_strided_changed(x, v, shape, strides, offset, layout, add):
+    flat, back = _storage(x, layout)
+    return back(_changed(flat, _places(shape, strides, offset), v, add))
+
+
+def _strided_cases():
+    rows = [  # of x its shape and layout, then the part
+        ((3, 4), (4, 1), (4, 3), (1, 4), 0),  # transposed
+        ((3, 4), (1, 3), (2, 2), (3, 2), 3),  # of a column-major array
+        ((2, 3, 4), (4, 8, 1), (3, 2), (8, 5), 1),  # diagonals of one in another order still
+        ((3, 4), (4, 1), (2, 2), (-8, -2), 11),  # reversed, with steps
+        ((2, 6), (6, 1), (2, 3, 2), (6, 2, 1), 0),
+        ((2, 3), (3, 1), (0, 2), (3, 1), 5),
+        ((4,), (1,), (), (), 2),
+        ((1, 3), (7, 1), (3, 1), (1, 5), 0),
+    ]
+    overlapping = [
+        ((4,), (1,), (2, 3), (1, 1), 0),  # windows
+        ((3,), (1,), (2, 3), (0, 1), 0),  # broadcast
+    ]
+    for shape, layout, part, strides, offset in rows + overlapping:
+        params = {"shape": part, "strides": strides, "offset": offset, "layout": layout}
+        x, v = _real(*shape), _real(*part)
+        elements = _np_strided(np.arange(x.size).reshape(shape), **params)
+        index = np.unravel_index(elements, shape)
+        yield Case(
+            "strided", (x,), params, _np_strided, lambda x, index=index, **_: wr.apply("getitem", x, index=index)
+        )
+        for add in (True,) if (shape, layout, part, strides, offset) in overlapping else (False, True):
+            yield Case(
+                "strided_add" if add else "strided_update",
+                (x, v),
+                params,
+                lambda x, v, add=add, **p: _np_strided_changed(x, v, add=add, **p),
+                lambda x, v, index=index, add=add, **_: wr.apply(
+                    "index_add" if add else "index_update", x, v, index=index
+                ),
+            )
+
+
 def _gather_cases():
     rows = [
         ((4, 3), [3, 0, 3], 1),  # repeated
@@ -502,6 +561,7 @@ def _structured() -> list[Case]:
         )
     ]
     cases += _slice_cases()
+    cases += _strided_cases()
     cases += _gather_cases()
     cases += _random_cases()
     return cases

@@ -67,6 +67,9 @@ def structured(name: str, dtype: Any) -> list[tuple[tuple[Any, ...], dict[str, A
     if name in {"slice", "slice_add", "slice_update"}:
         params = {"start": (1, 2), "step": (2, 1), "count": (350, 500), "shape": (350, 500)}
         return [((rows,), params, (0,))] if name == "slice" else [((rows, real(350, 500)), params, (0, 1))]
+    if name in {"strided", "strided_add", "strided_update"}:
+        params = {"shape": (500, 350), "strides": (1, 1006), "offset": 505, "layout": (503, 1)}
+        return [((rows,), params, (0,))] if name == "strided" else [((rows, real(500, 350)), params, (0, 1))]
     if name == "where":
         return [((rows > 0, rows, real(503)), {}, (1, 2)), ((rows > 0, rows, real(701, 503)), {}, (1, 2))]
     if name == "polygamma":

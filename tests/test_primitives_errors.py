@@ -151,6 +151,15 @@ def test_shapes_are_named(name, operands, params, words, refused):
         ("slice", {"start": (-1,), "step": (1,), "count": (1,), "shape": (1,)}),
         ("slice", {"start": (0,), "step": (2**62,), "count": (4,), "shape": (4,)}),
         ("slice", {"start": (0,), "step": (1,), "count": (-1,), "shape": (0,)}),
+        ("strided", {"shape": (2,), "strides": (1,), "offset": 3, "layout": (1,)}),
+        ("strided", {"shape": (2,), "strides": (-1,), "offset": 0, "layout": (1,)}),
+        ("strided", {"shape": (1,), "strides": (1,), "offset": -1, "layout": (1,)}),
+        ("strided", {"shape": (3,), "strides": (2**62,), "offset": 0, "layout": (1,)}),
+        ("strided", {"shape": (2**40, 2**40), "strides": (1, 1), "offset": 0, "layout": (1,)}),
+        ("strided", {"shape": (-1,), "strides": (1,), "offset": 0, "layout": (1,)}),
+        ("strided", {"shape": (2, 2), "strides": (1,), "offset": 0, "layout": (1,)}),
+        ("strided", {"shape": (2,), "strides": (1,), "offset": 0, "layout": (2,)}),
+        ("strided", {"shape": (2,), "strides": (1,), "offset": 0, "layout": (1, 1)}),
         ("gather", {"indices": [4], "lead": 1}),
         ("gather", {"indices": [-1], "lead": 1}),
         ("gather", {"indices": [0], "lead": 2}),
@@ -160,6 +169,12 @@ def test_shapes_are_named(name, operands, params, words, refused):
 def test_positions_outside_the_array_are_never_read(name, params):
     with pytest.raises((IndexError, ValueError), match=name):
         wg.apply(name, np.ones(4), **params)
+
+
+def test_a_part_that_meets_elements_twice_is_not_written():
+    params = {"shape": (2, 3), "strides": (1, 1), "offset": 0, "layout": (1,)}
+    with pytest.raises(ValueError, match=r"strided_update: .*twice"):
+        wg.apply("strided_update", np.ones(4), np.ones((2, 3)), **params)
 
 
 def test_float_indices_are_refused():

@@ -129,6 +129,7 @@ def step_write(engine, values, s):
     x, v = values[s.a % len(values)], engine.numpy.mean(values[s.b % len(values)])
     y = x.copy() if s.flag else x * 1.0
     if y.ndim == 0:
+        y = engine.numpy.array(y)  # of a number
         y[()] = v
         return y
     n = y.shape[0]

@@ -157,6 +157,10 @@ void change_in_place(OpCode op, ArrayRef& x, const ArrayRef& v, const ops::Param
     ops::SliceAdd::in_place(x, v, ops::params_of<ops::SliceAdd>(p));
   else if (op == code_of<ops::GatherUpdate>)
     ops::GatherUpdate::in_place(x, v, ops::params_of<ops::GatherUpdate>(p));
+  else if (op == code_of<ops::StridedUpdate>)
+    ops::StridedUpdate::in_place(x, v, ops::params_of<ops::StridedUpdate>(p));
+  else if (op == code_of<ops::StridedAdd>)
+    ops::StridedAdd::in_place(x, v, ops::params_of<ops::StridedAdd>(p));
   else
     ops::GatherAdd::in_place(x, v, ops::params_of<ops::GatherAdd>(p));
 }

@@ -25,9 +25,7 @@ Value select(const Value& c, double a, double b, const Value& like) {
 
 Value polygamma(int64_t n, const Value& x) { return call(code_of<ops::Polygamma>, x, new_params<ops::Polygamma>(n)); }
 
-Value softmax(const Value& x, int64_t axis) {
-  return call(code_of<ops::Softmax>, x, new_params<ops::Softmax>(axis));
-}
+Value softmax(const Value& x, int64_t axis) { return call(code_of<ops::Softmax>, x, new_params<ops::Softmax>(axis)); }
 
 namespace {
 template <class Op> Value reduced(const Value& x, const Dims& axes, bool keepdims) {
@@ -104,6 +102,18 @@ Value gather_update(const Value& x, const Value& v, const ParamsRef& p) {
   return call(code_of<ops::GatherUpdate>, x, v, p);
 }
 Value gather_add(const Value& x, const Value& v, const ParamsRef& p) { return call(code_of<ops::GatherAdd>, x, v, p); }
+
+Value strided(const Value& x, const ParamsRef& p) { return call(code_of<ops::Strided>, x, p); }
+Value strided_update(const Value& x, const Value& v, const ParamsRef& p) {
+  return call(code_of<ops::StridedUpdate>, x, v, p);
+}
+Value strided_add(const Value& x, const Value& v, const ParamsRef& p) {
+  return call(code_of<ops::StridedAdd>, x, v, p);
+}
+Value cleared_strided(Value x, const ParamsRef& p) {
+  update(code_of<ops::StridedUpdate>, x, zeros(ops::params_of<ops::Strided>(p).shape, x.dtype()), p);
+  return x;
+}
 
 Value cleared_slice(Value x, const ParamsRef& p) {
   const Value nothing = broadcast_to(Value(core::zeros(x.dtype(), {})), ops::params_of<ops::SliceUpdate>(p).shape);

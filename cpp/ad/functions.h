@@ -69,6 +69,10 @@ Value slice_add(const Value& x, const Value& v, const ParamsRef& p);
 Value gather(const Value& x, const ParamsRef& p);
 Value gather_update(const Value& x, const Value& v, const ParamsRef& p);
 Value gather_add(const Value& x, const Value& v, const ParamsRef& p);
+Value strided(const Value& x, const ParamsRef& p);
+Value strided_update(const Value& x, const Value& v, const ParamsRef& p);
+Value strided_add(const Value& x, const Value& v, const ParamsRef& p);
+Value cleared_strided(Value x, const ParamsRef& p);
 Value cleared_slice(Value x, const ParamsRef& p);  // x with the part set to zero
 Value cleared_gather(Value x, const ParamsRef& p);
 Value take_range(const Value& x, int64_t axis, int64_t from, int64_t count);  // axis negative

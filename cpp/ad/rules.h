@@ -61,6 +61,7 @@ class Vjp {
   // The cotangent of a part, added into that of the whole in place: reading x[t] in a loop stays linear.
   void give_slice(int i, const Value& g) { give_part(ops::code_of<ops::SliceAdd>, i, g); }
   void give_gather(int i, const Value& g) { give_part(ops::code_of<ops::GatherAdd>, i, g); }
+  void give_strided(int i, const Value& g) { give_part(ops::code_of<ops::StridedAdd>, i, g); }
 
  private:
   void give_part(OpCode op, int i, const Value& g);

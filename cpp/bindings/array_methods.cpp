@@ -2,12 +2,15 @@
 
 #include <pybind11/numpy.h>
 
+#include <cstring>
+
 #include "ad/functions.h"
 #include "bindings/backward.h"
 #include "bindings/bind_ops.h"
 #include "bindings/index.h"
 #include "bindings/lost.h"
 #include "bindings/python_numbers.h"
+#include "bindings/views.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -37,11 +40,14 @@ const core::Array& whole_element(PyObject* a) {
   return *v.array;
 }
 
-// A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
-Value copied(const Value& x) {
-  if (!x.trace || x.trace->kind != ad::Trace::Kind::leaf) return x;
+namespace {
+Value in_row_major(const Value& x) {
   return ad::apply(code_of<ops::Reshape>, &x, 1, ops::new_params<ops::Reshape>(x.shape()));
 }
+}  // namespace
+
+// A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
+Value copied(const Value& x) { return x.trace && x.trace->kind == ad::Trace::Kind::leaf ? in_row_major(x) : x; }
 
 namespace {
 
@@ -80,7 +86,7 @@ PyObject* transposed(PyArray* a, bool matrix_only) {
   for (int i = 0; i < n; ++i) p->axes.push_back(matrix_only ? i : n - 1 - i);
   if (matrix_only) std::swap(p->axes[n - 1], p->axes[n - 2]);
   Value r = ad::apply(code_of<ops::Transpose>, &x, 1, p);
-  return wrap_view(a, code_of<ops::Transpose>, p, std::move(r));
+  return wrap_moved(a, code_of<ops::Transpose>, *p, std::move(r));
 }
 PyObject* get_t(PyArray* a) { return transposed(a, false); }
 PyObject* get_mt(PyArray* a) { return transposed(a, true); }
@@ -187,8 +193,87 @@ PyObject* detach(PyObject* self, PyObject*) {
   return guarded([&] { return wrap(ad::without_derivatives(read(as_array(self)))); });
 }
 
-PyObject* copy_method(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(copied(read(as_array(self)))); });
+// One of NumPy's letters: C, F, A (F if it lies so, else C), K (as it lies).
+char order_of(PyObject* o) {
+  const char* s = PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : nullptr;
+  if (!s || !s[0] || s[1] || !std::strchr("CFAK", s[0]))
+    value_error("wengert.copy: order must be 'C', 'F', 'A' or 'K'");
+  return s[0];
+}
+
+bool is_column_major(const PyArray* a) {
+  Dims shape, strides = strides_of(a), turned;
+  for (int i = strides.size(); i-- > 0;) shape.push_back(a->value.shape()[i]), turned.push_back(strides[i]);
+  return core::is_row_major(shape, turned);
+}
+
+// A handle of its own, of the same kind.
+PyObject* copy_in(PyArray* a, char order) {
+  Value v = copied(read(a));
+  if (order == 'A') order = is_column_major(a) && !is_row_major(a) ? 'F' : 'C';
+  if (order == 'F') {
+    Dims turn;
+    for (int i = v.shape().size(); i-- > 0;) turn.push_back(i);
+    v = ad::transpose(in_row_major(ad::transpose(v, turn)), turn);
+  } else if (order == 'C' && !v.array->contiguous) {
+    v = in_row_major(v);
+  }
+  return a->scalar() ? wrap(std::move(v)) : wrap_array(std::move(v));
+}
+
+PyObject* copy_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&] {
+    const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    if (total > 1 ||
+        (kwnames && n == 0 && total && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "order") != 0))
+      type_error("wengert.copy takes one argument, order");
+    return copy_in(as_array(self), total ? order_of(args[0]) : 'C');
+  });
+}
+PyObject* plain_copy(PyObject* self, PyObject*) {
+  return guarded([&] { return copy_in(as_array(self), 'C'); });
+}
+
+PyObject* view_method(PyObject* self, PyObject* const*, Py_ssize_t n) {
+  return guarded([&] {
+    if (n) type_error("wengert.view: another dtype would read the bytes of the numbers; use astype(dtype)");
+    return same_view(as_array(self));
+  });
+}
+
+// The keywords of NumPy that say nothing here (order="K", casting, subok) are taken; copy=False may give self.
+PyObject* astype_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
+  return guarded([&]() -> PyObject* {
+    PyObject *dtype = n > 0 ? args[0] : nullptr, *copy = n > 4 ? args[4] : Py_True;
+    for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) {
+      PyObject* name = PyTuple_GET_ITEM(kwnames, k);
+      if (PyUnicode_CompareWithASCIIString(name, "dtype") == 0) dtype = args[n + k];
+      if (PyUnicode_CompareWithASCIIString(name, "copy") == 0) copy = args[n + k];
+    }
+    if (!dtype) type_error("wengert.astype takes a dtype");
+    const DType t = to_dtype(dtype);
+    const Value& x = read(as_array(self));
+    const int fresh = PyObject_IsTrue(copy);
+    if (fresh < 0) throw PythonError{};
+    if (!fresh && t == x.dtype()) {
+      Py_INCREF(self);
+      return self;
+    }
+    Value r = t == x.dtype() ? copied(x) : ad::astype(x, t);
+    return as_array(self)->scalar() ? wrap(std::move(r)) : wrap_array(std::move(r));
+  });
+}
+
+PyObject* get_strides(PyArray* a) {
+  const int64_t item = item_size(read(a).dtype());
+  Dims s = strides_of(a);
+  for (int i = 0; i < s.size(); ++i) s[i] *= item;
+  return from_dims(s);
+}
+PyObject* get_base(PyArray* a) {
+  PyObject* root = a->link && a->link->root ? reinterpret_cast<PyObject*>(a->link->root) : Py_None;
+  Py_INCREF(root);
+  return root;
 }
 
 }  // namespace
@@ -250,11 +335,13 @@ PyMethodDef array_methods[] = {
     {"argmin", as_method(method<code_of<ops::Argmin>>), kFast, "Position of the smallest element."},
     {"reshape", as_method(spread_method<code_of<ops::Reshape>>), kFast, "The same elements under another shape."},
     {"transpose", as_method(spread_method<code_of<ops::Transpose>>), kFast, "The axes in another order."},
-    {"astype", as_method(method<code_of<ops::Astype>>), kFast, "The array converted to another element type."},
+    {"astype", as_method(astype_method), kFast,
+     "The array converted to another element type; itself if it has that type and copy=False."},
     {"item", item, METH_NOARGS, "The only element, as a Python number."},
     {"numpy", numpy_copy, METH_NOARGS, "A NumPy copy that may be written to; np.asarray(x) gives a read-only view."},
-    {"copy", copy_method, METH_NOARGS, "A copy; derivatives flow through."},
-    {"__copy__", copy_method, METH_NOARGS, "A copy."},
+    {"copy", as_method(copy_method), kFast, "copy($self, order='C')\n--\n\nA copy; derivatives flow through."},
+    {"view", as_method(view_method), METH_FASTCALL, "The same elements under another handle."},
+    {"__copy__", plain_copy, METH_NOARGS, "A copy."},
     {"detach", detach, METH_NOARGS, "The same numbers without derivative."},
     {"backward", as_method(backward), kFast,
      "backward($self, cotangent=None, retain_graph=False)\n--\n\nAdds the derivatives of this value to .grad of the "
@@ -266,17 +353,20 @@ PyMethodDef array_methods[] = {
     {"__array_namespace__", as_method(array_namespace), kAny, "wengert.numpy."},
     {nullptr, nullptr, 0, nullptr}};
 
-PyGetSetDef array_attributes[] = {{"shape", getter<get_shape>, nullptr, "Sizes of the axes.", nullptr},
-                                  {"dtype", getter<get_dtype>, nullptr, "Element type, as np.dtype.", nullptr},
-                                  {"ndim", getter<get_ndim>, nullptr, "Number of axes.", nullptr},
-                                  {"size", getter<get_size>, nullptr, "Number of elements.", nullptr},
-                                  {"nbytes", getter<get_nbytes>, nullptr, "Bytes of the elements.", nullptr},
-                                  {"itemsize", getter<get_itemsize>, nullptr, "Bytes of one element.", nullptr},
-                                  {"T", getter<get_t>, nullptr, "The axes reversed.", nullptr},
-                                  {"mT", getter<get_mt>, nullptr, "The last two axes exchanged.", nullptr},
-                                  {"requires_grad", getter<get_requires_grad>, set_requires_grad,
-                                   "Whether derivatives are recorded for backward().", nullptr},
-                                  {"grad", getter<get_grad>, set_grad, "The accumulated gradient, or None.", nullptr},
-                                  {nullptr, nullptr, nullptr, nullptr, nullptr}};
+PyGetSetDef array_attributes[] = {
+    {"shape", getter<get_shape>, nullptr, "Sizes of the axes.", nullptr},
+    {"dtype", getter<get_dtype>, nullptr, "Element type, as np.dtype.", nullptr},
+    {"ndim", getter<get_ndim>, nullptr, "Number of axes.", nullptr},
+    {"size", getter<get_size>, nullptr, "Number of elements.", nullptr},
+    {"nbytes", getter<get_nbytes>, nullptr, "Bytes of the elements.", nullptr},
+    {"itemsize", getter<get_itemsize>, nullptr, "Bytes of one element.", nullptr},
+    {"strides", getter<get_strides>, nullptr, "Bytes from one element to the next along each axis.", nullptr},
+    {"base", getter<get_base>, nullptr, "The array whose storage this one is a view of, or None.", nullptr},
+    {"T", getter<get_t>, nullptr, "The axes reversed.", nullptr},
+    {"mT", getter<get_mt>, nullptr, "The last two axes exchanged.", nullptr},
+    {"requires_grad", getter<get_requires_grad>, set_requires_grad, "Whether derivatives are recorded for backward().",
+     nullptr},
+    {"grad", getter<get_grad>, set_grad, "The accumulated gradient, or None.", nullptr},
+    {nullptr, nullptr, nullptr, nullptr, nullptr}};
 
 }  // namespace wengert::bindings

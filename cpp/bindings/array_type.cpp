@@ -25,7 +25,7 @@ void dealloc(PyObject* o) {
   if (tracked(a) || a->weakrefs || a->link) [[unlikely]] {
     if (tracked(a)) PyObject_GC_UnTrack(o);
     if (a->weakrefs) PyObject_ClearWeakRefs(o);
-    if (a->link) Py_XDECREF(reinterpret_cast<PyObject*>(a->link->base));
+    if (a->link) Py_XDECREF(reinterpret_cast<PyObject*>(a->link->root));  // never a view itself: no chain is freed
     delete a->link;
   }
   a->value.~Value();
@@ -38,7 +38,7 @@ void dealloc(PyObject* o) {
 int traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   const PyArray* a = as_array(o);
-  if (a->link) Py_VISIT(a->link->base);
+  if (a->link) Py_VISIT(a->link->root);
   return visit_value(a->value, visit, arg);
 }
 
@@ -112,32 +112,49 @@ template <OpCode Op> Value operation(const Value& x, const Value& y, PyObject* b
     return call_binary(Op, x, y);
 }
 
-// x += v: the handle takes the new value, keeping shape and element type, as NumPy does.
+// What x += v and its like do once the result is there: the array takes it, keeping shape and element type.
+PyObject* changed_to(PyObject* a, Value r, const ad::TraceRef& leaf, const char* name) {
+  const Value& x = read(as_array(a));
+  if (r.shape() != x.shape())
+    value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
+                " cannot hold the in-place result of shape " + r.shape().str());
+  if (core::is_float(r.dtype()) && !core::is_float(x.dtype()))
+    type_error("wengert." + std::string(name) + ": a " + std::string(core::dtype_name(r.dtype())) +
+               " result does not fit into an array of " + std::string(core::dtype_name(x.dtype())) + " in place");
+  if (x.dtype() == DType::b1 && r.dtype() != DType::b1)
+    type_error("wengert." + std::string(name) + ": the result of type " + std::string(core::dtype_name(r.dtype())) +
+               " does not fit into an array of bool in place; convert it with astype first");
+  r = ad::astype(r, x.dtype());
+  refuse_outer_write(as_array(a), r);
+  if (leaf) r.trace = leaf;
+  write(as_array(a), std::move(r));
+  Py_INCREF(a);
+  return a;
+}
+
+// An array that requires gradients stays one; the operation does not see that.
+ad::TraceRef leaf_of(const Value& x) {
+  return x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
+}
+
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
     const Value& x = read(as_array(a));
-    if (is_python_number(x)) return binary<Op>(x, other);  // a name for another number
+    if (as_array(a)->scalar() || is_python_number(x)) {  // immutable: the name is bound anew
+      as_array(a)->touch();                              // for recordings, which ask whether that mattered
+      if (x.weak && other.weak)
+        if (PyObject* r = python_arithmetic(Op, x, other)) return r;
+      Value r = operation<Op>(x, other, b);
+      r.weak = x.weak && other.weak;
+      return wrap(std::move(r));
+    }
     const char* name = ops::info(Op).name.data();
-    const ad::TraceRef leaf = x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
-    refuse_leaf_write(as_array(a), name);
-    Value r = leaf ? operation<Op>(Value(x.array), Value(other), b) : operation<Op>(x, other, b);
-    if (r.shape() != x.shape())
-      value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
-                  " cannot hold the in-place result of shape " + r.shape().str());
-    if (core::is_float(r.dtype()) && !core::is_float(x.dtype()))
-      type_error("wengert." + std::string(name) + ": a " + std::string(core::dtype_name(r.dtype())) +
-                 " result does not fit into an array of " + std::string(core::dtype_name(x.dtype())) + " in place");
-    if (x.dtype() == DType::b1 && r.dtype() != DType::b1)
-      type_error("wengert." + std::string(name) + ": the result of type " + std::string(core::dtype_name(r.dtype())) +
-                 " does not fit into an array of bool in place; convert it with astype first");
-    r = ad::astype(r, x.dtype());
-    refuse_outer_write(as_array(a), r);
-    if (leaf) r.trace = leaf;
-    write(as_array(a), std::move(r));
-    Py_INCREF(a);
-    return a;
+    const ad::TraceRef leaf = leaf_of(x);
+    refuse_write(as_array(a), name);
+    return changed_to(a, leaf ? operation<Op>(Value(x.array), Value(other), b) : operation<Op>(x, other, b), leaf,
+                      name);
   });
 }
 
@@ -464,7 +481,7 @@ void bind_array_type(py::module_& m) {
                        core::describe(*v.array) + "; pass dtype=float");
           v.trace = ad::TraceRef(new ad::Leaf);
         }
-        return py::reinterpret_steal<py::object>(wrap(std::move(v)));
+        return py::reinterpret_steal<py::object>(wrap_array(std::move(v)));
       },
       py::arg("x"), py::arg("dtype") = py::none(), py::arg("requires_grad") = false,
       "An array from numbers, nested lists, NumPy arrays or Arrays (copied).");
@@ -481,8 +498,9 @@ void bind_array_type(py::module_& m) {
       "asarray",
       [](const py::object& o, const py::object& dtype) {
         if (is_array(o.ptr()) && dtype.is_none()) return o;
-        Value v = with_type(require_value(o.ptr(), "asarray"), dtype, "asarray");
-        return py::reinterpret_steal<py::object>(wrap(std::move(v)));
+        Value v = with_type(require_value(o.ptr(), "asarray"), o.ptr(), dtype, "asarray");
+        const bool number = PyFloat_Check(o.ptr()) || PyLong_Check(o.ptr());  // NumPy's float64 is a float
+        return py::reinterpret_steal<py::object>(number ? wrap(std::move(v)) : wrap_array(std::move(v)));
       },
       py::arg("x"), py::arg("dtype") = py::none(), "The argument itself if it is an Array, else an Array of it.");
 }

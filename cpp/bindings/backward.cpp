@@ -125,6 +125,7 @@ int set_requires_grad(PyObject* o, PyObject* v, void*) {
       type_error("wengert: only floating point arrays can require gradients, got " + core::describe(*x.array) +
                  "; convert with astype(float)");
     if (on && !x.trace) x.trace = ad::TraceRef(new ad::Leaf);
+    if (on) as_array(o)->version &= ~uint64_t{1};  // a parameter is changed in place
     if (!on) x.trace = nullptr;
     return 0;
   });

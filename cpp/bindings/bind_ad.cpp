@@ -2,6 +2,7 @@
 #include "bindings/bind_ad.h"
 
 #include "ad/rules.h"
+#include "bindings/array_methods.h"
 #include "bindings/garbage.h"
 #include "bindings/lost.h"
 #include "bindings/params.h"
@@ -24,7 +25,7 @@ class DualLevel : public Level {
       value_error("wengert.jvp: a tangent of shape " + t.shape().str() + " for a primal of shape " + v.shape().str());
     t = ad::astype(t, v.dtype());
     t.weak = false;
-    return wrapped(traced(v, 0, &t));
+    return wrapped_like(x, traced(v, 0, &t));
   }
   py::object tangent(const py::object& y) {
     const Value v = require_value(y.ptr(), "tangent");
@@ -45,7 +46,7 @@ class ListingLevel : public Level {
     Value v = require_value(x.ptr(), "record");
     v.weak = false;
     listing().entries.push_back({op, {}, {}, v.array, {}, {}});
-    return wrapped(traced(v, static_cast<uint32_t>(listing().entries.size() - 1)));
+    return wrapped_like(x, traced(v, static_cast<uint32_t>(listing().entries.size() - 1)));
   }
   // The node of a value; a value that does not depend on the inputs becomes a constant node.
   int64_t node_of(const py::object& y) {
@@ -238,11 +239,24 @@ void bind_ad(py::module_& m) {
   m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });
+  m.def("is_scalar", [](const py::object& x) { return is_array(x.ptr()) && as_array(x.ptr())->scalar(); });
+  m.def("is_read_only", [](const py::object& x) {
+    return is_array(x.ptr()) && as_array(x.ptr())->link && as_array(x.ptr())->link->read_only;
+  });
   m.def("depth", ad::current_depth);
   m.def("recording", ad::recording_enabled);
   m.def("shared", [](const py::object& x) {
     if (!py::isinstance(x, py::module_::import("numpy").attr("ndarray"))) return x;
-    return wrapped(Value(from_numpy(x.ptr(), true)));
+    return py::reinterpret_steal<py::object>(wrap_array(Value(from_numpy(x.ptr(), true))));
+  });
+  m.def("own", [](const py::object& x) {
+    Value v = copied(require_value(x.ptr(), "input"));
+    v.weak = false;
+    return wrapped_like(x, std::move(v));
+  });
+  m.def("settled", [](py::object y) {
+    settle(y.ptr());
+    return y;
   });
   m.def("to_numpy", [](const py::object& x) {
     const Value v = require_value(x.ptr(), "to_numpy");

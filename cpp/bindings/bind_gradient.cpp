@@ -40,7 +40,7 @@ class Gradient {
       PyTuple_SET_ITEM(held.ptr(), i, o);
     }
     std::vector<py::object> inputs;
-    for (const Argument& a : leaves) inputs.push_back(level.leaf(a.primal));
+    for (const Argument& a : leaves) inputs.push_back(level.taken(a));
     for (size_t k = 0; k < nums_.size(); ++k)
       PyTuple_SetItem(held.ptr(), position(k, n),
                       trees[k].rebuilt([&](size_t leaf) { return std::move(inputs[leaf]); }).release().ptr());

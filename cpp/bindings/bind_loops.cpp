@@ -114,7 +114,7 @@ class BodyRecorder {
 
 void refuse_outside_write(const PyArray* a) {
   if (!innermost) return;
-  while (a->link && a->link->base) a = a->link->base;
+  if (a->link && a->link->root) a = a->link->root;
   if (a->value.trace.get() == innermost) return;
   innermost->refusal = "it changes an array in place that is not one of its own values";
   runtime_error("wengert.scan: " + innermost->refusal);  // the loop runs step by step instead

@@ -8,6 +8,7 @@
 #include "bindings/depth.h"
 #include "bindings/index.h"
 #include "bindings/params.h"
+#include "bindings/views.h"
 #include "ops/evaluate.h"
 
 namespace wengert::bindings {
@@ -169,10 +170,6 @@ std::vector<Value> operands_of(OpCode op, PyObject* const*& args, Py_ssize_t& n)
   return v;
 }
 
-bool is_view(OpCode op) {
-  return op == code_of<ops::Reshape> || op == code_of<ops::Transpose> || op == code_of<ops::Slice>;
-}
-
 }  // namespace
 
 PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
@@ -182,8 +179,10 @@ PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, Py
   // An argument reduction over all axes of bools and the like needs no promotion beyond the common type.
   Value r = info(op).types == ops::Types::logical ? ad::apply(op, v.data(), static_cast<int>(v.size()), p)
                                                   : promoted(op, v, p);
-  if (is_view(op) && is_array(source)) return wrap_view(as_array(source), op, p, std::move(r));
-  return wrap(std::move(r));
+  if (op == code_of<ops::Where>) return wrap_array(std::move(r));  // NumPy's is no ufunc: 0-d arrays
+  if (op == code_of<ops::Astype>) return wrap_like(source, std::move(r));
+  if (!may_view(op)) return wrap(std::move(r));
+  return is_array(source) ? wrap_moved(as_array(source), op, *p, std::move(r)) : wrap_array(std::move(r));
 }
 
 namespace {
@@ -253,9 +252,35 @@ template <bool Insert> PyObject* unit_axes_function(PyObject*, PyObject* const* 
     const Value x = require_value(args[0], name);
     const auto p = ops::new_params<ops::Reshape>(Insert ? unit_axes_inserted(x, axis)
                                                         : unit_axes_dropped(x, axis ? axis : Py_None));
+    if (!Insert && is_array(args[0]) && p->shape == x.shape()) {  // nothing to drop: itself
+      Py_INCREF(args[0]);
+      return args[0];
+    }
     Value r = ad::apply(code_of<ops::Reshape>, &x, 1, p);
-    return is_array(args[0]) ? wrap_view(as_array(args[0]), code_of<ops::Reshape>, p, std::move(r))
-                             : wrap(std::move(r));
+    return is_array(args[0]) ? wrap_moved(as_array(args[0]), code_of<ops::Reshape>, *p, std::move(r))
+                             : wrap_array(std::move(r));
+  });
+}
+
+PyObject* ravel_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    if (n != 1) type_error("wengert.ravel takes an array");
+    if (is_array(args[0])) return raveled(as_array(args[0]));
+    const Value x = require_value(args[0], "ravel");
+    return wrap_array(ad::reshape(x, Dims{x.array->size}));
+  });
+}
+
+PyObject* diagonal_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
+  return guarded([&]() -> PyObject* {
+    if (n != 5) type_error("wengert.diagonal takes an array, an offset, two axes and whether it is read-only");
+    const Value x = require_value(args[0], "diagonal");
+    const int rank = x.shape().size();
+    const int64_t k = to_int(args[1], "diagonal"), axis1 = normal_axis(to_int(args[2], "diagonal"), rank, "diagonal"),
+                  axis2 = normal_axis(to_int(args[3], "diagonal"), rank, "diagonal");
+    if (axis1 == axis2) value_error("wengert.diagonal: the two axes must differ");
+    if (is_array(args[0])) return diagonal_view(as_array(args[0]), k, axis1, axis2, args[4] == Py_True);
+    return wrap_array(diagonal_of(x, k, static_cast<int>(axis1), static_cast<int>(axis2)));
   });
 }
 
@@ -306,6 +331,10 @@ PyMethodDef more[] = {
      "expand_dims(x, axis)\n--\n\nThe array with axes of size 1 inserted."},
     {"squeeze", as_method(unit_axes_function<false>), METH_FASTCALL | METH_KEYWORDS,
      "squeeze(x, axis=None)\n--\n\nThe array without its axes of size 1."},
+    {"ravel", as_method(ravel_function), METH_FASTCALL,
+     "ravel(x)\n--\n\nAll elements in row-major order along one axis; a view if they lie so."},
+    {"diagonal", as_method(diagonal_function), METH_FASTCALL,
+     "diagonal(x, offset, axis1, axis2, read_only)\n--\n\nThe diagonals of the matrices in two axes: a view."},
 };
 
 py::list registry() {

@@ -116,14 +116,20 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
   std::vector<std::string> description;
   for (const Leaf& leaf : c.leaves) description.push_back(describe_leaf(leaf));
   std::string why = e ? reason : why_new(s, description);
-  const std::string signature = c.signature;
+  std::string signature = c.signature;
   const Family family = c.family;
+  const bool kinds = s.kinds;
   const std::vector<int64_t> interned = c.interned;
   const bool objects = c.objects;
   std::string unsavable;
   program::SavedEntry form = saved_form(s, args, n, kwnames, unsavable);  // before the function can change them
   py::object result = recorded(s, c, args, n, kwnames, out);
   for (const std::string& text : out.notes) why += "; " + text;
+  if (s.kinds != kinds) {
+    Call again;
+    read_call(s, args, n, kwnames, again);
+    signature = again.signature;
+  }
   // The function may have called us again: look the entry up anew.
   auto at = std::find_if(s.entries.begin(), s.entries.end(), [&](const Entry& x) { return x.signature == signature; });
   if (at == s.entries.end()) {

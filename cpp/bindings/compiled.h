@@ -146,6 +146,7 @@ struct State {
   uint64_t replays = 0, recordings = 0, misses = 0, eager = 0, evictions = 0, shown = 0;
   Call scratch;
   bool scratch_used = false;
+  bool kinds = false;  // an argument without axes was changed in place: number or array, that is part of the signature
 };
 
 // ---- compiled_arguments.cpp -----------------------------------------------------------------------------------------

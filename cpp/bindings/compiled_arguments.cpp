@@ -168,6 +168,14 @@ void read_shape(Call& c, const Dims& d) {
   put(c.signature, d.data(), sizeof(int64_t) * static_cast<size_t>(d.size()));
 }
 
+// How an array lies decides which of the views of it that a function takes are copies.
+void read_order(Call& c, const Dims& shape, const Dims& strides) {
+  const Dims kept = core::kept_order(shape, strides);
+  if (core::is_row_major(shape, kept)) return;
+  c.signature += 'K';
+  put(c.signature, kept.data(), sizeof(int64_t) * static_cast<size_t>(kept.size()));
+}
+
 void read_tree(State& s, PyObject* o, Call& c) {
   if (PyFloat_CheckExact(o)) {
     c.signature += 'f';
@@ -181,14 +189,20 @@ void read_tree(State& s, PyObject* o, Call& c) {
     if (t < 0) c.signature += std::string(py::str(py::handle(p->descr)));
     c.signature += static_cast<char>(p->nd);
     put(c.signature, p->dimensions, sizeof(int64_t) * static_cast<size_t>(p->nd));
+    if (p->nd > 1 && p->nd <= core::kMaxDims && !(p->flags & py::array::c_style)) {
+      Dims shape, strides;
+      for (int i = 0; i < p->nd; ++i) shape.push_back(p->dimensions[i]), strides.push_back(p->strides[i]);
+      read_order(c, shape, strides);
+    }
     c.leaves.emplace_back(o, 'n');
     c.family = std::max(c.family, Family::numpy);
   } else if (is_array(o)) {
     const Value& v = read(as_array(o));
     if (v.trace && (v.trace->depth > 0 || ad::recording_enabled())) c.traced = true;
-    c.signature += 'A';
+    c.signature += s.kinds && as_array(o)->scalar() ? 'a' : 'A';
     c.signature += static_cast<char>(v.dtype());
     read_shape(c, v.shape());
+    if (!v.array->contiguous) read_order(c, v.shape(), v.array->strides);
     c.leaves.emplace_back(o, 'A');
     c.family = Family::array;
   } else if (PyBool_Check(o)) {

@@ -7,6 +7,7 @@
 #include "ad/tape.h"
 #include "bindings/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/views.h"
 
 namespace wengert::bindings {
 
@@ -19,7 +20,8 @@ PyObject* numpy_scalar(const core::Array& a) {
 
 void store(const Leaf& leaf, const ArrayRef& v) {
   if (leaf.kind == 'A') {
-    write(as_array(leaf.object), Value(v));
+    PyArray* a = as_array(leaf.object);
+    write(a, Value(core::arranged(v, core::kept_order(v->shape, strides_of(a)))));
     return;
   }
   py::array target = py::reinterpret_borrow<py::array>(leaf.object);
@@ -134,7 +136,7 @@ class Recording {
       v.node = node;
       v.weak = leaf.kind == 'f' || leaf.kind == 'i';
       inputs_.push_back(node);
-      handles_.push_back(py::reinterpret_steal<py::object>(wrap(std::move(v))));
+      handles_.push_back(py::reinterpret_steal<py::object>(wrap_like(leaf.object, std::move(v))));
     }
     for (const auto& [later, earlier] : call_.same) handles_[later] = handles_[earlier];
     struct Over {
@@ -210,7 +212,9 @@ class Recording {
     const FrameHook hook(watch_, *captures_);
     PyObject* y = call_python(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
     if (!y) throw PythonError{};
-    return py::reinterpret_steal<py::object>(y);
+    py::object result = py::reinterpret_steal<py::object>(y);
+    settle(y);
+    return result;
   }
 
   // What the function reads besides its arguments.
@@ -337,8 +341,11 @@ class Recording {
     for (size_t k = 0; k < handles_.size(); ++k) {
       if (is_later(k)) continue;
       const Value v = read(as_array(handles_[k].ptr()));
-      if (v.trace.get() == run_.get() && v.node == inputs_[k]) continue;
       const char kind = call_.leaves[k].kind;
+      const bool changed = v.trace.get() != run_.get() || v.node != inputs_[k];
+      const auto* handle = as_array(handles_[k].ptr());
+      if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->version > 1))) s_.kinds = true;
+      if (!changed) continue;
       if (kind == 'f' || kind == 'i' || kind == 'g') continue;  // numbers do not change
       if (v.trace.get() == run_.get() && !v.box) {
         spec.changed.emplace_back(static_cast<uint32_t>(k), output(v.node, v.array));
@@ -412,7 +419,7 @@ class Recording {
 };
 
 PyObject* in_family(const ArrayRef& a, Family family) {
-  if (family == Family::array) return wrap(Value(a));
+  if (family == Family::array) return wrap(Value(core::contiguous(a)));  // as replays give it
   if (a->shape.empty()) return family == Family::python ? to_python_scalar(*a) : numpy_scalar(*a);
   return family == Family::python ? wrap(Value(a)) : to_numpy(core::copy(a), true);
 }

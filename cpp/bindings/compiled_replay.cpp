@@ -78,8 +78,7 @@ int64_t bytes_of(const program::Node& n) { return n.size() * core::item_size(n.d
 
 const PyArray* root_of(PyObject* array) {
   const PyArray* a = as_array(array);
-  while (a->link && a->link->base) a = a->link->base;
-  return a;
+  return a->link && a->link->root ? a->link->root : a;
 }
 
 struct Span {

@@ -9,14 +9,11 @@
 #include <cxxabi.h>
 #endif
 
+#include "bindings/bind_loops.h"
+#include "bindings/depth.h"
 #include "bindings/garbage.h"
 #include "bindings/interpreter.h"
-
 #include "core/memory_share.h"
-
-#include "bindings/depth.h"
-
-#include "bindings/bind_loops.h"
 
 namespace wengert::bindings {
 
@@ -62,97 +59,9 @@ void set_python_error() noexcept {
   }
 }
 
-PyObject* wrap(Value v) {
-  void* memory = core::small_alloc(kGcHeader + sizeof(PyArray));
-  std::memset(memory, 0, kGcHeader);  // not tracked
-  auto* a = reinterpret_cast<PyArray*>(static_cast<char*>(memory) + kGcHeader);
-  PyObject_Init(reinterpret_cast<PyObject*>(a), array_type);
-  if (v.weak && !(v.trace && v.trace->kind == ad::Trace::Kind::program)) v.weak = false;
-  new (&a->value) Value(std::move(v));
-  a->link = nullptr;
-  a->version = 0;
-  a->weakrefs = nullptr;
-  a->born = static_cast<uint32_t>(ad::Trace::levels_opened());
-  follow(a);
-  return reinterpret_cast<PyObject*>(a);
-}
-
-void release(PyArray* a) { core::small_free(reinterpret_cast<char*>(a) - kGcHeader, kGcHeader + sizeof(PyArray)); }
-
-PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, Value v) {
-  PyObject* o = wrap(std::move(v));
-  auto* link = new Link;
-  Py_INCREF(base);
-  link->base = base;
-  link->seen = base->version;
-  link->op = op;
-  link->params = params;
-  as_array(o)->link = link;
-  return o;
-}
-
-void refresh(PyArray* a) {
-  Link& l = *a->link;
-  if (l.gradient) {
-    a->value = Value(l.gradient->array);
-    return;
-  }
-  const Value& base = read(l.base);
-  if (l.base->version == l.seen) return;
-  a->value = ad::apply(l.op, &base, 1, l.params);
-  follow(a);
-  l.seen = l.base->version;
-  ++a->version;
-}
-
-void refuse_leaf_write(PyArray* a, const char* name) {
-  refuse_outside_write(a);
-  if (!ad::recording_enabled()) return;
-  bool view = false;
-  for (; a->link && !a->link->gradient; a = a->link->base) view = true;
-  if (!a->value.trace || a->value.trace->kind != ad::Trace::Kind::leaf) return;
-  runtime_error("wengert." + std::string(name) + ": " +
-                (view ? "this is a view of an array that requires" : "this array requires") +
-                " gradients; changing it in place would change what was recorded. Use `with "
-                "wengert.no_grad():` (an optimiser step), or work on a copy");
-}
-
-void write(PyArray* a, Value v) {
-  v.weak = false;
-  a->value = std::move(v);
-  follow(a);
-  ++a->version;
-  if (!a->link) return;
-  Link& l = *a->link;
-  if (l.gradient) {
-    l.gradient->array = a->value.array;
-    return;
-  }
-  read(l.base);
-  Value inverse;
-  ad::TraceRef leaf;  // an array that requires gradients stays one
-  if (l.base->value.trace && l.base->value.trace->kind == ad::Trace::Kind::leaf) leaf = std::move(l.base->value.trace);
-  if (l.op == ops::code_of<ops::Slice>) {
-    Value base = std::move(l.base->value);
-    l.base->value = Value();
-    try {
-      ad::update(ops::code_of<ops::SliceUpdate>, base, a->value, l.params);
-    } catch (...) {
-      l.base->value = std::move(base);
-      throw;
-    }
-    inverse = std::move(base);
-  } else if (l.op == ops::code_of<ops::Reshape>) {
-    inverse = ad::apply(l.op, &a->value, 1, ops::new_params<ops::Reshape>(l.base->value.shape()));
-  } else {
-    const Dims& perm = ops::params_of<ops::Transpose>(l.params).axes;
-    const auto p = ops::new_params<ops::Transpose>(Dims(perm.size()));
-    for (int i = 0; i < perm.size(); ++i) p->axes[static_cast<int>(perm[i])] = i;
-    inverse = ad::apply(l.op, &a->value, 1, p);
-  }
-  if (leaf) inverse.trace = std::move(leaf);
-  write(l.base, std::move(inverse));
-  l.seen = l.base->version;
+PyObject* wrap_like(PyObject* o, Value v) {
+  const bool array = !v.shape().empty() || (is_array(o) ? !as_array(o)->scalar() : py::isinstance<py::array>(o));
+  return array ? wrap_array(std::move(v)) : wrap(std::move(v));
 }
 
 // ---- NumPy ----------------------------------------------------------------------------------------------------------
@@ -236,9 +145,7 @@ ArrayRef from_numpy(PyObject* ndarray, bool share) {
   frame.size = shape.product();
   frame.contiguous = core::is_row_major(shape, strides);
   frame.data = data;
-  ArrayRef r = core::make(t, shape);
-  core::copy_into(frame, r->data);
-  return r;
+  return core::copy_in_order(frame);
 }
 
 PyObject* to_numpy(const ArrayRef& a, bool writable) {

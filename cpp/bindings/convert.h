@@ -30,14 +30,18 @@ template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
   }
 }
 
-// Something a value depends on when it is read: the array it is a view of, or the gradient slot it stands for.
+// Where the elements of an array lie if it is not the plain root of its own storage: a view in the storage of its root,
+// whatever chain of views it came from, a root in another order than row-major, or the slot behind x.grad.
 struct PyArray;
 struct Link {
-  PyArray* base = nullptr;  // owned
-  uint32_t seen = 0;        // version of base at the last look
-  ad::OpCode op = 0;        // how to make the view from base …
-  ad::ParamsRef params;
-  core::Ref<ad::Gradient> gradient;  // the slot behind x.grad
+  PyArray* root = nullptr;  // owned; null: its own
+  uint32_t seen = 0;        // version of root at the last look
+  Dims strides;             // counted in elements of the storage
+  int64_t offset = 0;
+  bool read_only = false;
+  core::Ref<ad::Gradient> gradient;
+  static void* operator new(size_t n) { return core::small_alloc(n); }
+  static void operator delete(void* p, size_t n) { core::small_free(p, n); }
 };
 
 // What the garbage collector keeps in front of every object it knows (two words, in all versions of CPython with a
@@ -48,9 +52,12 @@ struct PyArray {
   PyObject ob_base;
   Value value;
   Link* link;          // owned; usually null
-  uint32_t version;    // grows with every write
+  uint32_t version;    // of the storage: grows by 2 with every write into a root; odd: a scalar
   uint32_t born;       // how many levels had been opened: which transforms it was made in
   PyObject* weakrefs;  // of Python's
+  // Stands for a number or NumPy scalar: `x += 1` binds x anew.
+  bool scalar() const { return version & 1; }
+  void touch() { version += 2; }
 };
 inline bool tracked(const PyArray* a) { return reinterpret_cast<const uintptr_t*>(a)[-2] != 0; }
 void release(PyArray* a);  // its memory; the value has ended
@@ -75,13 +82,17 @@ inline const Value& read(PyArray* a) {
     refresh(a);
   return a->value;
 }
-// Gives an array a new value, through to what it is a view of.
+// Views among the results of a function are read as they are now: once its level has ended it is too late.
+void settle(PyObject* result);
+// Gives an array a new value, through to the storage it is a view of.
 void write(PyArray* a, Value v);
-// An error if writing into this array would change, while recording, an array that requires gradients.
-void refuse_leaf_write(PyArray* a, const char* name);
+// An error if the array must not be written to: read-only, or (while recording) one that requires gradients.
+void refuse_write(PyArray* a, const char* name);
 
-PyObject* wrap(Value v);  // a new reference; never weak
-PyObject* wrap_view(PyArray* base, ad::OpCode op, const ad::ParamsRef& params, Value v);
+PyObject* wrap(Value v);        // a new reference; never weak; a scalar if 0-d
+PyObject* wrap_array(Value v);  // an array also if 0-d
+// What a function gets for the argument o: a scalar only if o is a number or scalar.
+PyObject* wrap_like(PyObject* o, Value v);
 
 // False (no exception) if the object is no operand: None, a string, an unknown class.
 bool to_value(PyObject* o, Value& v);

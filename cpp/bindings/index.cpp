@@ -7,6 +7,7 @@
 #include "ad/functions.h"
 #include "bindings/bind_ops.h"
 #include "bindings/lost.h"
+#include "bindings/views.h"
 
 namespace wengert::bindings {
 namespace {
@@ -280,13 +281,24 @@ Value indexed(const Value& x, PyObject* o) {
   return ad::slice(x, basic_part(index, x.shape()));
 }
 
+namespace {
+// Taken by integers alone, an element is a scalar and not tied to its array; x[0, ...] is a 0-d view.
+bool is_element(PyObject* o) {
+  if (!PyTuple_Check(o)) return o != Py_Ellipsis;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(o); ++i)
+    if (PyTuple_GET_ITEM(o, i) == Py_Ellipsis) return false;
+  return true;
+}
+}  // namespace
+
 PyObject* get_item(PyArray* self, PyObject* o) {
   const Value x = read(self);  // a copy: an index object may run code that writes into self
   Index index = parse(o, x.shape());
   if (index.advanced) return wrap(looked_up(x, plan(index, x.shape())));
   const ParamsRef p = basic_part(index, x.shape());
   Value v = ad::slice(x, p);
-  return wrap_view(self, code_of<ops::Slice>, p, std::move(v));
+  if (v.array->shape.empty() && is_element(o)) return wrap(std::move(v));
+  return wrap_moved(self, code_of<ops::Slice>, *p, std::move(v));
 }
 
 namespace {
@@ -339,13 +351,17 @@ void index_change(Value& x, PyObject* o, const Value& given, bool add) {
 }
 
 void set_item(PyArray* self, PyObject* o, PyObject* given) {
+  if (self->scalar())
+    type_error(
+        "wengert.setitem: a number (an element, a sum, any 0-d result) cannot be changed in place, as in NumPy; bind "
+        "the name anew, or make an array of it: wengert.numpy.array(x)");
   Value v = require_value(given, "setitem");
   Index index = [&] {  // before anything is taken out of self: an index object may run code that looks at it
     const ArrayRef held = read(self).array;
     return parse(o, held->shape);
   }();
   read(self);
-  refuse_leaf_write(self, "setitem");
+  refuse_write(self, "setitem");
   refuse_outer_write(self, v);
   check_fits(v, self->value.dtype(), "setitem");
   if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {

@@ -49,7 +49,7 @@ void refuse_lost_number(const Value& v, const char* how) {
 void refuse_outer_write(PyArray* a, const Value& v) {
   const ad::Trace* t = v.trace.get();
   if (!t || t->depth == 0 || t->kind == ad::Trace::Kind::program) return;
-  while (a->link && !a->link->gradient) a = a->link->base;
+  if (a->link && a->link->root) a = a->link->root;
   // Levels are numbered as they open; the difference is right also when the count has gone round.
   if (static_cast<int32_t>(a->born - static_cast<uint32_t>(t->order)) >= 0) return;
   type_error(explained("outer", core::describe(*a->value.array)));

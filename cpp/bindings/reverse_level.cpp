@@ -32,17 +32,17 @@ Value differentiable(const py::object& x, const char* what) {
 
 bool lifted(PyObject* o, Argument& a) {
   if (PyFloat_CheckExact(o)) {
-    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64))};
+    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64)), true};
     return true;
   }
   if (PyLong_CheckExact(o)) {
     const double d = PyLong_AsDouble(o);
     if (d == -1 && PyErr_Occurred()) throw PythonError{};
-    a = {Family::python, Value(core::scalar(d, DType::f64))};
+    a = {Family::python, Value(core::scalar(d, DType::f64)), true};
     return true;
   }
   if (is_array(o)) {
-    a = {Family::array, read(as_array(o))};
+    a = {Family::array, read(as_array(o)), as_array(o)->scalar()};
     a.primal.weak = false;
     return core::is_float(a.primal.dtype());
   }
@@ -112,11 +112,13 @@ py::object ReverseLevel::run(const py::object& f, const py::tuple& args, const p
   family_ = a.family;
   py::tuple held(args.size());
   for (Py_ssize_t i = 0; i < n; ++i)
-    held[static_cast<size_t>(i)] = i == position ? leaf(a.primal) : py::object(args[static_cast<size_t>(i)]);
+    held[static_cast<size_t>(i)] = i == position ? taken(a) : py::object(args[static_cast<size_t>(i)]);
   PyObject* y = call_python(f.ptr(), held.ptr(), kwargs.empty() ? nullptr : kwargs.ptr());
   if (!y) throw py::error_already_set();
+  py::object result = py::reinterpret_steal<py::object>(y);
+  settle(y);
   close();
-  return py::reinterpret_steal<py::object>(y);
+  return result;
 }
 
 py::object ReverseLevel::jacobian(const py::object& y) {

@@ -7,6 +7,9 @@
 namespace wengert::bindings {
 
 inline py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
+inline py::object wrapped_like(const py::handle& o, Value v) {
+  return py::reinterpret_steal<py::object>(wrap_like(o.ptr(), std::move(v)));
+}
 
 // One active transform: made on entry, closed on exit (also after exceptions), its tape usable afterwards.
 class Level {
@@ -35,6 +38,7 @@ Value differentiable(const py::object& x, const char* what);
 struct Argument {
   Family family;
   Value primal;
+  bool scalar = false;  // a number or NumPy scalar, or an Array that stands for one
 };
 // False: neither a number nor a floating point array.
 bool lifted(PyObject* o, Argument& a);
@@ -46,10 +50,9 @@ class ReverseLevel : public Level {
   ad::ReverseTrace& reverse() const { return *static_cast<ad::ReverseTrace*>(trace_.get()); }
   const std::vector<uint32_t>& inputs() const { return inputs_; }
 
-  py::object input(const py::object& x) { return leaf(differentiable(x, "input")); }
-  py::object leaf(const Value& v) {
-    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
-    return wrapped(traced(v, inputs_.back()));
+  py::object input(const py::object& x) { return wrapped_like(x, leaf(differentiable(x, "input"))); }
+  py::object taken(const Argument& a) {
+    return py::reinterpret_steal<py::object>(a.scalar ? wrap(leaf(a.primal)) : wrap_array(leaf(a.primal)));
   }
   // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
   py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep);
@@ -65,6 +68,10 @@ class ReverseLevel : public Level {
   int64_t bytes() const { return reverse().tape.bytes(); }
 
  private:
+  Value leaf(const Value& v) {
+    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
+    return traced(v, inputs_.back());
+  }
   std::vector<std::vector<Value>> swept_rows(const Value& y);
   Value stacked(std::vector<Value>& rows, uint32_t input) const;
   std::vector<uint32_t> inputs_;

@@ -39,4 +39,17 @@ py::object Tree::taken(PyObject* o, std::vector<Argument>& leaves) {
   return PyTuple_CheckExact(o) ? py::object(py::tuple(r)) : py::object(r);
 }
 
+void settle(PyObject* o) {
+  if (is_array(o)) {
+    read(as_array(o));
+  } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
+    const Deeper deeper;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) settle(PySequence_Fast_GET_ITEM(o, i));
+  } else if (PyDict_CheckExact(o)) {
+    const Deeper deeper;
+    PyObject *key, *value;
+    for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) settle(value);
+  }
+}
+
 }  // namespace wengert::bindings

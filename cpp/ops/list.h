@@ -9,6 +9,7 @@
 #include "ops/reduce.h"
 #include "ops/shaping.h"
 #include "ops/special.h"
+#include "ops/strided.h"
 #include "ops/unary.h"
 
 namespace wengert::ops {
@@ -36,7 +37,7 @@ using Primitives = List<
     // structured
     Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
     Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd,
-    Gather, GatherUpdate, GatherAdd, RandomBits>;
+    Gather, GatherUpdate, GatherAdd, Strided, StridedUpdate, StridedAdd, RandomBits>;
 
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;

@@ -208,7 +208,7 @@ constexpr double kInstruction = 1.1, kCall = 4;  // nanoseconds, roughly
 
 bool moves(const Node& n) {
   return n.is(code_of<ops::Reshape>) || n.is(code_of<ops::Transpose>) || n.is(code_of<ops::Slice>) ||
-         n.is(code_of<ops::BroadcastTo>);
+         n.is(code_of<ops::BroadcastTo>) || n.is(code_of<ops::Strided>);
 }
 
 // Of the program over arrays.

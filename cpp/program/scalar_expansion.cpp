@@ -433,7 +433,8 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
   }
   if (op == code_of<ops::Reshape> || op == code_of<ops::Transpose> || op == code_of<ops::BroadcastTo> ||
       op == code_of<ops::Slice> || op == code_of<ops::Gather> || op == code_of<ops::Concatenate> ||
-      op == code_of<ops::Stack> || op == code_of<ops::SliceUpdate> || op == code_of<ops::GatherUpdate>) {
+      op == code_of<ops::Stack> || op == code_of<ops::SliceUpdate> || op == code_of<ops::GatherUpdate> ||
+      op == code_of<ops::Strided> || op == code_of<ops::StridedUpdate>) {
     std::vector<ArrayRef> arrays;
     for (uint32_t a : in) arrays.push_back(of(a));
     return moved(op, arrays, n.params.get());

@@ -87,14 +87,60 @@ def plain(x: Any) -> Any:
     return (x.detach() if x.requires_grad else x).numpy()
 
 
+class Flags:
+    """How an Array lies in memory, as `numpy.ndarray.flags` says it."""
+
+    __slots__ = ("c_contiguous", "f_contiguous", "owndata", "writeable")
+    aligned, writebackifcopy = True, False
+
+    def __init__(self, array: Any) -> None:
+        lengths, steps = array.shape, array.strides
+        self.c_contiguous = _dense(lengths, steps, array.itemsize)
+        self.f_contiguous = _dense(lengths[::-1], steps[::-1], array.itemsize)
+        self.owndata = array.base is None
+        self.writeable = not (_core.is_read_only(array) or _core.is_scalar(array))
+
+    @property
+    def contiguous(self) -> bool:
+        """In row-major order without gaps."""
+        return self.c_contiguous
+
+    @property
+    def forc(self) -> bool:
+        """In row-major or column-major order."""
+        return self.c_contiguous or self.f_contiguous
+
+    @property
+    def fnc(self) -> bool:
+        """In column-major order, and not in row-major order."""
+        return self.f_contiguous and not self.c_contiguous
+
+    def __getitem__(self, name: str) -> bool:
+        return bool(getattr(self, {"C": "c_contiguous", "F": "f_contiguous", "W": "writeable"}.get(name, name.lower())))
+
+    def __repr__(self) -> str:
+        names = ("c_contiguous", "f_contiguous", "owndata", "writeable")
+        return "\n".join(f"  {name.upper()} : {getattr(self, name)}" for name in names)
+
+
+def _dense(lengths: tuple[int, ...], steps: tuple[int, ...], itemsize: int) -> bool:
+    if 0 in lengths:
+        return True
+    for length, step in zip(reversed(lengths), reversed(steps), strict=True):
+        if length != 1 and step != itemsize:
+            return False
+        itemsize *= length
+    return True
+
+
 def _tolist(self: Any) -> Any:
     """The numbers as nested Python lists."""
     return plain(self).tolist()
 
 
-def _flatten(self: Any) -> Any:
+def _flatten(self: Any, order: str = "C") -> Any:
     """A one-dimensional copy."""
-    return _core.ops.reshape(self, -1).copy()
+    return self.ravel(order).copy()
 
 
 def _reversed(self: Any) -> Any:
@@ -180,7 +226,7 @@ def _str(self: Any) -> str:
 
 
 def _deepcopy(self: Any, _memo: Any) -> Any:
-    return _core.array(_core.stop_gradient(self), requires_grad=True) if self.requires_grad else self.copy()
+    return _core.array(_core.stop_gradient(self), requires_grad=True) if self.requires_grad else self.copy("K")
 
 
 def _reduce(self: Any) -> tuple[Any, ...]:
@@ -242,6 +288,7 @@ def install() -> None:
         "__dlpack__": _dlpack,
         "__dlpack_device__": _dlpack_device,
         "__dir__": _dir,
+        "flags": property(Flags, doc="How the array lies in memory."),
     }.items():
         setattr(Array, name, function)
     for name in hints.NAMES["wengert.Array"]:

@@ -102,13 +102,16 @@ class Array:
         """wengert.numpy.argsort of this array."""
     def as_integer_ratio(self) -> Any:
         """As of a float; functions of `statistics` and `fractions` ask for it."""
-    def astype(self, dtype: numpy.typing.DTypeLike) -> Array:
-        """The array converted to another element type."""
+    def astype(self, dtype: numpy.typing.DTypeLike, *, copy: bool = True) -> Array:
+        """The array converted to another element type; itself if it has that type and copy=False."""
     def backward(self, cotangent: ArrayLike | None = None, retain_graph: bool = False) -> None:
         """Adds the derivatives of this value to .grad of the arrays it depends on."""
+    @property
+    def base(self) -> Array | None:
+        """The array whose storage this one is a view of, or None."""
     def clip(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.clip of this array."""
-    def copy(self) -> Array:
+    def copy(self, order: str = 'C') -> Array:
         """A copy; derivatives flow through."""
     def cumprod(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.cumprod of this array."""
@@ -125,7 +128,10 @@ class Array:
         """Element type, as np.dtype."""
     def fill(self, value: Any) -> Any:
         """Sets every element of this array to one value, whose derivative is kept."""
-    def flatten(self) -> Any:
+    @property
+    def flags(self) -> Any:
+        """How the array lies in memory."""
+    def flatten(self, order: Any = ...) -> Any:
         """A one-dimensional copy."""
     @property
     def grad(self) -> Array | None:
@@ -193,6 +199,9 @@ class Array:
         """wengert.numpy.squeeze of this array."""
     def std(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.std of this array."""
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Bytes from one element to the next along each axis."""
     def sum(self, axis: Any = None, keepdims: bool = False) -> Array:
         """The sum over axes."""
     def swapaxes(self, *args: Any, **kwargs: Any) -> Any:
@@ -207,6 +216,8 @@ class Array:
         """The axes in another order."""
     def var(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.var of this array."""
+    def view(self) -> Array:
+        """The same elements under another handle."""
 
 class Body:
     def __call__(self, arg0: collections.abc.Sequence[Any], arg1: Any) -> list[Any]:
@@ -374,6 +385,8 @@ def expect_rules() -> None:
     """Called where a function with a rule of its own is made."""
 def holds_array(x: Any) -> bool:
     """Whether a list or tuple has an Array in it, or one in it has."""
+def is_read_only(arg0: Any) -> bool: ...
+def is_scalar(arg0: Any) -> bool: ...
 def is_traced(arg0: Any) -> bool: ...
 def is_weak(arg0: Any) -> bool: ...
 def name(arg0: Any, arg1: str) -> Any: ...
@@ -450,6 +463,9 @@ class ops:
     @staticmethod
     def cumsum(x: ArrayLike, axis: int | None, reverse: bool = ...) -> Array:
         """The running sum along an axis; reverse=True runs from the end."""
+    @staticmethod
+    def diagonal(x: ArrayLike, offset: Any, axis1: Any, axis2: Any, read_only: Any) -> Array:
+        """The diagonals of the matrices in two axes: a view."""
     @staticmethod
     def digamma(x: ArrayLike, /) -> Array:
         """The derivative of lgamma."""
@@ -621,6 +637,9 @@ class ops:
         each, the upper first. int32 and int64: all bits random (words: both words of each block, along a last axis of
         2); float32 and float64: multiples of 2**-23 and 2**-52 in [0, 1)."""
     @staticmethod
+    def ravel(x: ArrayLike) -> Array:
+        """All elements in row-major order along one axis; a view if they lie so."""
+    @staticmethod
     def reciprocal(x: ArrayLike, /) -> Array:
         """The reciprocal 1/x."""
     @staticmethod
@@ -687,6 +706,15 @@ class ops:
     def stack(arrays: collections.abc.Sequence[ArrayLike], axis: int | None = ...) -> Array:
         """Arrays of one shape joined along a new axis."""
     @staticmethod
+    def strided(x: ArrayLike, shape: Any, strides: Any, offset: int, layout: Any) -> Array:
+        """A part of the storage of x, by strides: what a view is."""
+    @staticmethod
+    def strided_add(a: ArrayLike, b: ArrayLike, shape: Any, strides: Any, offset: int, layout: Any) -> Array:
+        """x with v added to a part of its storage, by strides."""
+    @staticmethod
+    def strided_update(a: ArrayLike, b: ArrayLike, shape: Any, strides: Any, offset: int, layout: Any) -> Array:
+        """x with a part of its storage, by strides, replaced by v."""
+    @staticmethod
     def strong_matmul(a: ArrayLike, b: ArrayLike, /) -> Array:
         """The matrix product, in which a zero factor gives 0 even if the other is inf or NaN."""
     @staticmethod
@@ -711,6 +739,7 @@ class ops:
     def where(condition: ArrayLike, x: ArrayLike, y: ArrayLike, /) -> Array:
         """a where cond is true, b elsewhere; NaN in the branch not taken never leaks."""
 
+def own(arg0: Any) -> Any: ...
 def pool_bytes() -> int: ...
 def pool_trim() -> None: ...
 def recording() -> bool: ...
@@ -724,6 +753,7 @@ def set_isa(arg0: str) -> bool: ...
 def set_num_threads(arg0: int) -> None: ...
 def set_ufuncs(arg0: dict[Any, Any]) -> None:
     """The table of NumPy's ufuncs and the functions called for them."""
+def settled(arg0: Any) -> Any: ...
 def shared(arg0: Any) -> Any: ...
 def stop_gradient(arg0: Any) -> Array: ...
 def supported_isas() -> str: ...

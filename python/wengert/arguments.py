@@ -140,7 +140,7 @@ class Inputs:
         args = list(self.args)
         for i, part in zip(self.nums, self.split(traced), strict=True):
             args[i] = part
-        return f(*args, **kwargs)
+        return _core.settled(f(*args, **kwargs))
 
     def split(self, values: Sequence[Any]) -> tuple[Any, ...]:
         """One tree for each differentiated argument."""

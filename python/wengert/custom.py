@@ -87,7 +87,7 @@ def _transpose(linear: Function, zeros: Sequence[Any]) -> Function:
     level = _core.ReverseLevel()
     followed = True
     try:
-        outputs = list(linear(*[level.input(z) for z in zeros]))
+        outputs = _core.settled(list(linear(*[level.input(z) for z in zeros])))
         followed = not level.asked
     except Exception:  # if it was no such question, the unit vectors meet the error again
         followed = False

@@ -200,7 +200,7 @@ def _recorded(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool
     """The same for arguments of any kind; also the auxiliary result."""
     level = _core.ReverseLevel()
     try:
-        traced = [level.input(_core.array(x)) for x in inputs.leaves]
+        traced = [level.input(_core.own(x)) for x in inputs.leaves]
         y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
         return level, y, leave_level(level, aux, inputs.leaves)
     finally:

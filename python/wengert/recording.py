@@ -43,7 +43,7 @@ def record(f: Callable[..., Any], args: Sequence[Any]) -> Recording:
     """
     level = _core.ListingLevel()
     try:
-        inputs = [level.input(_core.array(x)) for x in args]
+        inputs = [level.input(_core.own(x)) for x in args]
         flat, _ = tree_flatten(f(*inputs))
         outputs = [level.node_of(y) for y in flat]
         nodes = [Node(**e) for e in level.entries()]

@@ -233,7 +233,7 @@ def _pulled(body: Any, primals: list[Any], active: list[int], seeds: dict[int, A
         traced = list(primals)
         for i in active:
             traced[i] = level.input(primals[i])
-        out = body(traced, apply)
+        out = _core.settled(body(traced, apply))
     finally:
         level.close()
     cts = level.sweep([out[i] for i in seeds], list(seeds.values()))

@@ -124,7 +124,7 @@ def vjp(f: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     inputs = Inputs("vjp", primals, tuple(range(len(primals))))
     level = _core.ReverseLevel()
     try:
-        traced = [level.input(_core.array(x)) for x in inputs.leaves]
+        traced = [level.input(_core.own(x)) for x in inputs.leaves]
         y, aux = split_aux(inputs.call(f, traced, {}), has_aux, "vjp")
         aux = leave_level(level, aux, inputs.leaves)
     finally:
@@ -182,7 +182,7 @@ def push_forward(
     level = _core.DualLevel(k)
     try:
         duals = [
-            _core.array(x) if t is None else level.input(_core.shared(x), t)
+            _core.own(x) if t is None else level.input(_core.shared(x), t)
             for x, t in zip(inputs.leaves, tangents, strict=True)
         ]
         y, aux = split_aux(inputs.call(f, duals, kwargs), has_aux, name)

@@ -303,6 +303,25 @@ class Maker {
     }
     return p;
   }
+  ParamsRef strided(const Dims& from) {
+    const auto p = ops::new_params<ops::Strided>();
+    Dims order;
+    for (int k = 0; k < from.size(); ++k) order.insert(static_cast<int>(r_.below(k + 1)), k);
+    Dims layout(from.size(), 1);
+    int64_t step = 1;
+    for (int64_t axis : order) layout[static_cast<int>(axis)] = step, step *= from[static_cast<int>(axis)];
+    p->layout = from.product() && r_.chance(50) ? layout : core::row_major(from);
+    for (int64_t axis : order) {
+      const int k = static_cast<int>(axis);
+      const int64_t count = from[k] ? r_.below(from[k] + 1) : 0, start = count ? r_.below(from[k] - count + 1) : 0;
+      const bool back = count > 1 && r_.chance(25);
+      p->offset += (back ? start + count - 1 : start) * p->layout[k];
+      p->shape.push_back(count);
+      p->strides.push_back(back ? -p->layout[k] : p->layout[k]);
+    }
+    if (r_.chance(15)) p->shape.insert(0, 2), p->strides.insert(0, 0);
+    return p;
+  }
   ParamsRef gather(const Dims& from) {
     const auto p = ops::new_params<ops::Gather>();
     p->lead = from.empty() ? 0 : r_.below(from.size() + 1);
@@ -368,7 +387,8 @@ class Maker {
   ParamsRef parameters(OpCode op, const Dims& from) {
     const ops::Info& f = ops::info(op);
     if (f.params.empty()) return {};
-    if (f.kind == ops::Kind::indexing) return f.params.size() == 4 ? slice(from) : gather(from);
+    if (f.kind == ops::Kind::indexing)
+      return f.params.size() != 4 ? gather(from) : f.params[0].name == "start" ? slice(from) : strided(from);
     const ParamsRef p = f.new_params();
     ops::for_each_field(*p, [&](const ops::Field& q, auto& v) { choose(q.kind, v, from); });
     return p;

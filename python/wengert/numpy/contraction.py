@@ -31,7 +31,7 @@ def einsum(*operands: Any, out: None = None, optimize: Any = True, dtype: Any = 
     chosen = tuple(optimize) if isinstance(optimize, (list, tuple)) else optimize
     for function, slots, params in _plan(subscripts, tuple(a.shape for a in values), chosen):
         values.append(function(*(values[i] for i in slots), *params))
-    return values[-1]
+    return ops.getitem(values[-1], ...) if len(values) == 1 else values[-1]
 
 
 def einsum_path(*operands: Any, optimize: Any = "greedy", einsum_call: bool = False) -> tuple[list[Any], str]:
@@ -157,6 +157,15 @@ class _Planner:
         """A label repeated within one operand means its diagonal."""
         for label in sorted({c for c in term.labels if term.labels.count(c) > 1}):
             axes = [i for i, c in enumerate(term.labels) if c == label]
+            while len(axes) > 1 and len({term.shape[i] for i in axes}) == 1:  # a view, as in NumPy
+                first, second = axes[:2]
+                kept = [i for i in range(len(term.labels)) if i not in (first, second)]
+                labels = "".join(term.labels[i] for i in kept) + label
+                shape = (*(term.shape[i] for i in kept), term.shape[first])
+                term = self.emit(ops.diagonal, [term], (0, first, second, False), labels, shape)
+                axes = [i for i, c in enumerate(term.labels) if c == label]
+            if len(axes) == 1:
+                continue
             others = [i for i, c in enumerate(term.labels) if c != label]
             length = max(term.shape[i] for i in axes)
             positions = [np.arange(length) if term.shape[i] > 1 else np.zeros(length, np.int64) for i in axes]

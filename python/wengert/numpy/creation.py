@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, is_scalar, ops
 from wengert._core import array as _core_array
 from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, lengths, operand, operands
 from wengert.numpy.joining import concatenate
 from wengert.numpy.shaping import moveaxis
 
 __all__ = [
-    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "copy", "empty", "empty_like", "eye",
-    "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity",
+    "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "copy", "empty", "empty_like",
+    "eye", "from_dlpack", "frombuffer", "fromfunction", "fromiter", "full", "full_like", "geomspace", "identity",
     "indices", "linspace", "logspace", "meshgrid", "ones", "ones_like", "tri", "zeros", "zeros_like",
 ]  # fmt: skip
 
@@ -26,23 +26,39 @@ def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, n
     if dtype is not None and result.dtype != np.dtype(dtype):
         result = ops.astype(result, dtype)
     elif copy and isinstance(object, Array):
-        result = object.copy()
-    return ops.reshape(result, (1,) * (ndmin - result.ndim) + result.shape) if result.ndim < ndmin else result
+        result = object.copy("K")
+    if result.ndim < ndmin:
+        result = ops.reshape(result, (1,) * (ndmin - result.ndim) + result.shape)
+    return ops.reshape(result, ()) if is_scalar(result) else result
 
 
 def asarray(
-    a: ArrayLike, dtype: DType = None, order: str | None = None, *, device: None = None, copy: bool | None = None
+    a: ArrayLike, dtype: DType = None, order: Any = None, *, device: None = None, copy: bool | None = None
 ) -> Array:
     """`a` as an Array, itself if it is one already. See `numpy.asarray`."""
-    return array(a, dtype, copy=bool(copy))
+    result = array(a, dtype, copy=bool(copy))
+    if order in ("C", "F") and not (result.flags.c_contiguous if order == "C" else result.flags.f_contiguous):
+        return result.copy(order)
+    return result
 
 
-asanyarray = ascontiguousarray = asarray
+asanyarray = asarray
 
 
-def copy(a: ArrayLike, order: str = "K", subok: bool = False) -> Array:
+def ascontiguousarray(a: ArrayLike, dtype: DType = None) -> Array:
+    """`a` in row-major order with at least one axis, itself if it lies so already. See `numpy.ascontiguousarray`."""
+    result = asarray(a, dtype, order="C")
+    return result if result.ndim else ops.reshape(result, (1,))
+
+
+def asfortranarray(a: ArrayLike, dtype: DType = None) -> Array:
+    """`a` in column-major order, itself if it lies so already. See `numpy.asfortranarray`."""
+    return asarray(a, dtype, order="F")
+
+
+def copy(a: ArrayLike, order: Any = "K", subok: bool = False) -> Array:
     """An independent copy with the same derivatives. See `numpy.copy`."""
-    return array(a)
+    return array(a.copy(order) if isinstance(a, Array) else np.array(a, order=order), copy=False)
 
 
 def frombuffer(buffer: Any, dtype: DType = float, count: int = -1, offset: int = 0) -> Array:
@@ -65,69 +81,81 @@ def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> 
     return x if isinstance(x, Array) else operand(np.from_dlpack(x, copy=copy))
 
 
-def zeros(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+def zeros(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
     """Zeros. See `numpy.zeros`."""
-    return operand(np.zeros(shape, dtype))
+    return array(np.zeros(shape, dtype, order), copy=False)
 
 
-def ones(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+def ones(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
     """Ones. See `numpy.ones`."""
-    return operand(np.ones(shape, dtype))
+    return array(np.ones(shape, dtype, order), copy=False)
 
 
-def empty(shape: Shape, dtype: DType = float, order: str = "C") -> Array:
+def empty(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
     """Zeros, to be filled: `x[i] = v`. See `numpy.empty`."""
-    return zeros(shape, dtype)
+    return zeros(shape, dtype, order)
 
 
-def full(shape: Shape, fill_value: ArrayLike, dtype: DType = None, order: str = "C") -> Array:
+def full(shape: Shape, fill_value: ArrayLike, dtype: DType = None, order: Any = "C") -> Array:
     """Filled with one value, whose derivative is kept. See `numpy.full`."""
     if not is_array(fill_value):
-        return operand(np.full(shape, fill_value, dtype))
+        return array(np.full(shape, fill_value, dtype, order), copy=False)
     fill = operand(fill_value) if dtype is None else ops.astype(operand(fill_value), dtype)
-    return ops.broadcast_to(fill, lengths(shape))
+    return ops.broadcast_to(fill, lengths(shape)).copy(order)
 
 
-def _like(a: ArrayLike, dtype: DType, shape: Shape | None) -> tuple[Any, Any]:
+def _like(fill: Callable[..., Array], a: ArrayLike, dtype: DType, order: str, shape: Shape | None) -> Array:
+    """What `fill(shape, dtype)` makes, in the shape, dtype and order of `a` where nothing else is asked for."""
     a = operand(a)
-    return (a.shape if shape is None else shape), (a.dtype if dtype is None else dtype)
+    new_shape, dtype = (a.shape if shape is None else lengths(shape)), (a.dtype if dtype is None else dtype)
+    if order == "C" or len(new_shape) != a.ndim or (order in "KA" and a.flags.c_contiguous):
+        return fill(new_shape, dtype)
+    if order == "A":
+        order = "F" if a.flags.f_contiguous else "C"
+    steps = [abs(step) for step in a.strides] if order == "K" else list(range(a.ndim))
+    slowest_first = sorted(range(a.ndim), key=lambda axis: -steps[axis])
+    turned = fill(tuple(new_shape[axis] for axis in slowest_first), dtype)
+    return ops.transpose(turned, tuple(slowest_first.index(axis) for axis in range(a.ndim))).copy("K")
 
 
 def zeros_like(
-    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+    a: ArrayLike, dtype: DType = None, order: Any = "K", subok: bool = True, shape: Shape | None = None
 ) -> Array:
     """Zeros with the shape and dtype of `a`. See `numpy.zeros_like`."""
-    return zeros(*_like(a, dtype, shape))
+    return _like(zeros, a, dtype, order, shape)
 
 
 def ones_like(
-    a: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+    a: ArrayLike, dtype: DType = None, order: Any = "K", subok: bool = True, shape: Shape | None = None
 ) -> Array:
     """Ones with the shape and dtype of `a`. See `numpy.ones_like`."""
-    return ones(*_like(a, dtype, shape))
+    return _like(ones, a, dtype, order, shape)
 
 
 def empty_like(
-    prototype: ArrayLike, dtype: DType = None, order: str = "K", subok: bool = True, shape: Shape | None = None
+    prototype: ArrayLike, dtype: DType = None, order: Any = "K", subok: bool = True, shape: Shape | None = None
 ) -> Array:
     """Zeros with the shape and dtype of the prototype, to be filled. See `numpy.empty_like`."""
-    return zeros(*_like(prototype, dtype, shape))
+    return _like(zeros, prototype, dtype, order, shape)
 
 
 def full_like(
     a: ArrayLike,
     fill_value: ArrayLike,
     dtype: DType = None,
-    order: str = "K",
+    order: Any = "K",
     subok: bool = True,
     shape: Shape | None = None,
 ) -> Array:
     """One value with the shape and dtype of `a`. See `numpy.full_like`."""
-    like_shape, like_dtype = _like(a, dtype, shape)
-    return full(like_shape, fill_value, like_dtype)
+    if operand(fill_value).ndim:
+        like = zeros_like(a, dtype, order, subok, shape)
+        like[...] = fill_value
+        return like
+    return _like(lambda lengths, kind: full(lengths, fill_value, kind), a, dtype, order, shape)
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = float, order: str = "C") -> Array:
+def eye(N: int, M: int | None = None, k: int = 0, dtype: DType = float, order: Any = "C") -> Array:
     """Ones on a diagonal. See `numpy.eye`."""
     return operand(np.eye(N, M, k, dtype))
 
@@ -162,7 +190,8 @@ def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: 
         for v, p in zip(vectors, place, strict=True)
     ]
     shape = np.broadcast_shapes(*(g.shape for g in grids))
-    return tuple(g if sparse else ops.broadcast_to(g, shape) for g in grids)
+    grids = [g if sparse else ops.broadcast_to(g, shape) for g in grids]
+    return tuple(g.copy() for g in grids) if copy else tuple(grids)
 
 
 def arange(

@@ -49,7 +49,7 @@ def _line(a: ArrayLike, axis: int | None, dtype: DType) -> tuple[Array, int]:
 def accumulate(function: Any, a: Array, axis: int) -> Array:
     """function(…function(function(a0, a1), a2)…) with all intermediate results, along an axis: ufunc.accumulate."""
     if a.shape[axis] < 2:
-        return a
+        return a.copy()
     results = [ops.getitem(a, along(axis, 0))]
     for i in range(1, a.shape[axis]):
         results.append(function(results[-1], ops.getitem(a, along(axis, i))))

@@ -30,6 +30,8 @@ def clip(
     refuse_out("clip", out)
     lower, upper = (min if a_min is None else a_min), (max if a_max is None else a_max)
     result = operand(a)
+    if lower is None and upper is None:
+        result = positive(result)
     if lower is not None:
         result = ops.maximum(result, _bound(lower))
     if upper is not None:
@@ -42,8 +44,8 @@ def _bound(x: ArrayLike) -> ArrayLike:
 
 
 def positive(x: ArrayLike) -> Array:
-    """The argument itself. See `numpy.positive`."""
-    return operand(x)
+    """A copy of the argument. See `numpy.positive`."""
+    return +operand(x)
 
 
 def real(val: ArrayLike) -> Array:
@@ -52,9 +54,9 @@ def real(val: ArrayLike) -> Array:
 
 
 def imag(val: ArrayLike) -> Array:
-    """Imaginary part: exactly zero, as no dtype here is complex. See `numpy.imag`."""
+    """Imaginary part: exactly zero, as no dtype here is complex, and read-only. See `numpy.imag`."""
     val = operand(val)
-    return operand(np.zeros(val.shape, val.dtype))
+    return ops.broadcast_to(operand(np.zeros((), val.dtype)), val.shape)
 
 
 conjugate = conj = positive
@@ -190,7 +192,7 @@ def nan_to_num(
     """Replace NaN and infinities by numbers; the slope there is 0. See `numpy.nan_to_num`."""
     x = operand(x)
     if x.dtype.kind != "f":
-        return x
+        return x.copy("K") if copy else x
     if not copy:
         refuse("nan_to_num", "assign the result instead: x = nan_to_num(x)", copy=copy)
     limits = np.finfo(x.dtype)

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, concrete, is_array, normalize_axis, operand, operands, refuse_out
-from wengert.numpy.shaping import along, moveaxis, ravel
+from wengert.numpy.shaping import along, ravel
 
 __all__ = [
     "choose", "compress", "diag", "diagflat", "diagonal", "extract", "piecewise", "select", "take",
@@ -94,7 +94,7 @@ def choose(a: ArrayLike, choices: Sequence[ArrayLike], out: None = None, mode: s
     for i in range(count - 2, -1, -1):
         result = ops.where(index == i, options[i], result)
     shape = np.broadcast_shapes(index.shape, result.shape)
-    return result if result.shape == shape else ops.broadcast_to(result, shape)
+    return (result if result.shape == shape else ops.broadcast_to(result, shape)).copy()
 
 
 def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], default: ArrayLike = 0) -> Array:
@@ -152,8 +152,7 @@ def diagonal(a: ArrayLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> A
     a = operand(a)
     if a.ndim < 2:
         raise ValueError(f"diagonal: needs at least 2 axes, got shape {a.shape}; use diag to build a matrix")
-    a = moveaxis(a, (axis1, axis2), (-2, -1))
-    return ops.getitem(a, (..., *_diagonal_index(a.shape[-2], a.shape[-1], offset)))
+    return ops.diagonal(a, offset, axis1, axis2, True)
 
 
 def diag(v: ArrayLike, k: int = 0) -> Array:

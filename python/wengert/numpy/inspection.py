@@ -35,7 +35,7 @@ def size(a: ArrayLike, axis: Axis = None) -> int:
 
 def astype(x: ArrayLike, dtype: DType, /, *, copy: bool = True, device: None = None) -> Array:
     """Converted to another dtype; between floating dtypes derivatives pass. See `numpy.astype`."""
-    return ops.astype(operand(x), np.dtype(dtype))
+    return operand(x).astype(dtype, copy=copy)
 
 
 def _typed(x: Any) -> Any:
@@ -91,8 +91,11 @@ def isscalar(element: Any) -> bool:
 
 
 def may_share_memory(a: Any, b: Any, /, max_work: int | None = None) -> bool:
-    """Whether two Arrays are the same object: Arrays are values, writing to one never changes an unrelated one."""
-    return a is b
+    """Whether writing into one can change the other: they are views of one storage. See `numpy.may_share_memory`."""
+    if not (isinstance(a, Array) and isinstance(b, Array)):
+        return not isinstance(a, Array) and not isinstance(b, Array) and np.may_share_memory(a, b)
+    roots = [x if x.base is None else x.base for x in (a, b)]
+    return a is b or bool(a.size and b.size and roots[0] is roots[1])
 
 
 shares_memory = may_share_memory

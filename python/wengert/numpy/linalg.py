@@ -134,7 +134,7 @@ def matrix_power(a: ArrayLike, n: int) -> Array:
     if n < 0:
         raise NotImplementedError(f"matrix_power: the negative power {n} needs inv, which has no rule yet")
     if n == 0:
-        return ops.broadcast_to(operand(np.eye(a.shape[-1], dtype=a.dtype)), a.shape)
+        return ops.broadcast_to(operand(np.eye(a.shape[-1], dtype=a.dtype)), a.shape).copy()
     result: Any = None
     while n:
         if n & 1:

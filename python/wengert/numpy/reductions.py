@@ -110,7 +110,7 @@ def _extremum(
     pair = ops.maximum if name == "max" else ops.minimum
     if count(a, axis) == 0:
         shape = ops.sum(a, axis, keepdims).shape
-        return ops.broadcast_to(ops.astype(operand(initial), a.dtype), shape)
+        return ops.broadcast_to(ops.astype(operand(initial), a.dtype), shape).copy()
     return pair(getattr(ops, name)(masked, axis, keepdims), initial)
 
 

@@ -32,16 +32,30 @@ broadcast_shapes = np.broadcast_shapes
 def reshape(a: ArrayLike, /, shape: Shape, order: str = "C", *, copy: bool | None = None) -> Array:
     """The same elements in another shape; one length may be -1. See `numpy.reshape`."""
     a = operand(a)
-    if order in ("C", "A"):
-        return ops.reshape(a, lengths(shape))
-    if order != "F":
+    if order not in ("C", "F", "A"):
         raise ValueError(f"reshape: order must be 'C', 'F' or 'A', got {order!r}")
-    return ops.transpose(ops.reshape(ops.transpose(a), lengths(shape)[::-1]))
+    if copy:
+        a = a.copy()
+    if order == "F" or (order == "A" and a.flags.fnc):
+        result = ops.transpose(ops.reshape(ops.transpose(a), lengths(shape)[::-1]))
+    else:
+        result = ops.reshape(a, lengths(shape))
+    if copy is False and result.base is not (a if a.base is None else a.base):
+        raise ValueError(f"reshape: shape {a.shape} does not become {result.shape} without a copy; leave copy=None")
+    return result
 
 
 def ravel(a: ArrayLike, order: str = "C") -> Array:
     """All elements in one axis. See `numpy.ravel`."""
-    return reshape(a, (-1,) if operand(a).size else (0,), "C" if order == "K" else order)
+    a = operand(a)
+    if a.ndim < 2 or order == "C":
+        return ops.ravel(a)
+    if order not in ("F", "A", "K"):
+        raise ValueError(f"ravel: order must be 'C', 'F', 'A' or 'K', got {order!r}")
+    if order == "K":
+        steps = [abs(step) for step in a.strides]
+        return ops.ravel(ops.transpose(a, tuple(sorted(range(a.ndim), key=lambda axis: -steps[axis]))))
+    return ops.ravel(ops.transpose(a) if order == "F" or a.flags.fnc else a)
 
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
@@ -139,7 +153,9 @@ def broadcast_arrays(*args: ArrayLike, subok: bool = False) -> tuple[Array, ...]
     """All arguments broadcast against each other. See `numpy.broadcast_arrays`."""
     arrays = operands(*args)
     shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    return tuple(a if a.shape == shape else ops.broadcast_to(a, shape) for a in arrays)
+    if all(a.shape == shape for a in arrays):
+        return arrays
+    return tuple(ops.broadcast_to(a, shape) for a in arrays)
 
 
 def along(axis: int, index: Any) -> tuple[Any, ...]:
@@ -169,7 +185,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
     m = operand(m)
     first, second = normalize_axes("rot90", axes, m.ndim)
     turns = {
-        0: lambda: m,
+        0: lambda: ops.getitem(m, ...),
         1: lambda: swapaxes(flip(m, second), first, second),
         2: lambda: flip(m, (first, second)),
         3: lambda: flip(swapaxes(m, first, second), second),
@@ -179,7 +195,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axis = None) -> Array:
     """Shift elements along the axes, those that fall off re-enter. See `numpy.roll`."""
-    a = operand(a)
+    a = operand(a).copy()
     if axis is None:
         total = int(np.sum(shift))
         return ops.reshape(roll(ravel(a), total, 0), a.shape)
@@ -202,7 +218,7 @@ def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     counts = (1,) * (ndim - len(counts)) + counts
     spread = ops.reshape(a, tuple(n for length in shape for n in (1, length)))
     spread = ops.broadcast_to(spread, tuple(n for pair in zip(counts, shape, strict=True) for n in pair))
-    return ops.reshape(spread, tuple(c * n for c, n in zip(counts, shape, strict=True)))
+    return ops.reshape(spread, tuple(c * n for c, n in zip(counts, shape, strict=True))).copy()
 
 
 def repeat(a: ArrayLike, repeats: int | Sequence[int], axis: int | None = None) -> Array:
@@ -226,6 +242,8 @@ def pad(array: ArrayLike, pad_width: Any, mode: str = "constant", **kwargs: Any)
     widths = _pairs("pad_width", pad_width, array.ndim)
     if any(width < 0 for pair in widths for width in pair):
         raise ValueError(f"pad: pad_width must not be negative, got {pad_width}; slice the array to make it smaller")
+    if not any(width for pair in widths for width in pair):
+        return array.copy()
     if mode == "constant":
         return _pad_constant(array, widths, kwargs.pop("constant_values", 0), kwargs)
     if mode not in ("edge", "reflect", "symmetric", "wrap", "empty"):

@@ -45,7 +45,7 @@ def average(
         if (concrete(total) == 0).any():
             raise ZeroDivisionError("average: the weights sum to zero, the mean is undefined")
         result = ops.divide(ops.sum(ops.multiply(a, w), axis, keepdims), total)
-    return (result, ops.broadcast_to(total, result.shape)) if returned else result
+    return (result, ops.broadcast_to(total, result.shape).copy()) if returned else result
 
 
 def _weights_like(a: Array, w: Array, axis: Axis) -> Array:

@@ -6,7 +6,8 @@ differentiated here: each update is an ordinary primitive with a new result, and
 stays as it was.
 
 A slice is a view, as in NumPy: ``row = x[0]; row += 1`` changes ``x``, and a later ``x[0] = 5`` is seen in ``row``.
-A view keeps its base and two functions, one that reads it out of the base and one that writes it back.
+Every view knows its *root*, the array that owns the storage, and its *places*: the position in the root of each of its
+entries.  They are arranged by the NumPy function that makes the view, so what shares memory there is a view here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import linecache
 import math
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,7 @@ class Array(Operators, Methods):
     relatives functions receive Arrays; `wengert.reference.numpy` returns them.
     """
 
-    __slots__ = ("__weakref__", "_base", "_born", "_index", "_read", "_seen", "_value", "_version", "_write")
+    __slots__ = ("__weakref__", "_born", "_places", "_root", "_seen", "_value", "_version", "scalar")
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 1000.0
 
@@ -64,42 +65,54 @@ class Array(Operators, Methods):
         self._value = value
         self._version = 0
         self._born = Level.opened
-        self._base: Array | None = None
-        self._read: Callable[[Any], Any] | None = None
-        self._write: Callable[[Any, Any], Any] | None = None
+        self._root: Array | None = None
+        self._places: np.ndarray[Any, Any] | None = None
         self._seen = 0
-        self._index: Any = None
+        self.scalar = False  # a number: ``s += 1`` binds ``s`` anew
 
     # -- the handle ------------------------------------------------------------------------------------------------
 
     def get(self) -> Any:
-        """The value (plain array or box); a view whose base has changed reads it again."""
-        base = self._base
-        if base is not None and self._read is not None:
-            value = base.get()
-            if base._version != self._seen:
-                self._value = self._read(value)
-                self._seen = base._version
-                self._version += 1
+        """The value (plain array or box); a view whose root has changed reads it again."""
+        root = self._root
+        if root is not None and root._version != self._seen:
+            from .indexing import read_places
+
+            self._value = read_places(root.get(), self.places)
+            self._seen = root._version
         return self._value
 
     def set(self, value: Any) -> None:
-        """Point to another value of the same shape; a view writes it into its base."""
-        base = self._base
-        _check_outer(self._born, value)
-        if base is not None and self._write is not None:
-            base.set(self._write(base.get(), value))
-            self._seen = base._version
-        else:
+        """Point to another value of the same shape; a view writes it into its root."""
+        root = self._root
+        _check_outer((self if root is None else root)._born, value)
+        if root is None:
             _check_leaf(self._value)
-            value = _same_leaf(self._value, value)
-        self._value = value
-        self._version += 1
+            self._value = _same_leaf(self._value, value)
+            self._version += 1
+            return
+        if not self.places.flags.writeable:
+            raise ValueError("wengert.reference: this view is read-only, as in NumPy; write into a copy of it")
+        from .indexing import write_places
 
-    def view(self, value: Any, read: Callable[[Any], Any], write: Callable[[Any, Any], Any]) -> Array:
-        """A handle on ``value``, which was read out of this one with ``read`` and is written back with ``write``."""
+        root.set(write_places(root.get(), self.places, value))
+        self._value, self._seen = value, root._version
+
+    @property
+    def places(self) -> np.ndarray[Any, Any]:
+        """The position of every entry in the storage, arranged as NumPy would arrange the entries."""
+        if self._places is None:
+            value = np.asarray(concrete(self._value))
+            self._places = np.empty_like(value, int)
+            self._places[...] = np.arange(value.size).reshape(value.shape)
+        return self._places
+
+    def view(self, value: Any, places: Any) -> Array:
+        """A handle on ``value``, which lies at these places; one of its own where NumPy had to copy."""
         result = Array(value)
-        result._base, result._read, result._write, result._seen = self, read, write, self._version
+        if not self.scalar and np.may_share_memory(places, self.places):
+            root = self if self._root is None else self._root
+            result._root, result._places, result._seen = root, places, root._version
         return result
 
     # -- what NumPy's arrays tell about themselves -----------------------------------------------------------------
@@ -299,7 +312,9 @@ def apply(op: str, *operands: Any, **params: Any) -> Array:
     >>> wr.apply("sum", wr.array([1.0, 2.0, 3.0]), axis=0)
     Array(6.)
     """
-    return Array(bind(lookup(op), tuple(raw(operand) for operand in operands), params))
+    result = Array(bind(lookup(op), tuple(raw(operand) for operand in operands), params))
+    result.scalar = result.shape == ()
+    return result
 
 
 def _check_outer(born: int, value: Any) -> None:

@@ -40,28 +40,36 @@ def is_view(index: Any) -> bool:
     return all(entry is None or entry is Ellipsis or type(entry) in (int, slice) for entry in entries)
 
 
-def same_index(a: Any, b: Any) -> bool:
-    """Whether two basic indices are the same."""
-    return is_view(a) and is_view(b) and repr(a) == repr(b)
+def read_places(root: Any, places: Any) -> Any:
+    """The entries of a value at positions in its storage."""
+    return _getitem(root, np.unravel_index(places, np.shape(concrete(root))))
+
+
+def write_places(root: Any, places: Any, part: Any) -> Any:
+    """A value with the entries at positions in its storage replaced."""
+    return _update(root, np.unravel_index(places, np.shape(concrete(root))), part)
 
 
 def read(x: Array, index: Any) -> Array:
     """``x[index]``"""
     index = plain_index(index)
     value = _getitem(x.get(), index)
-    if not is_view(index):
-        return Array(value)
-    view = x.view(value, read=lambda base: _getitem(base, index), write=lambda base, part: _update(base, index, part))
-    view._index = index
-    return view
+    result = x.view(value, x.places[index]) if is_view(index) else Array(value)
+    entries = index if isinstance(index, tuple) else (index,)
+    if result.shape == () and not any(entry is Ellipsis for entry in entries):
+        result = Array(value)  # an element: a number, not tied to its array
+        result.scalar = True
+    return result
 
 
 def write(x: Array, index: Any, value: Any) -> None:
     """``x[index] = value``"""
     index = plain_index(index)
-    if isinstance(value, Array) and value._base is x and same_index(value._index, index):
+    if x.scalar:
+        raise TypeError("wengert.reference: a number cannot be changed in place; bind the name anew")
+    if isinstance(value, Array) and is_view(index) and value._root is (x if x._root is None else x._root):
         value.get()
-        if value._seen == x._version:
+        if np.array_equal(value.places, x.places[index]):
             return  # the end of ``x[i] += v``: the view has written itself back already
     part = raw(value)
     region = np.shape(np.asarray(concrete(x.get()))[index])

@@ -39,6 +39,8 @@ def _in_place(op: str) -> Any:
 
         if not _acceptable(other):
             return NotImplemented
+        if self.scalar:
+            return _apply(op, self, other)
         store(self, raw(_apply(op, self, other)), op)
         return self
 

@@ -32,9 +32,9 @@ def empty(shape: Any, dtype: Any = float) -> Array:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
     """The same value everywhere; a differentiated value keeps its derivative."""
-    from .shaping import broadcast_to
+    from .shaping import broadcast_to, copy
 
-    filled = broadcast_to(array_of(fill_value), shape)
+    filled = copy(broadcast_to(array_of(fill_value), shape))
     return filled if dtype is None else array(filled, dtype=dtype)
 
 

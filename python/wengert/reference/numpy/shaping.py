@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..array import Array, raw
-from ..levels import bind, concrete
+from ..levels import bind
 from ..primitive import lookup
 from ..rules import shaping as rules
 
@@ -35,20 +35,10 @@ def size(x: Any, axis: int | None = None) -> int:
     return array_of(x).size if axis is None else array_of(x).shape[axis]
 
 
-def _moved(x: Array, op: str, undo: Any, **params: Any) -> Array:
-    """A rearrangement of ``x`` that is a view of it, like NumPy's: writing into it writes into ``x``."""
-
-    def read(base: Any) -> Any:
-        return bind(lookup(op), (base,), params)
-
-    value = read(x.get())
-    if not np.may_share_memory(concrete(value), concrete(x.get())):
-        return Array(value)  # NumPy, too, had to copy
-    return x.view(value, read, lambda base, new: undo(new))
-
-
-def _reshaped(value: Any, shape: Any) -> Any:
-    return bind(lookup("reshape"), (value,), {"shape": tuple(shape)})
+def _moved(x: Array, op: str, **params: Any) -> Array:
+    """A rearrangement of ``x``, and a view of it where NumPy's is one: writing into it writes into ``x``."""
+    value = bind(lookup(op), (x.get(),), params)
+    return x.view(value, lookup(op).value(x.places, **params))
 
 
 def reshape(x: Any, shape: Any = None, order: str = "C") -> Array:
@@ -63,16 +53,14 @@ def reshape(x: Any, shape: Any = None, order: str = "C") -> Array:
         raise ValueError(
             f"wengert.reference.numpy.reshape: {x.size} entries of shape {x.shape} do not fit into shape {wanted}"
         ) from None
-    before = x.shape
-    return _moved(x, "reshape", lambda new: _reshaped(new, before), shape=full)
+    return _moved(x, "reshape", shape=full)
 
 
 def transpose(x: Any, axes: Any = None) -> Array:
     """Axes reversed, or in the order ``axes``."""
     x = array_of(x)
     axes = None if axes is None else tuple(int(a) for a in axes)
-    back = rules.inverse_permutation(axes)
-    return _moved(x, "transpose", lambda new: bind(lookup("transpose"), (new,), {"axes": back}), axes=axes)
+    return _moved(x, "transpose", axes=axes)
 
 
 permute_dims = transpose
@@ -99,8 +87,9 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Array:
 
 
 def ravel(x: Any) -> Array:
-    """All entries in one axis."""
-    return reshape(x, -1)
+    """All entries in one axis: a view where they lie in row-major order."""
+    x = array_of(x)
+    return x.view(bind(lookup("reshape"), (x.get(),), {"shape": (x.size,)}), x.places.ravel())
 
 
 def expand_dims(x: Any, axis: Any) -> Array:
@@ -111,20 +100,19 @@ def expand_dims(x: Any, axis: Any) -> Array:
 def squeeze(x: Any, axis: Any = None) -> Array:
     """Axes of length 1 removed."""
     x = array_of(x)
-    before, axis = x.shape, tuple(axis) if isinstance(axis, (list, tuple)) else axis
-    return _moved(x, "squeeze", lambda new: _reshaped(new, before), axis=axis)
+    return _moved(x, "squeeze", axis=tuple(axis) if isinstance(axis, (list, tuple)) else axis)
 
 
 def broadcast_to(x: Any, shape: Any) -> Array:
     """``x`` repeated along axes of length 1 and along new leading axes."""
     wanted = (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(int(n) for n in shape)
-    return rules.broadcast_to(array_of(x), shape=wanted)
+    return _moved(array_of(x), "broadcast_to", shape=wanted)
 
 
 def broadcast_arrays(*arrays: Any) -> tuple[Array, ...]:
     items = [array_of(x) for x in arrays]
     shape = np.broadcast_shapes(*(x.shape for x in items))
-    return tuple(broadcast_to(x, shape) for x in items)
+    return tuple(items) if all(x.shape == shape for x in items) else tuple(broadcast_to(x, shape) for x in items)
 
 
 def atleast_1d(x: Any) -> Array:
@@ -139,7 +127,10 @@ def atleast_2d(x: Any) -> Array:
 
 def copy(x: Any) -> Array:
     """A new handle: in-place updates of the copy leave ``x`` as it is."""
-    return Array(array_of(x).get())
+    x = array_of(x)
+    result = Array(x.get())
+    result.scalar = x.scalar
+    return result
 
 
 # -- joining -----------------------------------------------------------------------------------------------------------
@@ -211,9 +202,11 @@ def _take_by_position(x: Array, positions: Any) -> Array:
     return ravel(x)[positions]
 
 
-def _rearranged(x: Any, rearrange: Any) -> Array:
+def rearranged(x: Any, rearrange: Any) -> Array:
+    """What the NumPy function `rearrange` makes of ``x``: a view where it makes one."""
     x = array_of(x)
-    return _take_by_position(x, rearrange(np.arange(x.size).reshape(x.shape)))
+    value = _take_by_position(x, rearrange(np.arange(x.size).reshape(x.shape))).get()
+    return x.view(value, rearrange(x.places))
 
 
 def flip(x: Any, axis: Any = None) -> Array:
@@ -232,22 +225,22 @@ def flipud(x: Any) -> Array:
 
 
 def rot90(x: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
-    return _rearranged(x, lambda p: np.rot90(p, k, axes))
+    return rearranged(x, lambda p: np.rot90(p, k, axes))
 
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Array:
     """Entries moved along an axis; what leaves at the end comes back at the front."""
-    return _rearranged(x, lambda p: np.roll(p, shift, axis))
+    return rearranged(x, lambda p: np.roll(p, shift, axis))
 
 
 def tile(x: Any, reps: Any) -> Array:
     """Copies of ``x`` side by side."""
-    return _rearranged(x, lambda p: np.tile(p, reps))
+    return rearranged(x, lambda p: np.tile(p, reps))
 
 
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Array:
     """Each entry several times."""
-    return _rearranged(x, lambda p: np.repeat(p, np.asarray(repeats), axis))
+    return rearranged(x, lambda p: np.repeat(p, np.asarray(repeats), axis))
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from ..array import Array
 from ..levels import concrete
 from .elementwise import where
-from .shaping import array_of, moveaxis, ravel
+from .shaping import array_of, moveaxis, ravel, rearranged
 
 
 def _plain(x: Any) -> Any:
@@ -95,9 +95,7 @@ def _triangle(x: Any, mask: Any) -> Array:
 
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The entries ``x[i, i + offset]``."""
-    x = array_of(x)
-    positions = np.arange(x.size).reshape(x.shape)
-    return ravel(x)[np.diagonal(positions, offset, axis1, axis2)]
+    return rearranged(x, lambda places: np.diagonal(places, offset, axis1, axis2))
 
 
 def diag(x: Any, k: int = 0) -> Array:
