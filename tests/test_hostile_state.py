@@ -234,9 +234,8 @@ MODES = {
     + "x = wg.array(rng.normal(size=(40, 40)))\nin_every_mode(lambda: [np.sum(x), x @ x, np.cumsum(x),"
     " np.mean(x, 0), np.prod(x, 1)])",
     "random numbers": ROUNDING + "in_every_mode(lambda: [wg.random.uniform(wg.random.key(1), (100,), maxval=3.0)])",
-    "loops": ROUNDING
-    + "rows = wg.array(np.linspace(0, 5, 9))\n"
-    + "f = lambda x: wg.scan(lambda c, r: (np.exp(np.sin(c * r)), c), x, rows)[1]\n"
+    "loops": ROUNDING + "rows = wg.array(np.linspace(0, 5, 9))\n"
+    "f = lambda x: wg.scan(lambda c, r: (np.exp(np.sin(c * r)), c), x, rows)[1]\n"
     "g = wg.compile(wg.grad(lambda x: np.sum(f(x))))\ng(1.5)\nin_every_mode(lambda: [f(1.5), g(1.5)])",
     "backward": ROUNDING + "xs = np.linspace(0, 3, 20)\ndef f():\n  w = wg.array(xs, requires_grad=True)\n"
     "  np.sum(np.exp(w) * np.sin(w)).backward()\n"

@@ -63,7 +63,7 @@ void shapes() {
       possible = bytes <= kMostBytes;
       count *= d;
     }
-    CHECK(throws([&] { element_count(t, shape); }) == possible, "%s", shape.str().c_str());
+    CHECK(throws([&] { element_count(t, shape); }) != possible, "%s", shape.str().c_str());
     if (possible) {
       CHECK(element_count(t, shape) == count && shape.product() == count, "%s", shape.str().c_str());
       const Dims strides = row_major(shape);
