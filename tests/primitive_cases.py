@@ -322,6 +322,14 @@ def _wr_polygamma(x, n):
     return wr.apply("polygamma", x, n=n)
 
 
+def _softmax_sweep(g, y, axis):
+    return (g - (g * y).sum(axis=axis, keepdims=True)) * y
+
+
+def _log_softmax_sweep(g, y, axis):
+    return g - np.exp(y) * g.sum(axis=axis, keepdims=True)
+
+
 def _np_cumsum(x, axis, reverse=False):
     return np.flip(np.cumsum(np.flip(x, axis), axis), axis) if reverse else np.cumsum(x, axis)
 
@@ -512,6 +520,15 @@ def _structured() -> list[Case]:
     cases += [
         Case("log_softmax", (_real(*s),), {"axis": a}, scipy.special.log_softmax)
         for s, a in (((3, 4), -1), ((3, 4), 0), ((5,), 0), ((2, 3, 2), 1))
+    ]
+    # The derivatives by y hold where it is a softmax: second orders of the two primitives before are made of them.
+    cases += [
+        Case(f"{name}_sweep", (_real(*s), np.asarray(f(_real(*s), axis=a))), {"axis": a}, sweep, sweep, active=(0,))
+        for s, a in (((3, 4), -1), ((3, 4), 0), ((5,), 0), ((2, 3, 2), 1))
+        for name, f, sweep in (
+            ("softmax", scipy.special.softmax, _softmax_sweep),
+            ("log_softmax", scipy.special.log_softmax, _log_softmax_sweep),
+        )
     ]
     ranks = [
         ((3,), (3,)),

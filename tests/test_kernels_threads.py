@@ -51,6 +51,10 @@ def structured(name: str, dtype: Any) -> list[tuple[tuple[Any, ...], dict[str, A
         return [((x,), {"axis": a}, ()) for x, a in ((line, None), (rows, 0), (rows, 1))]
     if name in {"softmax", "log_softmax"}:
         return [((x,), {"axis": a}, (0,)) for x, a in ((rows, -1), (rows, 0), (line, 0))]
+    if name in {"softmax_sweep", "log_softmax_sweep"}:
+        weights = getattr(wg.numpy, name.removesuffix("_sweep"))
+        pairs = [(x, np.asarray(weights(x, axis=a)), a) for x, a in ((rows, -1), (rows, 0), (line, 0))]
+        return [((x, y), {"axis": a}, (0, 1)) for x, y, a in pairs]
     if name == "cumsum":
         return [((x,), {"axis": a, "reverse": r}, (0,)) for x, a in ((rows, 0), (rows, 1), (line, 0)) for r in (0, 1)]
     if name in ("matmul", "strong_matmul"):

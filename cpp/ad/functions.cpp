@@ -26,6 +26,12 @@ Value select(const Value& c, double a, double b, const Value& like) {
 Value polygamma(int64_t n, const Value& x) { return call(code_of<ops::Polygamma>, x, new_params<ops::Polygamma>(n)); }
 
 Value softmax(const Value& x, int64_t axis) { return call(code_of<ops::Softmax>, x, new_params<ops::Softmax>(axis)); }
+Value softmax_sweep(const Value& g, const Value& y, int64_t axis) {
+  return call(code_of<ops::SoftmaxSweep>, astype(g, y.dtype()), y, new_params<ops::SoftmaxSweep>(axis));
+}
+Value log_softmax_sweep(const Value& g, const Value& y, int64_t axis) {
+  return call(code_of<ops::LogSoftmaxSweep>, astype(g, y.dtype()), y, new_params<ops::LogSoftmaxSweep>(axis));
+}
 
 namespace {
 template <class Op> Value reduced(const Value& x, const Dims& axes, bool keepdims) {

@@ -49,6 +49,8 @@ Value select(const Value& c, double a, double b, const Value& like);
 
 Value polygamma(int64_t n, const Value& x);
 Value softmax(const Value& x, int64_t axis);
+Value softmax_sweep(const Value& g, const Value& y, int64_t axis);
+Value log_softmax_sweep(const Value& g, const Value& y, int64_t axis);
 inline Value trigamma(const Value& x) { return polygamma(1, x); }
 Value sum(const Value& x, const Dims& axes, bool keepdims);
 Value mean(const Value& x, const Dims& axes, bool keepdims);

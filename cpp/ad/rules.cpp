@@ -62,13 +62,6 @@ template <class Op> void cotangent_rule(With<Op, Vjp>& r) {
     give(0, Op::saves0, [](const Value& a, const Value& b, const Value& y) { return Op::slope0(a, b, y); });
     give(1, Op::saves1, [](const Value& a, const Value& b, const Value& y) { return Op::slope1(a, b, y); });
   } else {
-    if constexpr (ops::FusedSweep<Op>) {
-      const Value y = r.result();
-      if (r.g().plain() && y.plain()) {
-        r.give(0, Value(Op::sweep(r.g().array, y.array, r.p())));
-        return;
-      }
-    }
     Op::vjp(r);
   }
 }

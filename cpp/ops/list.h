@@ -36,8 +36,8 @@ using Primitives = List<
     LogicalOr, LogicalXor,
     // structured
     Where, Polygamma, Sum, Mean, Prod, Max, Min, Logsumexp, Any, All, Argmax, Argmin, Cumsum, Softmax, LogSoftmax,
-    Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack, Slice, SliceUpdate, SliceAdd,
-    Gather, GatherUpdate, GatherAdd, Strided, StridedUpdate, StridedAdd, RandomBits>;
+    SoftmaxSweep, LogSoftmaxSweep, Matmul, StrongMatmul, Reshape, Transpose, BroadcastTo, Astype, Concatenate, Stack,
+    Slice, SliceUpdate, SliceAdd, Gather, GatherUpdate, GatherAdd, Strided, StridedUpdate, StridedAdd, RandomBits>;
 
 using OpCode = uint16_t;
 inline constexpr int kOps = Primitives::size;

@@ -26,6 +26,13 @@ ArrayType along(std::string_view op, OperandTypes in, const SoftmaxParams& p) {
   return {in.dtype(0), in.shape(0)};
 }
 
+ArrayType of_both(std::string_view op, OperandTypes in, const SoftmaxParams& p) {
+  if (in.dtype(0) != in.dtype(1) || !(in.shape(0) == in.shape(1)))
+    value_error("wengert." + std::string(op) + ": the operands must be of one shape and type, got " +
+                in.shape(0).str() + " and " + in.shape(1).str());
+  return along(op, in, p);
+}
+
 // Runs kernel(TypeTag, row operands …, rows, cols, out) with the axis of `p` last, and puts the axis back.
 template <class F, class... Arrays>
 ArrayRef along_axis(const SoftmaxParams& p, F&& kernel, const ArrayRef& first, const Arrays&... others) {
@@ -60,13 +67,14 @@ ArrayRef Softmax::value(Args a, const Params& p) {
   return along_axis(
       p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::softmax_rows(x, rows, cols, y); }, a[0]);
 }
-ArrayRef Softmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
+ArrayType SoftmaxSweep::result(OperandTypes in, const Params& p) { return of_both(name, in, p); }
+ArrayRef SoftmaxSweep::value(Args a, const Params& p) {
   return along_axis(
       p,
       []<class T>(const T* pg, const T* py, int64_t rows, int64_t cols, T* out) {
         simd::softmax_rows_sweep(pg, py, rows, cols, out);
       },
-      g, y);
+      a[0], a[1]);
 }
 
 ArrayType LogSoftmax::result(OperandTypes in, const Params& p) { return along(name, in, p); }
@@ -74,13 +82,14 @@ ArrayRef LogSoftmax::value(Args a, const Params& p) {
   return along_axis(
       p, []<class T>(const T* x, int64_t rows, int64_t cols, T* y) { simd::log_softmax_rows(x, rows, cols, y); }, a[0]);
 }
-ArrayRef LogSoftmax::sweep(const ArrayRef& g, const ArrayRef& y, const Params& p) {
+ArrayType LogSoftmaxSweep::result(OperandTypes in, const Params& p) { return of_both(name, in, p); }
+ArrayRef LogSoftmaxSweep::value(Args a, const Params& p) {
   return along_axis(
       p,
       []<class T>(const T* pg, const T* py, int64_t rows, int64_t cols, T* out) {
         simd::log_softmax_rows_sweep(pg, py, rows, cols, out);
       },
-      g, y);
+      a[0], a[1]);
 }
 
 }  // namespace wengert::ops

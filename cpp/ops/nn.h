@@ -12,49 +12,93 @@ struct SoftmaxParams : ParamsOf<SoftmaxParams> {
   }
 };
 
-struct Softmax : StructuredBase {
-  static constexpr std::string_view name = "softmax", doc = "exp(x) / sum(exp(x)) along an axis, without overflow.";
+struct SoftmaxBase : StructuredBase {
   static constexpr Kind kind = Kind::nn;
   static constexpr Types types = Types::floats;
-  static constexpr uint8_t saves = kResult;
-  static constexpr int max_ulp = 4;
   using Params = SoftmaxParams;
-  static ArrayType result(OperandTypes in, const Params& p);
-  static ArrayRef value(Args a, const Params& p);
-  static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
-  // Its Jacobian is symmetric. The mean of g is taken out twice: where one weight is nearly 1, the first time rounds
-  // away what the others add.
-  template <class X> static X through(const X& g, const X& y, const Dims& axis) {
-    return scale(less_mean(less_mean(g, y, axis), y, axis), y);
+
+  // The mean of g, weighted by y, is taken out twice: where one weight is nearly 1, the first time rounds away what
+  // the others add.
+  template <class X> static X less_mean(const X& g, const X& y, int64_t axis) {
+    const X once = g - sum(scale(g, y), Dims{axis}, true);
+    return once - sum(scale(once, y), Dims{axis}, true);
   }
-  template <class X> static X less_mean(const X& g, const X& y, const Dims& axis) {
-    return g - sum(scale(g, y), axis, true);
+  // The same for its transpose: the sum of g, distributed by y.
+  template <class X> static X less_share(const X& g, const X& y, int64_t axis) {
+    const X once = g - scale(sum(g, Dims{axis}, true), y);
+    return once - scale(sum(once, Dims{axis}, true), y);
   }
-  template <class R> static auto jvp(R& r) { return through(r.t(0), r.result(), Dims{r.p().axis}); }
-  template <class R> static void vjp(R& r) { r.give(0, through(r.g(), r.result(), Dims{r.p().axis})); }
 };
 
-struct LogSoftmax : StructuredBase {
-  static constexpr std::string_view name = "log_softmax", doc = "x - log(sum(exp(x))) along an axis, without overflow.";
-  static constexpr Kind kind = Kind::nn;
-  static constexpr Types types = Types::floats;
+struct Softmax : SoftmaxBase {
+  static constexpr std::string_view name = "softmax", doc = "exp(x) / sum(exp(x)) along an axis, without overflow.";
   static constexpr uint8_t saves = kResult;
   static constexpr int max_ulp = 4;
-  using Params = SoftmaxParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  static ArrayRef sweep(const ArrayRef& g, const ArrayRef& y, const Params& p);
-  // Twice, as in softmax.
+  template <class X> static X through(const X& g, const X& y, int64_t axis) {  // its Jacobian is symmetric
+    return g.shape() == y.shape() ? softmax_sweep(g, y, axis) : scale(less_mean(g, y, axis), y);
+  }
+  template <class R> static auto jvp(R& r) { return through(r.t(0), r.result(), r.p().axis); }
+  template <class R> static void vjp(R& r) { r.give(0, through(r.g(), r.result(), r.p().axis)); }
+};
+
+struct LogSoftmax : SoftmaxBase {
+  static constexpr std::string_view name = "log_softmax", doc = "x - log(sum(exp(x))) along an axis, without overflow.";
+  static constexpr uint8_t saves = kResult;
+  static constexpr int max_ulp = 4;
+  static ArrayType result(OperandTypes in, const Params& p);
+  static ArrayRef value(Args a, const Params& p);
+  template <class R> static auto jvp(R& r) { return less_mean(r.t(0), exp(r.result()), r.p().axis); }
+  template <class R> static void vjp(R& r) { r.give(0, log_softmax_sweep(r.g(), r.result(), r.p().axis)); }
+};
+
+// The sweeps, in one pass over a row while it is in cache.
+struct SoftmaxSweep : SoftmaxBase {
+  static constexpr std::string_view name = "softmax_sweep", doc = "(g - sum(g * y)) * y along an axis, y a softmax.";
+  static constexpr int arity = 2;
+  static constexpr bool hidden = true;
+  static constexpr uint8_t saves = kArg0 | kArg1;
+  static ArrayType result(OperandTypes in, const Params& p);
+  static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) {
-    const auto y = exp(r.result());
-    return Softmax::less_mean(Softmax::less_mean(r.t(0), y, Dims{r.p().axis}), y, Dims{r.p().axis});
+    const int64_t axis = r.p().axis;
+    const auto &g = r.arg(0), &y = r.arg(1);
+    auto by_y = [&] {
+      return scale(r.t(1), less_mean(g, y, axis)) - scale(y, sum(scale(r.t(1), g), Dims{axis}, true));
+    };
+    if (!r.active(1)) return Softmax::through(r.t(0), y, axis);
+    return r.active(0) ? Softmax::through(r.t(0), y, axis) + by_y() : by_y();
   }
   template <class R> static void vjp(R& r) {
-    const auto y = exp(r.result());
-    r.give(0, less_share(less_share(r.g(), y, Dims{r.p().axis}), y, Dims{r.p().axis}));
+    const int64_t axis = r.p().axis;
+    const auto g = r.arg(0), y = r.arg(1);
+    if (r.wants(0)) r.give(0, Softmax::through(r.g(), y, axis));
+    if (r.wants(1)) r.give(1, scale(r.g(), less_mean(g, y, axis)) - scale(g, sum(scale(r.g(), y), Dims{axis}, true)));
   }
-  template <class X> static X less_share(const X& g, const X& y, const Dims& axis) {
-    return g - scale(sum(g, axis, true), y);
+};
+
+struct LogSoftmaxSweep : SoftmaxBase {
+  static constexpr std::string_view name = "log_softmax_sweep",
+                                    doc = "g - exp(y) * sum(g) along an axis, y a log_softmax.";
+  static constexpr int arity = 2;
+  static constexpr bool hidden = true;
+  static constexpr uint8_t saves = kArg0 | kArg1;
+  static ArrayType result(OperandTypes in, const Params& p);
+  static ArrayRef value(Args a, const Params& p);
+  template <class R> static auto jvp(R& r) {
+    const int64_t axis = r.p().axis;
+    const auto y = exp(r.arg(1));
+    auto by_g = [&] { return less_share(r.t(0), y, axis); };
+    auto by_y = [&] { return -scale(scale(r.t(1), y), sum(r.arg(0), Dims{axis}, true)); };
+    if (!r.active(1)) return by_g();
+    return r.active(0) ? by_g() + by_y() : by_y();
+  }
+  template <class R> static void vjp(R& r) {
+    const int64_t axis = r.p().axis;
+    const auto y = exp(r.arg(1));
+    if (r.wants(0)) r.give(0, less_mean(r.g(), y, axis));
+    if (r.wants(1)) r.give(1, -scale(scale(r.g(), y), sum(r.arg(0), Dims{axis}, true)));
   }
 };
 

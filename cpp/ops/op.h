@@ -58,10 +58,6 @@ concept Binary = Described<Op> && Op::arity == 2 && requires { Op::lanes; };
 template <class Op>
 concept Structured = Described<Op> && !Unary<Op> && !Binary<Op>;
 
-// A structured operation of one operand may add the first-order sweep over plain arrays as one fused pass.
-template <class Op>
-concept FusedSweep = requires(const ArrayRef& a, const typename Op::Params& p) { Op::sweep(a, a, p); };
-
 // Defaults; a struct overrides what differs.
 struct UnaryBase {
   using Params = NoParams;

@@ -243,6 +243,8 @@ class Expansion {
   uint32_t binary(OpCode op, uint32_t a, uint32_t b);
   ArrayRef reduced(const Node& n, const ArrayRef& x);
   ArrayRef softmax(const Node& n, const ArrayRef& x);
+  ArrayRef softmax_sweep(const Node& n, const ArrayRef& g, const ArrayRef& y);
+  ArrayRef axis_back(const Node& n, const ArrayRef& y, int rank);
   ArrayRef matmul(const ArrayRef& a, const ArrayRef& b, const Node& n);
   ArrayRef gather_add(const ArrayRef& x, const ArrayRef& v, const ops::GatherParams& p);
   void expand(uint32_t i);
@@ -370,12 +372,44 @@ ArrayRef Expansion::softmax(const Node& n, const ArrayRef& x) {
       ids(y)[r * length + k] = log == kNone ? operation(op_divide, e[i], total) : subtract(shifted[i], log);
     }
   }
-  // The reduced axis goes back to its place.
-  const int rank = x->ndim(), axis = rank + static_cast<int>(n.p<ops::Softmax>().axis);
+  return axis_back(n, y, x->ndim());
+}
+
+// The axis of the rows goes back to its place.
+ArrayRef Expansion::axis_back(const Node& n, const ArrayRef& y, int rank) {
+  const int axis = rank + static_cast<int>(n.p<ops::Softmax>().axis);
   ops::TransposeParams p;
   for (int i = 0; i < rank - 1; ++i) p.axes.push_back(i);
   p.axes.insert(axis, rank - 1);
   return moved(code_of<ops::Transpose>, {y}, &p);
+}
+
+// The rules of ops/nn.h, written out.
+ArrayRef Expansion::softmax_sweep(const Node& n, const ArrayRef& g, const ArrayRef& y) {
+  int64_t length;
+  const Dims axis{n.p<ops::Softmax>().axis};
+  const ArrayRef rows = rows_of(g, axis, &length), weights = rows_of(y, axis, &length);
+  const bool log = n.is(code_of<ops::LogSoftmaxSweep>);
+  ArrayRef out = core::make(DType::i64, rows->shape);
+  for (int64_t r = 0; length && r < out->size / length; ++r) {
+    std::vector<uint32_t> x, w;
+    for (int64_t k = 0; k < length; ++k) {
+      const uint32_t e = id(weights, r * length + k);
+      x.push_back(id(rows, r * length + k));
+      w.push_back(log ? call1(code_of<ops::Exp>, e) : e);
+    }
+    for (int time = 0; time < 2; ++time) {
+      uint32_t total = kNone;
+      for (size_t k = 0; k < x.size(); ++k) {
+        const uint32_t part = log ? x[k] : scale(x[k], w[k]);
+        total = k ? add(total, part) : part;
+      }
+      for (size_t k = 0; k < x.size(); ++k) x[k] = subtract(x[k], log ? scale(total, w[k]) : total);
+    }
+    for (size_t k = 0; k < x.size(); ++k)
+      ids(out)[r * length + static_cast<int64_t>(k)] = log ? x[k] : scale(x[k], w[k]);
+  }
+  return axis_back(n, out, g->ndim());
 }
 
 ArrayRef Expansion::matmul(const ArrayRef& a, const ArrayRef& b, const Node& n) {
@@ -452,6 +486,8 @@ ArrayRef Expansion::expanded(const Node& n, std::span<const uint32_t> in) {
       op == code_of<ops::Min> || op == code_of<ops::Any> || op == code_of<ops::All>)
     return reduced(n, of(in[0]));
   if (op == code_of<ops::Softmax> || op == code_of<ops::LogSoftmax>) return softmax(n, of(in[0]));
+  if (op == code_of<ops::SoftmaxSweep> || op == code_of<ops::LogSoftmaxSweep>)
+    return softmax_sweep(n, of(in[0]), of(in[1]));
   if (op == code_of<ops::Astype>) {
     const ArrayRef x = of(in[0]);
     if (n.dtype == DType::f64) return x;

@@ -175,12 +175,15 @@ template <class T> void softmax_sweep(const T* g, const T* y, int64_t rows, int6
   using X = Vec<T, lanes<T>>;
   for (int64_t i = 0; i < rows; ++i, g += cols, y += cols, out += cols) {
     RunningSum<T> s;
-    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY { s.add(load(g + j, T(0)) * load(y + j, T(0))); });
+    each_vector<T>(cols, [&](int64_t j, auto load, auto) WG_BODY {
+      const X w = load(y + j, T(0));
+      s.add(select(w == X(T(0)), w, load(g + j, T(0)) * w));  // no weight: nothing, even of inf
+    });
     const X d(s.result());
     X most(T(0));
     RunningSum<T> left;
     each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
-      const X w = load(y + j, T(0)), r = (load(g + j, T(0)) - d) * w;
+      const X w = load(y + j, T(0)), r = select(w == X(T(0)), w, (load(g + j, T(0)) - d) * w);
       most = larger(w, most);
       left.add(r);
       store(r, out + j);
@@ -226,7 +229,7 @@ template <class T> void log_softmax_sweep(const T* g, const T* y, int64_t rows, 
     X most(T(-1));
     RunningSum<T> left;
     each_vector<T>(cols, [&](int64_t j, auto load, auto store) WG_BODY {
-      const X w = load(y + j, -inf<T>), r = load(g + j, T(0)) - exp(w) * d;
+      const X w = load(y + j, -inf<T>), e = exp(w), r = load(g + j, T(0)) - select(e == X(T(0)), e, e * d);
       most = larger(w, most);
       left.add(r);
       store(r, out + j);

@@ -35,10 +35,10 @@ def interp(
     if xp.size == 1:
         inside = ops.broadcast_to(ops.getitem(fp, 0), x.shape)
     else:
-        k, right = _interval(x, xp, fp, "right")
-        _, left_of = _interval(x, xp, fp, "left")
+        k, after = _interval(x, xp, fp, "right")
+        _, before = _interval(x, xp, fp, "left")
         x0, f0 = ops.getitem(xp, k), ops.getitem(fp, k)
-        slope = ops.where(ops.equal(x, x0), _smaller(left_of, right), right)
+        slope = ops.where(ops.equal(x, x0), _smaller(before, after), after)
         inside = ops.add(f0, ops.multiply(slope, ops.subtract(x, x0)))
     inside = ops.where(ops.less(x, ops.getitem(xp, 0)), ops.getitem(fp, 0) if left is None else left, inside)
     return ops.where(ops.greater(x, ops.getitem(xp, -1)), ops.getitem(fp, -1) if right is None else right, inside)
