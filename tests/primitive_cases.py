@@ -252,7 +252,11 @@ class Case:
         return tuple(np.asarray(self.operands[i], dtype) for i in self.varied)
 
     def _filled(self, xs: tuple[Any, ...]) -> list[Any]:
-        operands = list(self.operands)
+        dtype = getattr(xs[0], "dtype", None) if xs else None  # what does not vary has the type of what does
+        operands = [
+            x.astype(dtype) if dtype is not None and isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+            for x in self.operands
+        ]
         for i, x in zip(self.varied, xs, strict=True):
             operands[i] = x
         return operands

@@ -92,7 +92,7 @@ BORROWED = {
     "compiled, cleared while it is recorded": (
         "l = [np.ones(300) * i for i in range(100)]\n"
         "def f(x):\n  x[0] += 1\n  l.clear(); fill()\n  return x\n"
-        "y = survived(wg.compile(f), l)\nassert len(y) == 100 and (y[7] == 7).all() and (y[0] == 1).all()"
+        "assert survived(wg.compile(f), l) is l"
     ),
     "compiled, dict cleared while it is recorded": (
         "d = {str(i): np.ones(300) * i for i in range(100)}\n"

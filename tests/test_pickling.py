@@ -241,9 +241,7 @@ def test_models_that_hold_transforms_of_their_methods(way):
             assert got.step.__wrapped__.__self__ is got
             got.w = got.w * 2  # the copy's gradient is that of the copy
             assert same(got.gradient(X), 2 * m.gradient(X))
-            assert same(got.step(X), m.step(X))  # its programs travel; arrays from outside are constants of them
-            got.step.clear_cache()
-            assert same(got.step(X), 2 * m.step(X))
+            assert same(got.step(X), 2 * m.step(X))  # what a program reads of the model is compared
             assert same(got.of_class(X), 2 * m.of_class(X))
         elif start is m.all:
             assert same(got[0](X), m.all[0](X))

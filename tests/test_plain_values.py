@@ -89,7 +89,7 @@ def test_values_that_are_being_differentiated_are_refused(name):
         return wnp.sum(x)
 
     for use in (lambda: wg.grad(f)(X), lambda: wg.jacfwd(f)(X), lambda: wg.compile(wg.grad(f))(X)):
-        with pytest.raises(TypeError, match="lose the derivative"):
+        with pytest.raises(TypeError, match="would be lost"):
             use()
 
 

@@ -33,7 +33,7 @@ kinds = {
     "compiled generic": lambda: wg.compile(lambda a: a * 2)(np.float32(1)),
     "compiled gradient": lambda: wg.compile(wg.value_and_grad(lambda a: np.sum(a * a)))(x),
     "value_and_grad": lambda: wg.value_and_grad(lambda a: np.sum(a * a))(x),
-    "float": lambda: wg.grad(lambda a: float(a) * a)(1.0),
+    "float": lambda: wg.grad(lambda a: float(a.detach()) * a)(1.0),
     "structure": lambda: wg.compile(lambda d: d["a"] + d["b"][0])({"a": x, "b": [x]}),
     "loop": lambda: wg.compile(lambda a: wg.fori_loop(0, 5, lambda i, c: c * 1.5, a))(x),
     "scan": lambda: wg.grad(lambda a: wg.scan(lambda c, _: (c * a, None), a, None, length=4)[0])(2.0),

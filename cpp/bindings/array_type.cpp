@@ -498,7 +498,7 @@ void bind_array_type(py::module_& m) {
       "asarray",
       [](const py::object& o, const py::object& dtype) {
         if (is_array(o.ptr()) && dtype.is_none()) return o;
-        Value v = with_type(require_value(o.ptr(), "asarray"), o.ptr(), dtype, "asarray");
+        Value v = with_type(require_value(o.ptr(), "asarray"), dtype, "asarray");
         const bool number = PyFloat_Check(o.ptr()) || PyLong_Check(o.ptr());  // NumPy's float64 is a float
         return py::reinterpret_steal<py::object>(number ? wrap(std::move(v)) : wrap_array(std::move(v)));
       },

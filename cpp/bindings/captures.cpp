@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 
 namespace wengert::bindings {
 namespace {
@@ -17,7 +18,7 @@ uint64_t version_of(PyObject* dict) { return reinterpret_cast<PyDictObject*>(dic
 uint64_t version_of(PyObject*) { return 0; }  // dicts have none any more: every look compares
 #endif
 
-bool is_numpy_array(PyObject* o) { return Py_TYPE(o) == ndarray_type(); }
+bool is_numpy_array(PyObject* o) { return Py_TYPE(o) == numpy_types.ndarray; }
 bool is_any_array(PyObject* o) { return is_numpy_array(o) || is_array(o); }
 
 std::string bytes_of(PyObject* ndarray) {
@@ -86,7 +87,7 @@ bool same_value(PyObject* a, PyObject* b) {
     return true;
   }
   if (PyLong_CheckExact(a) || PyUnicode_CheckExact(a) || PyBytes_CheckExact(a) ||
-      PyType_IsSubtype(Py_TYPE(a), generic_type())) {
+      PyType_IsSubtype(Py_TYPE(a), numpy_types.generic)) {
     const int r = PyObject_RichCompareBool(a, b, Py_EQ);
     if (r < 0) PyErr_Clear();
     return r == 1;
@@ -248,7 +249,7 @@ void Captures::add(Capture::From from, py::object owner, py::object key, py::obj
       }
     }
   }
-  if (!is_any_array(o) && PyObject_TypeCheck(o, ndarray_type()))
+  if (!is_any_array(o) && PyObject_TypeCheck(o, numpy_types.ndarray))
     refusal = c.label + " is a " + Py_TYPE(o)->tp_name + ", whose content is not compared; pass it as an argument";
   c.expected = std::move(expected);
   if (in_dict(c)) c.version = version_of(c.owner.ptr());
@@ -316,7 +317,7 @@ struct FrameHook::Inside {
     py::object own = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(code));
     if (!seen.insert(code).second) return;
     held.push_back(std::move(own));
-    PyObject* r = PyObject_CallOneArg(watch.ptr(), reinterpret_cast<PyObject*>(frame));
+    PyObject* r = going_back([&] { return PyObject_CallOneArg(watch.ptr(), reinterpret_cast<PyObject*>(frame)); });
     if (r) return Py_DECREF(r);
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);

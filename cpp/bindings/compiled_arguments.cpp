@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 #include "bindings/transform_type.h"
 
 namespace wengert::bindings {
@@ -149,7 +150,7 @@ void read_other(State& s, PyObject* o, Call& c) {
     return;
   }
   const Deeper deeper("reading an argument of a compiled function");
-  const py::object flat = s.flatten_other(held(o));
+  const py::object flat = called(s.flatten_other, held(o));
   if (flat.is_none())
     type_error(
         "wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +

@@ -68,12 +68,12 @@ class Rebuild {
       return made(at, t);
     }
     if (counts_by_value(o)) return held(o);
-    const py::object flat = s_.flatten_other(held(o));
+    const py::object flat = called(s_.flatten_other, held(o));
     if (flat.is_none()) changed();
     const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
     py::list parts;
     for_items(py::object(pair[0]).ptr(), [&](PyObject* x) { parts.append(tree(x)); });
-    return s_.unflatten_other(pair[1], parts);
+    return called(s_.unflatten_other, pair[1], parts);
   }
 
   size_t leaves_read() const { return at_; }
@@ -225,11 +225,11 @@ class Recording {
     py::list fixed;
     for (Py_ssize_t i = 0; i < n; ++i)
       if (is_static(s_, i, n)) fixed.append(i);
-    watch_ = s_.watch(s_.function, given, py::tuple(fixed));
+    watch_ = called(s_.watch, s_.function, given, py::tuple(fixed));
     captures_ = watch_.attr("found").cast<std::shared_ptr<Captures>>();
   }
   void close(Outcome& out) {
-    watch_.attr("finish")();
+    called(watch_.attr("finish"));
     out.refusal = run_->refusal;
     out.again = run_->elsewhere;
     if (!out.refusal.empty()) return;
@@ -316,14 +316,14 @@ class Recording {
       return t;
     }
     if (PyFunction_Check(o) || PyType_Check(o)) {
-      if (!watch_.attr("lasting")(y).cast<bool>())
+      if (!called(watch_.attr("lasting"), y).cast<bool>())
         run_->refusal = "it returns a " + std::string(PyType_Check(o) ? "class" : "function") + " made while it ran";
       return t;
     }
     if (o == Py_None || PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
         PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
       return t;
-    const py::object flat = s_.flatten_other(y);
+    const py::object flat = called(s_.flatten_other, y);
     if (flat.is_none()) {
       run_->refusal =
           "it returns an object of type " + std::string(Py_TYPE(o)->tp_name) + ", which is no tree of arrays";
@@ -452,7 +452,7 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
       py::list r;
       for (const Template& p : t.parts) r.append(assembled(p, values));
       return t.kind == Template::list ? py::object(std::move(r))
-                                      : [&] { return py::object(s_.unflatten_other(t.held, r)); }();
+                                      : [&] { return called(s_.unflatten_other, t.held, r); }();
     }
   }
 }

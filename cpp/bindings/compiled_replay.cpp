@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "bindings/compiled.h"
+#include "bindings/interpreter.h"
 #include "core/unlocked.h"
 #include "simd/rounding.h"
 
@@ -258,7 +259,7 @@ class Replayer {
         py::object r = py::reinterpret_steal<py::object>(checked(PyList_New(n)));
         for (Py_ssize_t i = 0; i < n; ++i) PyList_SET_ITEM(r.ptr(), i, assembled(t.parts[static_cast<size_t>(i)]));
         if (t.kind == Template::list) return r.release().ptr();
-        return s_.unflatten_other(t.held, r).release().ptr();
+        return called(s_.unflatten_other, t.held, r).release().ptr();
       }
       default: {
         py::dict r;
@@ -312,7 +313,7 @@ bool shares_changed(const Call& c, const Specialisation& spec) {
       if (x.kind != Capture::array) continue;
       const py::object o = Captures::now(x);
       if (!o) continue;
-      if (Py_TYPE(o.ptr()) == ndarray_type()) spans.push_back(span_of(o.ptr(), false));
+      if (Py_TYPE(o.ptr()) == numpy_types.ndarray) spans.push_back(span_of(o.ptr(), false));
       if (is_array(o.ptr()))
         for (const auto& [other, changes] : roots)
           if (changes && other == root_of(o.ptr())) return true;

@@ -340,6 +340,8 @@ Entry entry_of(State& s, SavedEntry& saved, int64_t most) {
   if (c.traced || c.eager) wrong("there can be no program for these arguments");
   Entry e;
   e.signature = c.signature;
+  e.interned = c.interned;
+  e.objects = c.objects;
   e.family = c.family;
   for (const Leaf& leaf : c.leaves) e.description.push_back(describe_leaf(leaf));
   for (SavedProgram& p : saved.programs) {

@@ -8,6 +8,8 @@
 
 namespace wengert::bindings {
 
+namespace py = pybind11;
+
 [[noreturn]] void wait_for_ever() noexcept;
 bool interpreter_ends();
 void install_lock_hooks();
@@ -24,6 +26,13 @@ template <class F> auto going_back(F&& f) noexcept -> decltype(f()) {
 // Calls into Python; null, with an exception set, if it raises.
 inline PyObject* call_python(PyObject* f, PyObject* args, PyObject* kwargs = nullptr) {
   return going_back([=] { return PyObject_Call(f, args, kwargs); });
+}
+// The same with arguments as they are; error_already_set if it raises.
+template <class... Args> py::object called(const py::object& f, const Args&... args) {
+  const py::tuple given = py::make_tuple(args...);
+  PyObject* r = call_python(f.ptr(), given.ptr());
+  if (!r) throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(r);
 }
 
 }  // namespace wengert::bindings

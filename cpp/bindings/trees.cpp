@@ -43,12 +43,11 @@ void settle(PyObject* o) {
   if (is_array(o)) {
     read(as_array(o));
   } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-    const Deeper deeper;
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(o); ++i) settle(PySequence_Fast_GET_ITEM(o, i));
+    const Deeper deeper("reading a result");
+    for_items(o, settle);
   } else if (PyDict_CheckExact(o)) {
-    const Deeper deeper;
-    PyObject *key, *value;
-    for (Py_ssize_t at = 0; PyDict_Next(o, &at, &key, &value);) settle(value);
+    const Deeper deeper("reading a result");
+    for_entries(o, [](PyObject*, PyObject* value) { settle(value); });
   }
 }
 

@@ -147,8 +147,9 @@ void refuse_write(PyArray* a, const char* name) {
   if (!ad::recording_enabled()) return;
   PyArray* root = root_of(a);
   if (!root->value.trace || root->value.trace->kind != ad::Trace::Kind::leaf) return;
-  runtime_error("wengert." + std::string(name) + ": " + (root != a ? "this is a view of an array" : "this array") +
-                " that requires gradients; changing it in place would change what was recorded. Use `with "
+  runtime_error("wengert." + std::string(name) + ": " +
+                (root != a ? "this is a view of an array that requires" : "this array requires") +
+                " gradients; changing it in place would change what was recorded. Use `with "
                 "wengert.no_grad():` (an optimiser step), or work on a copy");
 }
 

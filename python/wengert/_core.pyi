@@ -90,6 +90,8 @@ class Array:
     def __truediv__(self, other: ArrayLike, /) -> Array: ...
     def __trunc__(self) -> int: ...
     def __xor__(self, other: ArrayLike, /) -> Array: ...
+    abs: Any
+    absolute: Any
     def all(self, axis: Any = None, keepdims: bool = False) -> Array:
         """Whether all elements are nonzero."""
     def any(self, axis: Any = None, keepdims: bool = False) -> Array:
@@ -104,28 +106,43 @@ class Array:
         """As of a float; functions of `statistics` and `fractions` ask for it."""
     def astype(self, dtype: numpy.typing.DTypeLike, *, copy: bool = True) -> Array:
         """The array converted to another element type; itself if it has that type and copy=False."""
+    at: Any
     def backward(self, cotangent: ArrayLike | None = None, retain_graph: bool = False) -> None:
         """Adds the derivatives of this value to .grad of the arrays it depends on."""
     @property
     def base(self) -> Array | None:
         """The array whose storage this one is a view of, or None."""
+    clamp: Any
     def clip(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.clip of this array."""
+    clone: Any
     def copy(self, order: str = 'C') -> Array:
         """A copy; derivatives flow through."""
+    cos: Any
+    cosh: Any
+    cpu: Any
+    cuda: Any
     def cumprod(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.cumprod of this array."""
     def cumsum(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.cumsum of this array."""
+    data: Any
     def detach(self) -> Array:
         """The same numbers without derivative."""
+    device: Any
     def diagonal(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.diagonal of this array."""
+    dim: Any
     def dot(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.dot of this array."""
+    double: Any
     @property
     def dtype(self) -> numpy.dtype[Any]:
         """Element type, as np.dtype."""
+    erf: Any
+    exp: Any
+    expand: Any
+    expm1: Any
     def fill(self, value: Any) -> Any:
         """Sets every element of this array to one value, whose derivative is kept."""
     @property
@@ -133,25 +150,36 @@ class Array:
         """How the array lies in memory."""
     def flatten(self, order: Any = ...) -> Any:
         """A one-dimensional copy."""
+    float: Any
+    floor: Any
     @property
     def grad(self) -> Array | None:
         """The accumulated gradient, or None."""
     @grad.setter
     def grad(self, value: Array | None) -> None: ...
+    grad_fn: Any
     def item(self) -> Any:
         """The only element, as a Python number."""
     @property
     def itemsize(self) -> int:
         """Bytes of one element."""
+    log: Any
+    log1p: Any
+    log_softmax: Any
+    logsumexp: Any
+    long: Any
     @property
     def mT(self) -> Array:
         """The last two axes exchanged."""
+    matmul: Any
     def max(self, axis: Any = None, keepdims: bool = False) -> Array:
         """The largest element over axes."""
     def mean(self, axis: Any = None, keepdims: bool = False) -> Array:
         """The mean over axes."""
+    median: Any
     def min(self, axis: Any = None, keepdims: bool = False) -> Array:
         """The smallest element over axes."""
+    mm: Any
     @property
     def nbytes(self) -> int:
         """Bytes of the elements."""
@@ -160,10 +188,15 @@ class Array:
         """Number of axes."""
     def nonzero(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.nonzero of this array."""
+    norm: Any
+    numel: Any
     def numpy(self) -> numpy.ndarray[Any, Any]:
         """A NumPy copy that may be written to; np.asarray(x) gives a read-only view."""
+    outer: Any
     def partition(self, kth: Any, axis: Any = ..., **kwargs: Any) -> Any:
         """Partitions this array in place along an axis (numpy.partition gives a copy)."""
+    permute: Any
+    pow: Any
     def prod(self, axis: Any = None, keepdims: bool = False) -> Array:
         """The product over axes."""
     def ptp(self, *args: Any, **kwargs: Any) -> Any:
@@ -172,6 +205,7 @@ class Array:
         """Sets elements by their position in the flattened array; values are repeated as needed."""
     def ravel(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.ravel of this array."""
+    relu: Any
     def repeat(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.repeat of this array."""
     @property
@@ -179,22 +213,32 @@ class Array:
         """Whether derivatives are recorded for backward()."""
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None: ...
+    requires_grad_: Any
     def reshape(self, *shape: Any) -> Array:
         """The same elements under another shape."""
     def resize(self, *_shape: Any, refcheck: Any = ...) -> Any:
         """Refused: other names of this array would change their shape."""
     def round(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.round of this array."""
+    rsqrt: Any
     def searchsorted(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.searchsorted of this array."""
     @property
     def shape(self) -> tuple[int, ...]:
         """Sizes of the axes."""
+    sigmoid: Any
+    sign: Any
+    sin: Any
+    sinh: Any
     @property
     def size(self) -> int:
         """Number of elements."""
+    softmax: Any
+    softplus: Any
     def sort(self, axis: Any = ..., **kwargs: Any) -> Any:
         """Sorts this array in place along an axis (numpy.sort gives a sorted copy)."""
+    sqrt: Any
+    square: Any
     def squeeze(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.squeeze of this array."""
     def std(self, *args: Any, **kwargs: Any) -> Any:
@@ -206,18 +250,25 @@ class Array:
         """The sum over axes."""
     def swapaxes(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.swapaxes of this array."""
+    t: Any
     def take(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.take of this array."""
+    tan: Any
+    tanh: Any
+    to: Any
     def tolist(self) -> Any:
         """The numbers as nested Python lists."""
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.trace of this array."""
     def transpose(self, *axes: Any) -> Array:
         """The axes in another order."""
+    unsqueeze: Any
     def var(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.var of this array."""
     def view(self) -> Array:
         """The same elements under another handle."""
+    where: Any
+    zero_grad: Any
 
 class Body:
     def __call__(self, arg0: collections.abc.Sequence[Any], arg1: Any) -> list[Any]:
@@ -371,7 +422,7 @@ def check_depth(tree: Any) -> None:
     """RecursionError if containers are nested too deep for a small stack."""
 def compiled_bytes(arg0: Any, arg1: str, arg2: bool) -> bytes: ...
 def compiled_clear(arg0: Any) -> None: ...
-def compiled_define(arg0: Any, arg1: Any, arg2: tuple[Any, ...], arg3: tuple[Any, ...], arg4: int) -> None: ...
+def compiled_define(arg0: Any, arg1: Any, arg2: tuple[Any, ...], arg3: tuple[Any, ...], arg4: int, arg5: tuple[Any, ...]) -> None: ...
 def compiled_load(arg0: Any, arg1: bytes, arg2: int, arg3: bool) -> str: ...
 def compiled_options(arg0: Any) -> tuple[tuple[Any, ...], int]: ...
 def compiled_programs(arg0: Any) -> list[Any]: ...
@@ -569,6 +620,9 @@ class ops:
     def log_softmax(x: ArrayLike, axis: int | None = ...) -> Array:
         """x - log(sum(exp(x))) along an axis, without overflow."""
     @staticmethod
+    def log_softmax_sweep(a: ArrayLike, b: ArrayLike, axis: int | None = ...) -> Array:
+        """g - exp(y) * sum(g) along an axis, y a log_softmax."""
+    @staticmethod
     def logaddexp(a: ArrayLike, b: ArrayLike, /) -> Array:
         """log(exp(a) + exp(b)) without overflow."""
     @staticmethod
@@ -691,6 +745,9 @@ class ops:
     def softmax(x: ArrayLike, axis: int | None = ...) -> Array:
         """exp(x) / sum(exp(x)) along an axis, without overflow."""
     @staticmethod
+    def softmax_sweep(a: ArrayLike, b: ArrayLike, axis: int | None = ...) -> Array:
+        """(g - sum(g * y)) * y along an axis, y a softmax."""
+    @staticmethod
     def softplus(x: ArrayLike, /) -> Array:
         """log(1 + exp(x)), without overflow."""
     @staticmethod
@@ -750,7 +807,7 @@ def scan_loop(body: Body, carries: int, rows: int, length: int, reverse: bool = 
 def set_hooks(arg0: dict[Any, Any]) -> None:
     """Installs the Python-level parts of the array type."""
 def set_isa(arg0: str) -> bool: ...
-def set_num_threads(arg0: int) -> None: ...
+def set_num_threads(arg0: Any) -> None: ...
 def set_ufuncs(arg0: dict[Any, Any]) -> None:
     """The table of NumPy's ufuncs and the functions called for them."""
 def settled(arg0: Any) -> Any: ...

@@ -128,7 +128,6 @@ NAMES: dict[str, dict[str, str]] = {
         "t": "use x.T",
         "dim": "use x.ndim",
         "numel": "use x.size",
-        "view": "use x.reshape(shape)",
         "expand": "use wengert.numpy.broadcast_to(x, shape)",
         "permute": "use x.transpose(axes)",
         "unsqueeze": "use wengert.numpy.expand_dims(x, axis), or x[:, None]",
