@@ -26,17 +26,18 @@ def _lost(*args: Any) -> str:
     return explain(*args)
 
 
-# The mirror is imported at the first need: importing wengert must stay cheap.
+# The mirror is imported at the first need: importing wengert must stay cheap. All of it: while another thread imports
+# it, `wengert.numpy.protocols` is there already, but its tables are still empty.
 def _ufunc(*args: Any, **kwargs: Any) -> Any:
-    from .numpy.protocols import array_ufunc
+    from . import numpy
 
-    return array_ufunc(*args, **kwargs)
+    return numpy.protocols.array_ufunc(*args, **kwargs)
 
 
 def _function(*args: Any, **kwargs: Any) -> Any:
-    from .numpy.protocols import array_function
+    from . import numpy
 
-    return array_function(*args, **kwargs)
+    return numpy.protocols.array_function(*args, **kwargs)
 
 
 def _namespace(_array: Any, *, api_version: str | None = None) -> Any:
