@@ -440,13 +440,13 @@ py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values
     case Template::tuple: {
       py::tuple r(t.parts.size());
       for (size_t i = 0; i < t.parts.size(); ++i) r[i] = assembled(t.parts[i], values);
-      return std::move(r);
+      return r;
     }
     case Template::dict: {
       py::dict r;
       const py::list keys = py::reinterpret_borrow<py::list>(t.held);
       for (size_t i = 0; i < t.parts.size(); ++i) r[py::object(keys[i])] = assembled(t.parts[i], values);
-      return std::move(r);
+      return r;
     }
     default: {
       py::list r;

@@ -241,17 +241,17 @@ py::object example(const Tree& t) {
     case Tree::tuple: {
       py::tuple r(t.parts.size());
       for (size_t i = 0; i < t.parts.size(); ++i) r[i] = example(t.parts[i]);
-      return std::move(r);
+      return r;
     }
     case Tree::list: {
       py::list r;
       for (const Tree& p : t.parts) r.append(example(p));
-      return std::move(r);
+      return r;
     }
     case Tree::dict: {
       py::dict r;
       for (size_t i = 0; i < t.parts.size(); i += 2) put_key(r, example(t.parts[i]), example(t.parts[i + 1]));
-      return std::move(r);
+      return r;
     }
     default:
       wrong("an argument is a kind of result");

@@ -25,18 +25,18 @@ template <class LeafOf> py::object Tree::rebuilt(const py::handle& part, const L
   if (PyDict_CheckExact(o)) {
     py::dict r;
     for (const auto& [key, value] : py::reinterpret_borrow<py::dict>(o)) r[key] = rebuilt(value, leaf_of);
-    return std::move(r);
+    return r;
   }
   if (o == Py_None) return py::none();
   const auto n = static_cast<size_t>(PySequence_Fast_GET_SIZE(o));
   if (PyTuple_CheckExact(o)) {
     py::tuple r(n);
     for (size_t i = 0; i < n; ++i) r[i] = rebuilt(PyTuple_GET_ITEM(o, static_cast<Py_ssize_t>(i)), leaf_of);
-    return std::move(r);
+    return r;
   }
   py::list r(n);
   for (size_t i = 0; i < n; ++i) r[i] = rebuilt(PyList_GET_ITEM(o, static_cast<Py_ssize_t>(i)), leaf_of);
-  return std::move(r);
+  return r;
 }
 
 }  // namespace wengert::bindings
