@@ -52,7 +52,8 @@ class Validator {
       if (g_.nodes[a].op == kLoop && n.op != kResult) value_error("a loop is no operand: its results are");
     if (n.params && n.op != kLoop) {
       const ParamsRef own = empty_params(n.op);
-      if (!own || typeid(*own) != typeid(*n.params)) value_error("its parameters belong to another operation");
+      const ops::Params &given = *n.params, *wanted = own.get();
+      if (!wanted || typeid(*wanted) != typeid(given)) value_error("its parameters belong to another operation");
     }
     if (n.op == kInput) {
       if (n.count || n.params) value_error("an input has neither operands nor parameters");
