@@ -492,6 +492,8 @@ class Maker {
     if (g_.nodes.empty() || r_.chance(4)) return constant() != program::kNone;
     const auto op = static_cast<OpCode>(r_.chance(15) ? code_of<ops::Matmul> : r_.below(ops::kOps));
     if (op == code_of<ops::RandomBits>) return random_bits() != program::kNone;
+    // Of operands that are no weights of a softmax their kernel and their scalar code may differ.
+    if (op == code_of<ops::SoftmaxSweep> || op == code_of<ops::LogSoftmaxSweep>) return 0;
     const ops::Info& f = ops::info(op);
     std::vector<uint32_t> in{recent()};
     const int64_t count = f.arity == ops::kVariadic ? r_.below(4) + 1 : f.arity;
