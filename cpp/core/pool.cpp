@@ -77,7 +77,7 @@ struct Block {
   Block* next;
 };
 struct SmallLists {  // one list for each multiple of 16 bytes
-  Block* free[33] = {};
+  Block* free[kMostSmall / 16 + 1] = {};
   ~SmallLists() {
     for (Block*& head : free)
       while (head) {

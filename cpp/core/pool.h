@@ -23,7 +23,8 @@ struct Buffer {
 Buffer* new_buffer(int64_t bytes);                                     // count 0
 Buffer* foreign_buffer(void* data, void* owner, void (*drop)(void*));  // count 0
 
-void* small_alloc(std::size_t bytes);  // objects of at most 512 bytes, from per-thread lists
+inline constexpr std::size_t kMostSmall = 512;
+void* small_alloc(std::size_t bytes);  // objects of at most kMostSmall bytes, from per-thread lists
 void small_free(void* p, std::size_t bytes);
 
 int64_t pool_bytes();  // kept at the moment for this thread, and for all
