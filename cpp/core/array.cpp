@@ -103,12 +103,16 @@ ArrayRef make(DType dtype, const Dims& shape) {
 }
 
 ArrayRef make_like(const Array& like, DType dtype) {
-  if (!like.contiguous) return make(dtype, like.shape);
+  return like.contiguous ? make_laid_as(like, dtype) : make(dtype, like.shape);
+}
+
+ArrayRef make_laid_as(const Array& like, DType dtype) {
   Array* a = blank(dtype);
   ArrayRef r(a);
   a->shape = like.shape;
   a->strides = like.strides;
   a->size = like.size;
+  a->contiguous = like.contiguous;
   const int64_t bytes = a->size * item_size(dtype);
   if (bytes <= static_cast<int64_t>(sizeof a->payload)) {
     a->data = a->payload;
@@ -269,6 +273,17 @@ bool is_row_major(const Dims& shape, const Dims& strides) {
     step *= shape[i];
   }
   return true;
+}
+
+bool without_gaps(const Array& a) {
+  if (a.contiguous) return true;
+  int64_t step = 1;
+  for (bool found = true; found && step < a.size;) {
+    found = false;
+    for (int i = 0; i < a.ndim() && !found; ++i)
+      if (a.shape[i] > 1 && a.strides[i] == step) step *= a.shape[i], found = true;
+  }
+  return step == a.size;
 }
 
 Dims kept_order(const Dims& shape, const Dims& strides) {

@@ -38,9 +38,10 @@ struct Array {
 // would be larger than kMostBytes. Empty axes count as one there, so that no product of some of the sizes overflows.
 int64_t element_count(DType dtype, const Dims& shape);
 
-ArrayRef make(DType dtype, const Dims& shape);    // contents undefined
-ArrayRef make_like(const Array& a, DType dtype);  // of the shape of a; contents undefined
-ArrayRef make_scalar(DType dtype);                // 0-d, contents undefined
+ArrayRef make(DType dtype, const Dims& shape);       // contents undefined
+ArrayRef make_like(const Array& a, DType dtype);     // of the shape of a; contents undefined
+ArrayRef make_laid_as(const Array& a, DType dtype);  // also of its strides; a lies without gaps
+ArrayRef make_scalar(DType dtype);                   // 0-d, contents undefined
 ArrayRef scalar(double v, DType dtype);
 ArrayRef scalar_int(int64_t v, DType dtype);
 ArrayRef zeros(DType dtype, const Dims& shape);
@@ -60,6 +61,7 @@ void copy_into(const Array& from, char* to);        // row-major, same dtype
 
 Dims row_major(const Dims& shape);
 bool is_row_major(const Dims& shape, const Dims& strides);
+bool without_gaps(const Array& a);  // row-major but for the order of its axes: what transposition makes of one
 // Strides of a copy without gaps that keeps the order of the axes: NumPy's order "K". Row-major where they tie.
 Dims kept_order(const Dims& shape, const Dims& strides);
 Dims broadcast_shapes(const Dims& a, const Dims& b, const char* op);

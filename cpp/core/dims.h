@@ -62,15 +62,10 @@ class Dims {
     n_ = 0;
   }
   void push_back(int64_t v) {
-    Dims bigger;
-    if (n_ + 1 > kInline) {
-      bigger.resize(n_ + 1);
-      std::memcpy(bigger.data(), data(), sizeof(int64_t) * static_cast<size_t>(n_));
-      bigger[n_] = v;
-      *this = static_cast<Dims&&>(bigger);
-    } else {
+    if (n_ < kInline) [[likely]]
       inline_[n_++] = v;
-    }
+    else
+      grow(v);
   }
   void insert(int at, int64_t v) {
     push_back(v);
@@ -100,7 +95,11 @@ class Dims {
     return r;
   }
   bool operator==(const Dims& o) const {
-    return n_ == o.n_ && std::memcmp(data(), o.data(), sizeof(int64_t) * static_cast<size_t>(n_)) == 0;
+    if (n_ != o.n_) return false;
+    const int64_t *own = data(), *its = o.data();
+    for (int i = 0; i < n_; ++i)
+      if (own[i] != its[i]) return false;
+    return true;
   }
   std::string str() const {  // as Python prints a tuple
     std::string s = "(";
@@ -114,6 +113,13 @@ class Dims {
     if (n > kMaxDims) value_error("arrays have at most 32 dimensions, got " + std::to_string(n));
     if (n > kInline) heap_ = new int64_t[static_cast<size_t>(n)];
     n_ = n;
+  }
+  [[gnu::noinline]] void grow(int64_t v) {
+    Dims bigger;
+    bigger.resize(n_ + 1);
+    std::memcpy(bigger.data(), data(), sizeof(int64_t) * static_cast<size_t>(n_));
+    bigger[n_] = v;
+    *this = static_cast<Dims&&>(bigger);
   }
   void copy(const Dims& o) {
     resize(o.n_);

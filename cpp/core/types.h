@@ -75,6 +75,10 @@ template <class F> decltype(auto) dispatch(DType t, F&& f) {
   __builtin_unreachable();
 }
 
+[[noreturn, gnu::cold, gnu::noinline]] inline void not_floating(DType t) {
+  type_error("wengert: " + std::string(dtype_name(t)) + " where floating point is needed; convert with astype(float)");
+}
+
 // The same where only floating point can be; another type is an error, never a float.
 template <class F> decltype(auto) for_float(DType t, F&& f) {
   switch (t) {
@@ -87,7 +91,7 @@ template <class F> decltype(auto) for_float(DType t, F&& f) {
     case DType::i64:
       break;
   }
-  type_error("wengert: " + std::string(dtype_name(t)) + " where floating point is needed; convert with astype(float)");
+  not_floating(t);
 }
 
 // The place of a floating-point type in tables of kernels.

@@ -101,22 +101,6 @@ template <class F> void in_pieces(int64_t n, F&& run) {
                      [&](int64_t i) { run(i * kPiece, std::min(kPiece, n - i * kPiece)); });
 }
 
-// A permutation of the axes of an array without gaps: what transposition makes of it.
-bool permuted(const Array& a) {
-  if (a.contiguous || a.size <= 1) return false;
-  int64_t step = 1;
-  for (bool found = true; found && step < a.size;) {
-    found = false;
-    for (int i = 0; i < a.ndim() && !found; ++i)
-      if (a.shape[i] > 1 && a.strides[i] == step) step *= a.shape[i], found = true;
-  }
-  return step == a.size;
-}
-void lay(Array& fresh, const Dims& shape, const Dims& strides) {
-  fresh.shape = shape;
-  fresh.strides = strides;
-  fresh.contiguous = false;
-}
 bool same_layout(const Array& a, const Array& b) { return a.shape == b.shape && a.strides == b.strides; }
 
 const char* at(const Array* a, int64_t i, int inc) { return a ? a->data + i * inc * item_size(a->dtype) : nullptr; }
@@ -131,21 +115,17 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
     const simd::RoundToNearest rounding;
     return unary(op, x);
   }
-  if (!x->contiguous && x->size > 1) [[unlikely]] {
-    if (permuted(*x)) {
-      ArrayRef y = unary(op, core::view(x, Dims{x->size}, Dims{1}));
-      lay(*y, x->shape, x->strides);
-      return y;
-    }
+  const bool flat = x->contiguous || core::without_gaps(*x);
+  if (!flat) [[unlikely]] {
     const ArrayRef* operands[] = {&x};
     const KeptOrder<1> order(x->shape, operands);
     if (!order.row_major()) return order.turned_back(unary(op, order.turned(x)));
   }
+  const ArrayRef from = flat ? x : core::copy(x);
   const Info& f = info(op);
   if (f.types != Types::logical && core::is_float(x->dtype)) {
     const auto kernel = element_kernels().value1[op][core::index_of(x->dtype)];
-    const ArrayRef from = core::contiguous(x);
-    ArrayRef y = core::make_like(*from, x->dtype);
+    ArrayRef y = core::make_laid_as(*from, x->dtype);
     const int64_t item = item_size(y->dtype);
     in_pieces(y->size, [&](int64_t i, int64_t n) {
       if (n) kernel(from->data + i * item, y->data + i * item, n);
@@ -156,12 +136,23 @@ ArrayRef unary(OpCode op, const ArrayRef& x) {
   const int t = static_cast<int>(x->dtype);
   const Loop1 loop = logical ? element_kernels().test1[op][t] : plain.one[op][t];
   if (!loop) no_kernel(op, x->dtype);
-  const ArrayRef from = core::contiguous(x);
-  ArrayRef y = make(logical ? DType::b1 : x->dtype, x->shape);
+  ArrayRef y = core::make_laid_as(*from, logical ? DType::b1 : x->dtype);
   const int64_t item = item_size(x->dtype), out = item_size(y->dtype);
   in_pieces(y->size, [&](int64_t i, int64_t n) { loop(from->data + i * item, y->data + i * out, n); });
   return y;
 }
+
+namespace {
+
+// The result where the operands want another order of its axes than row-major; else null.
+[[gnu::noinline]] ArrayRef in_kept_order(OpCode op, const ArrayRef& a, const ArrayRef& b) {
+  const ArrayRef* operands[] = {&a, &b};
+  const KeptOrder<2> order(core::broadcast_shapes(a->shape, b->shape, info(op).name.data()), operands);
+  if (order.row_major()) return {};
+  return order.turned_back(binary(op, order.turned(a), order.turned(b)));
+}
+
+}  // namespace
 
 ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
   if (!simd::rounds_to_nearest()) [[unlikely]] {
@@ -173,25 +164,21 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
   const ArrayRef held[2] = {is_long ? first : nullptr, is_long ? second : nullptr};
   const ArrayRef &a = is_long ? held[0] : first, &b = is_long ? held[1] : second;
   const Info& f = info(op);
+  bool flat = false;  // in one order without gaps: as if they had one axis
   if ((!a->contiguous || !b->contiguous) && (a->ndim() > 1 || b->ndim() > 1)) [[unlikely]] {
-    if (same_layout(*a, *b) && permuted(*a)) {  // both lie without gaps, in one order: as if they were flat
-      const Dims flat{a->size}, step{1};
-      ArrayRef y = binary(op, core::view(a, flat, step), core::view(b, flat, step));
-      lay(*y, a->shape, a->strides);
-      return y;
-    }
-    const ArrayRef* operands[] = {&a, &b};
-    const KeptOrder<2> order(core::broadcast_shapes(a->shape, b->shape, f.name.data()), operands);
-    if (!order.row_major()) return order.turned_back(binary(op, order.turned(a), order.turned(b)));
+    flat = same_layout(*a, *b) && core::without_gaps(*a);
+    if (!flat)
+      if (ArrayRef y = in_kept_order(op, a, b)) return y;
   }
   const bool logical = f.types == Types::logical;
   const DType in = a->dtype, out = logical ? DType::b1 : in;
-  ArrayRef y = a->shape == b->shape ? core::make_like(*a, out)
-                                    : make(out, core::broadcast_shapes(a->shape, b->shape, f.name.data()));
+  ArrayRef y = flat                   ? core::make_laid_as(*a, out)
+               : a->shape == b->shape ? core::make_like(*a, out)
+                                      : make(out, core::broadcast_shapes(a->shape, b->shape, f.name.data()));
   if (y->size == 0) return y;
+  const int ia = flat ? 1 : increment(*a, y->shape), ib = flat ? 1 : increment(*b, y->shape);
   if (!logical && core::is_float(in)) {
     const auto kernel = element_kernels().value2[op][core::index_of(in)];
-    const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
     if (ia >= 0 && ib >= 0) {
       const int64_t item = item_size(in);
       in_pieces(y->size,
@@ -204,7 +191,6 @@ ArrayRef binary(OpCode op, const ArrayRef& first, const ArrayRef& second) {
   const int t = static_cast<int>(in);
   const Loop2 loop = logical ? element_kernels().test2[op][t] : plain.two[op][t];
   if (!loop) no_kernel(op, in);
-  const int ia = increment(*a, y->shape), ib = increment(*b, y->shape);
   if (ia >= 0 && ib >= 0) {
     const int64_t item = item_size(out);
     in_pieces(y->size, [&](int64_t i, int64_t n) { loop(at(a, i, ia), at(b, i, ib), y->data + i * item, n, ia, ib); });
@@ -239,7 +225,7 @@ const Array* transposed_layout(const Array& g, bool uniform, std::initializer_li
     if (!first) first = v;
     if (!same_layout(*v, *first)) return nullptr;
   }
-  return first && first->shape == g.shape && permuted(*first) ? first : nullptr;
+  return first && !first->contiguous && first->shape == g.shape && core::without_gaps(*first) ? first : nullptr;
 }
 
 // Fits the kernels as it is, beside a cotangent of that shape.

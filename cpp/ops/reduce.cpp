@@ -76,18 +76,6 @@ Columns as_columns(const Array& x, const Dims& axes) {
 // Blocks of a few columns are not worth it: rows are reduced faster after a copy.
 constexpr int64_t kNarrow = 16;
 
-// The elements lie in memory without gaps, in whatever order of axes.
-bool without_gaps(const Array& x) {
-  if (x.contiguous) return true;
-  int64_t step = 1;
-  for (bool found = true; found && step < x.size;) {
-    found = false;
-    for (int i = 0; i < x.ndim() && !found; ++i)
-      if (x.shape[i] > 1 && x.strides[i] == step) step *= x.shape[i], found = true;
-  }
-  return step == x.size;
-}
-
 DType sum_type(DType t) { return t == DType::b1 || t == DType::i32 ? DType::i64 : t; }  // as NumPy
 
 // The rule of every reduction, apart from the element type.
