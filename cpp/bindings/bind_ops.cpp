@@ -128,7 +128,7 @@ template <OpCode Op> PyObject* unary_function(PyObject*, PyObject* const* args, 
     if (kwnames) refuse_keywords(Op, kwnames);
     if (is_array(args[0])) {
       const Value& x = read(as_array(args[0]));
-      if (core::is_float(x.dtype())) return wrap(ad::apply1(Op, x));
+      if (core::is_float(x.dtype())) return x.plain() ? wrap(ops::unary(Op, x.array)) : wrap(ad::apply1(Op, x));
     }
     std::vector<Value> v{require_value(args[0], info(Op).name.data())};
     return wrap(promoted(Op, v, {}));

@@ -90,6 +90,7 @@ void write(PyArray* a, Value v);
 void refuse_write(PyArray* a, const char* name);
 
 PyObject* wrap(Value v);        // a new reference; never weak; a scalar if 0-d
+PyObject* wrap(ArrayRef a);
 PyObject* wrap_array(Value v);  // an array also if 0-d
 // What a function gets for the argument o: a scalar only if o is a number or scalar.
 PyObject* wrap_like(PyObject* o, Value v);

@@ -16,17 +16,18 @@ using ops::code_of;
 
 namespace {
 
-PyArray* handle(Value&& v, bool scalar) {
+template <class V> PyArray* handle(V&& v, bool scalar) {
   void* memory = core::small_alloc(kGcHeader + sizeof(PyArray));
   std::memset(memory, 0, kGcHeader);  // not tracked
   auto* a = reinterpret_cast<PyArray*>(static_cast<char*>(memory) + kGcHeader);
   PyObject_Init(reinterpret_cast<PyObject*>(a), array_type);
-  if (v.weak && !(v.trace && v.trace->kind == ad::Trace::Kind::program)) v.weak = false;
-  new (&a->value) Value(std::move(v));
+  new (&a->value) Value(std::forward<V>(v));
   a->link = nullptr;
   a->version = scalar;
   a->weakrefs = nullptr;
   a->born = static_cast<uint32_t>(ad::Trace::levels_opened());
+  Value& own = a->value;
+  if (own.weak && !(own.trace && own.trace->kind == ad::Trace::Kind::program)) own.weak = false;
   follow(a);
   return a;
 }
@@ -34,14 +35,14 @@ PyArray* handle(Value&& v, bool scalar) {
 // A new array lies as its values do, which is how NumPy's would.
 [[gnu::noinline]] void lay_out(PyArray* a) {
   const core::Array& x = *a->value.array;
-  const Dims strides = core::kept_order(x.shape, x.strides);
+  Dims strides = core::without_gaps(x) ? x.strides : core::kept_order(x.shape, x.strides);
   if (core::is_row_major(x.shape, strides)) return;
   a->link = new Link;
-  a->link->strides = strides;
+  a->link->strides = std::move(strides);
 }
 
-PyObject* root_handle(Value&& v, bool scalar) {
-  PyArray* a = handle(std::move(v), scalar);
+template <class V> PyObject* root_handle(V&& v, bool scalar) {
+  PyArray* a = handle(std::forward<V>(v), scalar);
   if (!a->value.array->contiguous) [[unlikely]]
     lay_out(a);
   return reinterpret_cast<PyObject*>(a);
@@ -95,6 +96,11 @@ bool is_row_major(const PyArray* a) { return !a->link || core::is_row_major(a->v
 PyObject* wrap(Value v) {
   const bool scalar = v.array->shape.empty();
   return root_handle(std::move(v), scalar);
+}
+
+PyObject* wrap(ArrayRef a) {
+  const bool scalar = a->shape.empty();
+  return root_handle(std::move(a), scalar);
 }
 
 PyObject* wrap_array(Value v) { return root_handle(std::move(v), false); }
@@ -260,16 +266,22 @@ Dims sliced_strides(const Dims& strides, const ops::SliceParams& p, int64_t& off
 
 PyObject* wrap_moved(PyArray* base, OpCode op, const ops::Params& p, Value r) {
   if (base->scalar()) return wrap_array(std::move(r));
-  if (r.array->size == 0) {
-    Dims none = core::row_major(r.shape());
-    return wrap_view(base, std::move(r), std::move(none), offset_of(base), op == code_of<ops::BroadcastTo>);
+  const core::Array &whole = *base->value.array, &part = *r.array;
+  const bool read_only = op == code_of<ops::BroadcastTo>;
+  if (part.size == 0) {
+    Dims none = core::row_major(part.shape);
+    return wrap_view(base, std::move(r), std::move(none), offset_of(base), read_only);
+  }
+  if (!base->link && whole.contiguous && part.buffer && part.buffer == whole.buffer) {  // it says itself where it lies
+    Dims strides = part.strides;
+    const int64_t offset = (part.data - whole.data) / core::item_size(whole.dtype);
+    return wrap_view(base, std::move(r), std::move(strides), offset, read_only);
   }
   if (op == code_of<ops::Reshape> && !base->link) {  // row-major to row-major
     Dims strides = core::row_major(ops::params_of<ops::Reshape>(p).shape);
     return wrap_view(base, std::move(r), std::move(strides), 0);
   }
-  const Dims& shape = base->value.shape();
-  const Dims strides = strides_of(base);
+  const Dims &shape = whole.shape, strides = strides_of(base);
   int64_t offset = offset_of(base);
   Dims out;
   if (op == code_of<ops::Slice>) {
@@ -281,7 +293,7 @@ PyObject* wrap_moved(PyArray* base, OpCode op, const ops::Params& p, Value r) {
   } else if (!reshaped(shape, strides, ops::params_of<ops::Reshape>(p).shape, out)) {
     return wrap_array(std::move(r));
   }
-  return wrap_view(base, std::move(r), std::move(out), offset, op == code_of<ops::BroadcastTo>);
+  return wrap_view(base, std::move(r), std::move(out), offset, read_only);
 }
 
 PyObject* same_view(PyArray* a) {
