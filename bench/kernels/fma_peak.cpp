@@ -1,6 +1,6 @@
 // The most multiply-adds a core can do in the target's widest registers: what the products are measured against.
 // Compiled once per target.
-#include "simd/vec.h"
+#include "simd/lanes/vec.h"
 
 namespace wengert::simd::WG_TARGET {
 

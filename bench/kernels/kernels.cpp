@@ -12,9 +12,9 @@
 
 #include "math_functions.h"
 #include "simd/dispatch.h"
-#include "simd/gemm.h"
-#include "simd/reduce.h"
-#include "simd/softmax.h"
+#include "simd/kernels/gemm.h"
+#include "simd/kernels/reduce.h"
+#include "simd/kernels/softmax.h"
 #include "simd/threads.h"
 
 namespace wengert::simd {

@@ -2,7 +2,7 @@
 
 #include "ad/levels.h"
 #include "ad/rules.h"
-#include "ops/evaluate.h"
+#include "ops/elementwise/evaluate.h"
 #include "simd/rounding.h"
 
 namespace wengert::ad {

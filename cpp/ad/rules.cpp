@@ -1,6 +1,6 @@
 #include "ad/rules.h"
 
-#include "ops/evaluate.h"
+#include "ops/elementwise/evaluate.h"
 #include "simd/rounding.h"
 
 namespace wengert::ad {

@@ -1,16 +1,16 @@
 #include <pybind11/pybind11.h>
 
-#include "bindings/array_type.h"
-#include "bindings/bind_ad.h"
-#include "bindings/bind_gradient.h"
-#include "bindings/bind_loops.h"
-#include "bindings/bind_ops.h"
-#include "bindings/bind_program.h"
-#include "bindings/captures.h"
-#include "bindings/garbage.h"
+#include "bindings/call/functions.h"
+#include "bindings/compiled/callable.h"
+#include "bindings/compiled/captures.h"
 #include "bindings/interpreter.h"
-#include "bindings/no_grad.h"
-#include "bindings/transform_type.h"
+#include "bindings/loops.h"
+#include "bindings/object/array_type.h"
+#include "bindings/transform/garbage.h"
+#include "bindings/transform/gradient.h"
+#include "bindings/transform/levels.h"
+#include "bindings/transform/no_grad.h"
+#include "bindings/transform/transform_type.h"
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of wengert: arrays, primitives, levels of differentiation.";

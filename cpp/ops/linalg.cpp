@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "core/unlocked.h"
-#include "simd/gemm.h"
-#include "simd/reduce.h"
+#include "simd/kernels/gemm.h"
+#include "simd/kernels/reduce.h"
 
 namespace wengert::ops {
 

@@ -3,7 +3,7 @@
 #pragma once
 #include "ops/op.h"
 #include "ops/shaping.h"
-#include "simd/gemm.h"
+#include "simd/kernels/gemm.h"
 
 namespace wengert::ops {
 

@@ -1,16 +1,16 @@
 // The only list of primitives. The position is the opcode; bindings, stubs, docs and tests are loops over it.
 #pragma once
-#include "ops/binary.h"
+#include "ops/elementwise/binary.h"
+#include "ops/elementwise/logical.h"
+#include "ops/elementwise/unary.h"
 #include "ops/indexing.h"
 #include "ops/linalg.h"
-#include "ops/logical.h"
 #include "ops/nn.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/shaping.h"
 #include "ops/special.h"
 #include "ops/strided.h"
-#include "ops/unary.h"
 
 namespace wengert::ops {
 

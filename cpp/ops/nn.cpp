@@ -1,6 +1,6 @@
 #include "ops/nn.h"
 
-#include "simd/softmax.h"
+#include "simd/kernels/softmax.h"
 
 namespace wengert::ops {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "core/unlocked.h"
 #include "ops/result_type.h"
-#include "simd/random.h"
+#include "simd/kernels/random.h"
 
 namespace wengert::ops {
 namespace {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "core/unlocked.h"
-#include "simd/reduce.h"
-#include "simd/softmax.h"
+#include "simd/kernels/reduce.h"
+#include "simd/kernels/softmax.h"
 #include "simd/threads.h"
 
 namespace wengert::ops {

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "ops/kept_order.h"
+#include "ops/elementwise/kept_order.h"
 
 namespace wengert::ops {
 

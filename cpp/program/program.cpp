@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "program/loop.h"
+#include "program/loop/loop.h"
 #include "simd/rounding.h"
 
 namespace wengert::program {

@@ -3,8 +3,8 @@
 #pragma once
 #include <memory>
 
-#include "program/plan.h"
-#include "program/scalar.h"
+#include "program/plan/plan.h"
+#include "program/scalar/code.h"
 
 namespace wengert::program {
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "simd/dispatch.h"
-#include "simd/gemm.h"
-#include "simd/random.h"
-#include "simd/reduce.h"
+#include "simd/kernels/gemm.h"
+#include "simd/kernels/random.h"
+#include "simd/kernels/reduce.h"
 
 namespace wengert::simd {
 

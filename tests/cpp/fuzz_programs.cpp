@@ -18,7 +18,7 @@
 
 #include "core/patience.h"
 #include "program/program.h"
-#include "program/saved.h"
+#include "program/file/saved.h"
 #include "random_graphs.h"
 
 namespace wengert::fuzz {

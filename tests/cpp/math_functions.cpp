@@ -1,7 +1,7 @@
 // Compiled once per target.
 #include "math_functions.h"
 
-#include "simd/math.h"
+#include "simd/math/math.h"
 
 namespace wengert::simd::WG_TARGET {
 namespace {

@@ -5,9 +5,9 @@
 #include <random>
 #include <vector>
 
-#include "ops/evaluate.h"
+#include "ops/elementwise/evaluate.h"
 #include "ops/result_type.h"
-#include "program/loop.h"
+#include "program/loop/loop.h"
 
 namespace wengert::fuzz {
 

@@ -10,7 +10,7 @@
 
 #include "check.h"
 #include "simd/dispatch.h"
-#include "simd/gemm.h"
+#include "simd/kernels/gemm.h"
 #include "simd/threads.h"
 
 namespace {

@@ -9,8 +9,8 @@
 
 #include "check.h"
 #include "simd/dispatch.h"
-#include "simd/reduce.h"
-#include "simd/softmax.h"
+#include "simd/kernels/reduce.h"
+#include "simd/kernels/softmax.h"
 #include "simd/threads.h"
 
 namespace {

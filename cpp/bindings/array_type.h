@@ -1,8 +1,0 @@
-#pragma once
-#include "bindings/convert.h"
-
-namespace wengert::bindings {
-
-void bind_array_type(py::module_& m);
-
-}  // namespace wengert::bindings

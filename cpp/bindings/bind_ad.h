@@ -1,8 +1,0 @@
-#pragma once
-#include "bindings/convert.h"
-
-namespace wengert::bindings {
-
-void bind_ad(py::module_& m);
-
-}  // namespace wengert::bindings

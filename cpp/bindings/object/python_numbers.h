@@ -1,0 +1,21 @@
+// Arguments of a compiled function that are Python numbers, while it is recorded: they count as Python counts.
+#pragma once
+#include "bindings/object/convert.h"
+
+namespace wengert::bindings {
+
+// Is it a Python number of the function that is being recorded?
+inline bool is_python_number(const Value& v) {
+  return v.weak && v.trace && v.trace->kind == ad::Trace::Kind::program && v.trace->alive;
+}
+
+// `a op b` of two Python numbers, one of them recorded, where arrays would give something else: whole numbers know no
+// limit, divisors of zero raise, truth values add up. Otherwise (null, no exception) the operation is recorded as it
+// is; whatever that depends on has become a check.
+PyObject* python_arithmetic(ad::OpCode op, const Value& a, const Value& b);
+// The same for operations that arrays do not have: with the numbers as they are, which become checks.
+using PythonOperation = PyObject* (*)(PyObject*, PyObject*);
+PyObject* with_numbers(PythonOperation f, const Value& a, const Value& b);
+py::object number_of(const Value& v);
+
+}  // namespace wengert::bindings

@@ -1,0 +1,81 @@
+// Levels of differentiation as Python sees them; reverse mode, and the forms in which its derivatives go back.
+#pragma once
+#include "ad/rules.h"
+#include "bindings/call/family.h"
+#include "bindings/object/convert.h"
+
+namespace wengert::bindings {
+
+inline py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
+inline py::object wrapped_like(const py::handle& o, Value v) {
+  return py::reinterpret_steal<py::object>(wrap_like(o.ptr(), std::move(v)));
+}
+
+// One active transform: made on entry, closed on exit (also after exceptions), its tape usable afterwards.
+class Level {
+ public:
+  explicit Level(ad::Trace* t) : trace_(t) { ad::push_level(); }
+  Level(const Level&) = delete;
+  ~Level() { close(); }
+  void close() {
+    if (!open_) return;
+    open_ = false;
+    trace_->alive = false;
+    ad::pop_level();
+  }
+  ad::Trace* trace() const { return trace_.get(); }
+  int traverse(visitproc visit, void* arg) const;  // for the garbage collector
+  bool owns(const Value& v) const { return v.trace == trace_; }
+
+ protected:
+  Value traced(const Value& primal, uint32_t node, const Value* tangent = nullptr) const;
+  ad::TraceRef trace_;
+  bool open_ = true;
+};
+
+Value differentiable(const py::object& x, const char* what);
+
+struct Argument {
+  Family family;
+  Value primal;
+  bool scalar = false;  // a number or NumPy scalar, or an Array that stands for one
+};
+// False: neither a number nor a floating point array.
+bool lifted(PyObject* o, Argument& a);
+py::object as_family(Value v, Family family);
+
+class ReverseLevel : public Level {
+ public:
+  ReverseLevel() : Level(new ad::ReverseTrace(ad::current_depth() + 1)) {}
+  ad::ReverseTrace& reverse() const { return *static_cast<ad::ReverseTrace*>(trace_.get()); }
+  const std::vector<uint32_t>& inputs() const { return inputs_; }
+
+  py::object input(const py::object& x) { return wrapped_like(x, leaf(differentiable(x, "input"))); }
+  py::object taken(const Argument& a) {
+    return py::reinterpret_steal<py::object>(a.scalar ? wrap(leaf(a.primal)) : wrap_array(leaf(a.primal)));
+  }
+  // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
+  py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep);
+  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None
+  // where there is no dependence.
+  py::list rows(const py::object& y);
+  // Runs f with args[position] as the only input, and ends the level. NotImplemented (nothing has been run): that is
+  // neither a number nor a floating point array.
+  py::object run(const py::object& f, const py::tuple& args, const py::dict& kwargs, Py_ssize_t position);
+  // After `run`: the Jacobian of the array it returned, in the family of the argument.
+  py::object jacobian(const py::object& y);
+  int64_t nodes() const { return reverse().tape.size(); }
+  int64_t bytes() const { return reverse().tape.bytes(); }
+
+ private:
+  Value leaf(const Value& v) {
+    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
+    return traced(v, inputs_.back());
+  }
+  std::vector<std::vector<Value>> swept_rows(const Value& y);
+  Value stacked(std::vector<Value>& rows, uint32_t input) const;
+  std::vector<uint32_t> inputs_;
+  Family family_ = Family::array;
+};
+
+}  // namespace wengert::bindings

@@ -1,9 +1,0 @@
-#pragma once
-#include "bindings/convert.h"
-
-namespace wengert::bindings {
-
-extern PyTypeObject* transform_type;
-void bind_transform_type(py::module_& m);
-
-}  // namespace wengert::bindings
