@@ -56,16 +56,16 @@ def elementwise(
             change = strong(change, factor)
         return change
 
-    @np.errstate(all="ignore")
     def jvp(position: int, tangent: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
         extra = {"active": active, **params} if needs_activity else params
-        term = along(forward_slopes, position, tangent, answer, operands, **extra)
+        with np.errstate(all="ignore"):
+            term = along(forward_slopes, position, tangent, answer, operands, **extra)
         return cast_like(stretch(term, np.shape(concrete(answer))), answer)
 
-    @np.errstate(all="ignore")
     def vjp(position: int, cotangent: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
         extra = {"active": active, **params} if needs_activity else params
-        share = along(reverse_slopes, position, cotangent, answer, operands, **extra)
+        with np.errstate(all="ignore"):
+            share = along(reverse_slopes, position, cotangent, answer, operands, **extra)
         return cast_like(unbroadcast(share, np.shape(concrete(operands[position]))), operands[position])
 
     rules = {"jvp": jvp, "vjp": vjp} if differentiable else {}
@@ -93,13 +93,13 @@ def structured(
             return None
         each = functions if isinstance(functions, Sequence) else None
 
-        @np.errstate(all="ignore")
         def call(position: int, change: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
-            if each is not None:
-                return each[position](change, answer, *operands, **params)
-            if arity < 0:
-                return functions(position, change, answer, *operands, **params)
-            return functions(change, answer, *operands, **params)
+            with np.errstate(all="ignore"):
+                if each is not None:
+                    return each[position](change, answer, *operands, **params)
+                if arity < 0:
+                    return functions(position, change, answer, *operands, **params)
+                return functions(change, answer, *operands, **params)
 
         return call
 
