@@ -5,6 +5,7 @@ The lists of exceptions are of what is left to be mended; whoever mends one take
 
 import ast
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -148,6 +149,23 @@ def test_the_reference_imports_at_the_top():
             late.update({f"{name}:{node.lineno}": ast.unparse(node) for node in inside if node not in tree.body})
     assert set(late.values()) == {"import optree"}, late
     assert len(late) == 1, late
+
+
+def test_the_reference_is_read_in_the_order_of_need():
+    """What a part of it needs stands on an earlier line of the list, or on the same."""
+    listed = (ROOT / "python/wengert/reference/__init__.py").read_text(encoding="utf-8")
+    lines = [re.findall(r"`(\w+)`", line) for line in listed.splitlines() if re.match(r"\d+\. ", line)]
+    place = {name: number for number, names in reversed(list(enumerate(lines))) for name in names}
+    known = modules(ROOT / "python")
+    parts = {name: name.split(".")[2] for name in known if name.startswith("wengert.reference.")}
+    assert set(parts.values()) <= place.keys()
+    early = {
+        (name, other)
+        for name, part in parts.items()
+        for other in imports(name, known[name], known)
+        if place[part] < place[parts[other]]
+    }
+    assert {name for name, _ in early} == {"wengert.reference.array.methods"}, early
 
 
 # -- sizes -------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import numpy as mirror
 from ..eager import backward, get_grad, set_grad
+from ..numpy.protocols import call_function, call_ufunc
 from .handle import Array
-from .numpy_protocol import call_function, call_ufunc
 
 #: Methods of ``numpy.ndarray`` that are functions of the mirror under the same name.
 SAME = (
