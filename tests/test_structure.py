@@ -73,9 +73,9 @@ def imports(name, path, known):
             inner = {alias.name: f"{base}.{alias.name}" for alias in node.names}
             needed.update(module if module in known else base for module in inner.values())
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "importlib.import_module"):
-            target = node.args[0]
-            if isinstance(target, ast.Constant):
-                needed.add(importlib.util.resolve_name(target.value, package))
+            given = [arg.value if isinstance(arg, ast.Constant) else None for arg in node.args]
+            if isinstance(given[0], str):
+                needed.add(importlib.util.resolve_name(given[0], *(given[1:] if any(given[1:]) else [package])))
     return (needed & known.keys()) - {name}
 
 
