@@ -23,7 +23,6 @@ LONG_FILES = {
     "tests/test_compile.py",
     "tests/test_compile_captures.py",
     "tests/test_garbage.py",
-    "tests/test_reference.py",
 }
 FULL_FOLDERS = {
     "cpp/bindings",
