@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from bench.case import disagreement
-from bench.libraries import Library, Wengert
+from bench.libraries.library import Library
+from bench.libraries.ours import Wengert
 
 LENGTHS = (1, 10, 1000)
 OPERATIONS = 100

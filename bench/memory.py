@@ -14,7 +14,7 @@ from typing import Any
 
 from bench import libraries, report
 from bench.goals import Goal
-from bench.libraries import Library, split
+from bench.libraries.library import Library, split
 from bench.timing import Timing
 from bench.workloads import CASES
 

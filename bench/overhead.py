@@ -24,7 +24,7 @@ import numpy as np
 
 from bench import chains, libraries, memory, report, scaling, timing
 from bench.goals import Goal, ratio, render
-from bench.libraries import Library
+from bench.libraries.library import Library
 from bench.run import contestants
 from bench.timing import Timing
 from bench.workloads import CASES

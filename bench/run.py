@@ -12,10 +12,11 @@ from rich.live import Live
 
 from bench import libraries, report, timing
 from bench.case import Case, disagreement, tolerance
+from bench.libraries.library import Library
 from bench.workloads import CASES
 
 
-def contestants(case: Case, chosen: dict[str, libraries.Library], tiny: bool = False) -> dict[str, Callable[[], Any]]:
+def contestants(case: Case, chosen: dict[str, Library], tiny: bool = False) -> dict[str, Callable[[], Any]]:
     """One ready call for NumPy by hand and for every library that does `case`.
 
     Raises AssertionError if a library disagrees with the hand-written derivative.

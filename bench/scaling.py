@@ -13,7 +13,7 @@ import wengert.numpy as wnp
 from wengert import _core
 
 from bench.case import disagreement
-from bench.libraries import Library
+from bench.libraries.library import Library
 
 WIDTH = 16
 

@@ -15,6 +15,7 @@ from bench import chains, compile, guards, libraries, memory, overhead, report, 
 from bench.case import Case, disagreement, leaves
 from bench.goals import Goal, ratio
 from bench.kernels import document, numpy_times
+from bench.libraries.library import split
 from bench.workloads import CASES
 
 OURS = {name: libraries.get(name) for name in ("wengert", "reference")}
@@ -22,7 +23,7 @@ OURS = {name: libraries.get(name) for name in ("wengert", "reference")}
 
 def by_differences(case, inputs):
     """The derivative of a case by central differences of its objective, evaluated by NumPy through the reference."""
-    arrays, counts = libraries.split(inputs)
+    arrays, counts = split(inputs)
     xp = OURS["reference"].xp
 
     def f(*args):

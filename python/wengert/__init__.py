@@ -87,7 +87,11 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise hints.missing(__name__, name)
+    raise hints.missing(__name__, name, _in_mirror)
+
+
+def _in_mirror(name: str) -> bool:
+    return name in vars(importlib.import_module(".numpy", __name__))
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _core, hints
 from ._core import Array
+from .pickling import plain
 
 
 def _repr(value: Any, note: str) -> str:
@@ -78,14 +79,6 @@ def _method(name: str) -> Any:
     method.__name__ = name
     method.__doc__ = f"wengert.numpy.{name} of this array."
     return method
-
-
-def plain(x: Any) -> Any:
-    """A NumPy copy to write down, also of a parameter: what is written down has no derivative to lose.
-
-    Values that are being differentiated are refused as everywhere.
-    """
-    return (x.detach() if x.requires_grad else x).numpy()
 
 
 class Flags:

@@ -173,14 +173,12 @@ def _numpy_names(linear_algebra: bool) -> frozenset[str]:
     return frozenset(dir(np.linalg if linear_algebra else np))
 
 
-def _hint(module: str, name: str) -> str | None:
+def _hint(module: str, name: str, in_mirror: Callable[[str], bool] | None) -> str | None:
     hint = NAMES[module].get(name)
     if hint or name.startswith("_"):
         return hint
-    if module == "wengert":
-        from . import numpy as mirror
-
-        return f"it is wengert.numpy.{name}" if name in vars(mirror) else None
+    if in_mirror is not None:
+        return f"it is wengert.numpy.{name}" if in_mirror(name) else None
     if module == "wengert.numpy":
         if name in vars(sys.modules["wengert.numpy.linalg"]):
             return f"it is wengert.numpy.linalg.{name}"
@@ -191,9 +189,9 @@ def _hint(module: str, name: str) -> str | None:
     return None
 
 
-def missing(module: str, name: str) -> AttributeError:
-    """The error for a name that a module of wengert does not have."""
-    hint = _hint(module, name)
+def missing(module: str, name: str, in_mirror: Callable[[str], bool] | None = None) -> AttributeError:
+    """The error for a name that a module of wengert does not have; `in_mirror` says whether the NumPy mirror has it."""
+    hint = _hint(module, name, in_mirror)
     text = f"{module} has no '{name}': {hint}" if hint else f"{module} has no '{name}'"
     return AttributeError(text, name=name, obj=sys.modules[module])
 

@@ -1,7 +1,7 @@
-"""Pickles and copies of functions that transforms return.
+"""Pickles and copies of functions that transforms return, and what is written down of arrays.
 
-They travel as what they were made from: the function and the options. One that importing finds under its own name (a
-decorated function of a module) travels by name, as Python's functions do.
+Functions travel as what they were made from: the function and the options. One that importing finds under its own name
+(a decorated function of a module) travels by name, as Python's functions do.
 """
 
 from __future__ import annotations
@@ -13,6 +13,14 @@ from typing import Any
 from . import _core
 
 Function = Callable[..., Any]
+
+
+def plain(x: Any) -> Any:
+    """A NumPy copy to write down, also of a parameter: what is written down has no derivative to lose.
+
+    Values that are being differentiated are refused as everywhere.
+    """
+    return (x.detach() if x.requires_grad else x).numpy()
 
 
 def importable_name(g: Any) -> str | None:

@@ -27,9 +27,9 @@ def register(threadpoolctl: Any) -> None:
             _core.set_num_threads(num_threads)
 
         def get_version(self) -> str:
-            from . import __version__
+            from importlib import metadata  # takes as long as all of wengert to import
 
-            return __version__
+            return metadata.version("wengert")
 
     threadpoolctl.register(WengertController)
 

@@ -57,9 +57,9 @@ class Evaluator:
             same = compare(got, quantity.value, quantity.tolerance)
             return Comparison(not same.ok, same.error, f"equals the trap: {quantity['why']}" if same.ok else "")
         if quantity.kind == "point":
-            return points.check_point(self, quantity)
+            return points.check_point(self.engine.numpy, self.derivative, quantity)
         if quantity.kind == "info":
-            return points.check_kink(self, quantity)
+            return points.check_kink(self.engine.numpy, self.derivative, quantity)
         return compare(self.compute(quantity), quantity.value, quantity.tolerance)
 
     def compute(self, quantity: Quantity) -> Any:
@@ -86,7 +86,7 @@ class Evaluator:
         return {step.name: np.full_like(self.nodes[step.name], -0.0) for step in self.problem.program}
 
     def limit(self, quantity: Quantity) -> Any:
-        return points.limit(self, quantity)
+        return points.limit(self.engine.numpy, quantity)
 
     def primal(self, quantity: Quantity) -> Any:
         return self.nodes[quantity["node"]]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .levels import Box, Level, bind, carries_derivative
-from .primitive import Primitive, lookup
+from .levels import Box, Level, bind, carries_derivative, evaluate
+from .primitive import Primitive
 
 
 class Dual(Box):
@@ -43,7 +43,7 @@ class ForwardLevel(Level):
         for position, operand in enumerate(operands):
             if active[position]:  # the total differential: one term for each operand that varies
                 term = primitive.jvp(position, operand.tangent, answer, primals, params, active)
-                tangent = term if tangent is None else bind(lookup("add"), (tangent, term), {})
+                tangent = term if tangent is None else evaluate("add", tangent, term)
         return Dual(self, answer, tangent)
 
     def tangent_of(self, value: Any) -> Any:

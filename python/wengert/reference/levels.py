@@ -6,6 +6,8 @@ every primitive applied to a box is told to the transform.  A box holds
 * ``level``: which transform it belongs to, and
 * ``primal``: the value one level further down, which is a plain array or again a box.
 
+Plain arrays, Python numbers and boxes are the *values*: all that primitives, rules and levels know.  They never change.
+
 ``grad(grad(f))(3.0)`` calls ``f`` with ``Variable(inner, Variable(outer, 3.0))``.  Applying a primitive is always the
 same three steps: find the newest level among the operands; let it take its own boxes off and apply the primitive
 to what is inside; let it wrap the answer.  The middle step is the recursion, and it ends at plain arrays, in NumPy.
@@ -25,7 +27,8 @@ from typing import Any
 
 import numpy as np
 
-from .primitive import Primitive
+from .arithmetic import Arithmetic
+from .primitive import Primitive, lookup
 
 _serial = itertools.count(1)
 
@@ -52,14 +55,41 @@ class Level:
         return value.primal if isinstance(value, Box) and value.level is self else value
 
 
-class Box:
-    """A value seen by a level.  Subclasses add what the level wants to know about it."""
+class Box(Arithmetic):
+    """A value seen by a level.  Subclasses add what the level wants to know about it.
+
+    It has the operators of NumPy's arrays, so that a formula can be written once for boxes and plain arrays.
+    """
 
     __slots__ = ("level", "primal")
+    __array_ufunc__ = None  # in ``array * box`` the array leaves the product to the box
 
     def __init__(self, level: Level, primal: Any) -> None:
         self.level = level
         self.primal = primal
+
+    @staticmethod
+    def operate(op: str, *operands: Any) -> Any:
+        return evaluate(op, *operands)
+
+    @staticmethod
+    def accepts(other: Any) -> bool:
+        return isinstance(other, (Box, np.ndarray, np.generic, bool, int, float))
+
+    def __getitem__(self, index: Any) -> Any:
+        return evaluate("getitem", self, index=index)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(concrete(self))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.asarray(concrete(self)).dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
 
 
 def bind(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -69,6 +99,11 @@ def bind(primitive: Primitive, operands: tuple[Any, ...], params: dict[str, Any]
         return level.process(primitive, operands, params)
     with np.errstate(all="ignore"):
         return np.asarray(primitive.value(*operands, **params))
+
+
+def evaluate(op: str, *operands: Any, **params: Any) -> Any:
+    """`bind` for the primitive of that name."""
+    return bind(lookup(op), operands, params)
 
 
 def newest_level(values: tuple[Any, ...]) -> Level | None:

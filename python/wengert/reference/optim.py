@@ -16,8 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .array import Array, apply
-from .eager import leaf_of, no_grad
+from .array.handle import Array, apply
+from .requires_grad import leaf_of, no_grad
 
 
 class SGD:
@@ -30,7 +30,7 @@ class SGD:
     def __init__(self, params: Iterable[Array], lr: float, momentum: float = 0.0, weight_decay: float = 0.0) -> None:
         self.params = list(params)
         for number, param in enumerate(self.params):
-            if leaf_of(param) is None:
+            if leaf_of(param.get()) is None:
                 raise TypeError(
                     f"wengert.optim.SGD: parameter {number} collects no gradient; make it with "
                     "wengert.array(x, requires_grad=True)"

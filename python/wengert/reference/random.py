@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from . import numpy as rnp
-from .array import Array, apply, raw
+from .array.handle import Array, apply, raw
 from .levels import concrete
 
 ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)

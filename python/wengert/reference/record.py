@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from .array import NUMBERS, Array, raw
+from .array.handle import NUMBERS, Array, raw
 from .levels import Box, Level, bind, concrete
 from .primitive import Primitive
-from .trees import flatten
+from .transforms.trees import flatten
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -85,7 +85,7 @@ class RecordLevel(Level):
         known = self.constants.get(id(value))
         if known is not None:
             return known[1]
-        number = isinstance(value, NUMBERS)
+        number = isinstance(value, NUMBERS) and not isinstance(value, np.generic)
         dtype = np.result_type(value, *(concrete(other) for other in others)) if number and others else None
         node = self.append(np.asarray(concrete(value), dtype=dtype), "constant").node
         if not number:

@@ -20,8 +20,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .levels import Box, Level, bind, carries_derivative
-from .primitive import Primitive, lookup
+from .levels import Box, Level, bind, carries_derivative, evaluate
+from .primitive import Primitive
 
 
 class Node:
@@ -131,4 +131,4 @@ def push_forward(nodes: Sequence[Node], tangents: dict[int, Any]) -> dict[int, A
 def accumulate(changes: dict[int, Any], index: int, change: Any) -> None:
     """``changes[index] += change``, at whatever level the changes live."""
     known = changes.get(index)
-    changes[index] = change if known is None else bind(lookup("add"), (known, change), {})
+    changes[index] = change if known is None else evaluate("add", known, change)

@@ -2,7 +2,7 @@
 
 ``trace`` lists the elementary steps of one run, ``graph`` shows how they depend on each other, ``paths`` multiplies
 local Jacobians along every way from an input to the output. All of them record one run with an engine and work on the
-recording; reading order: recording, steps, expression, derivatives, table, graph, paths, drawing.
+recording; reading order: recording, steps, expression, derivatives, table, paths, drawing, graph.
 """
 
 import sys
@@ -11,8 +11,8 @@ from typing import Any
 
 from wengert.trace.custom_rules import CustomRuleWarning
 from wengert.trace.derivatives import adjoints_of, tangents_of
-from wengert.trace.graph import Graph, adjoints, graph
-from wengert.trace.paths import Path, Paths, TooManyPaths, paths
+from wengert.trace.graph import Graph, adjoints, graph, paths
+from wengert.trace.paths import Path, Paths, TooManyPaths
 from wengert.trace.recording import Node, Recording, record
 from wengert.trace.steps import Step, Steps
 from wengert.trace.table import Row, Trace, trace

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from wengert.trace.expression import abbreviate
-
-if TYPE_CHECKING:
-    from wengert.trace.graph import Graph
-    from wengert.trace.steps import Step
+from wengert.trace.steps import Step, Steps
 
 SHAPES = {"input": "box", "constant": "plaintext", "intermediate": "ellipse", "output": "doublecircle"}
 
@@ -18,16 +13,16 @@ def _check(direction: str) -> None:
         raise ValueError(f'direction must be "forward" or "backward", not {direction!r}')
 
 
-def _flowing(graph: Graph) -> set[str]:
+def _flowing(steps: Steps) -> set[str]:
     """The nodes that adjoints reach: real nodes upstream of an output."""
-    reached = {step.name for step in graph.outputs}
-    for node in reversed(graph.nodes):
+    reached = {step.name for step in steps.outputs}
+    for node in reversed(steps.steps):
         if node.name in reached:
             reached.update(node.args)
-    return {name for name in reached if graph[name].node.differentiable}
+    return {name for name in reached if steps[name].node.differentiable}
 
 
-def to_text(graph: Graph, direction: str = "forward") -> str:
+def to_text(steps: Steps, direction: str = "forward") -> str:
     """One line a node. Forward: kind, formula, value. Backward: the adjoint as a sum over the node's users.
 
     >>> import wengert as wg
@@ -40,16 +35,16 @@ def to_text(graph: Graph, direction: str = "forward") -> str:
     """
     _check(direction)
     if direction == "forward":
-        formulas = [f"= {node.expression}" if node.args else "" for node in graph]
-        rows = zip(graph, formulas, strict=True)
+        formulas = [f"= {node.expression}" if node.args else "" for node in steps]
+        rows = zip(steps, formulas, strict=True)
         return _columns([[node.name, text, abbreviate(node.value), node.kind] for node, text in rows])
-    flowing = _flowing(graph)
-    ends = {step.name for step in graph.outputs}
+    flowing = _flowing(steps)
+    ends = {step.name for step in steps.outputs}
     lines = []
-    for node in sorted(graph, key=lambda n: (n.kind == "input", n.position if n.kind == "input" else -n.position)):
+    for node in sorted(steps, key=lambda n: (n.kind == "input", n.position if n.kind == "input" else -n.position)):
         if node.name in flowing:
             terms = ["1"] if node.name in ends else []
-            terms += [f"d {u.name} * d{u.name}/d{node.name}" for u in graph.users(node.name) if u.name in flowing]
+            terms += [f"d {u.name} * d{u.name}/d{node.name}" for u in steps.users(node.name) if u.name in flowing]
             lines.append([f"d {node.name}", "= " + " + ".join(terms)])
     return _columns(lines, gap=" ")
 
@@ -61,18 +56,18 @@ def _columns(rows: list[list[str]], gap: str = "  ") -> str:
     )
 
 
-def to_dot(graph: Graph, direction: str = "forward") -> str:
+def to_dot(steps: Steps, direction: str = "forward") -> str:
     """The graph in DOT. Backward: edges reversed, each labelled with its local Jacobian and the Jacobian's shape."""
     _check(direction)
-    flowing = _flowing(graph)
-    shown = [node for node in graph if direction == "forward" or node.name in flowing]
+    flowing = _flowing(steps)
+    shown = [node for node in steps if direction == "forward" or node.name in flowing]
     lines = [f"digraph {direction} {{", '  rankdir="LR";', '  node [fontname="monospace"];']
     lines += [f"  {_quote(node.name)} [{_attributes(node, direction)}];" for node in shown]
-    for arg, name in graph.edges:
+    for arg, name in steps.edges:
         if direction == "forward":
             lines.append(f"  {_quote(arg)} -> {_quote(name)};")
         elif arg in flowing and name in flowing:
-            shape = graph[name].shape + graph[arg].shape
+            shape = steps[name].shape + steps[arg].shape
             lines.append(f"  {_quote(name)} -> {_quote(arg)} [label={_quote(f'd{name}/d{arg} {shape}')}];")
     return "\n".join([*lines, "}"])
 

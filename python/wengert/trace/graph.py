@@ -36,7 +36,7 @@ class Graph:
     @property
     def edges(self) -> tuple[tuple[str, str], ...]:
         """(argument, node) for every direct dependence."""
-        return tuple((arg, node.name) for node in self.nodes for arg in node.args)
+        return self._steps.edges
 
     @property
     def leaves(self) -> tuple[Step, ...]:
@@ -71,8 +71,7 @@ class Graph:
 
     def users(self, name: str) -> tuple[Step, ...]:
         """The nodes that have ``name`` as a direct argument."""
-        name = self[name].name
-        return tuple(node for node in self.nodes if name in node.args)
+        return self._steps.users(name)
 
     def local_function(self, node: str, arg: str) -> Callable[[Any], Any]:
         """The node's own function of one direct argument, the others held at their values."""
@@ -133,7 +132,7 @@ class Graph:
 
         As in :meth:`paths` these are the paths along which derivatives flow: through real nodes.
         """
-        return count_paths(self, self[wrt].name, self._steps.output(of).name)
+        return count_paths(self._steps, self[wrt].name, self._steps.output(of).name)
 
     def paths(self, wrt: str | list[str] | None = None, of: str | None = None, limit: int = 1000) -> Paths:
         """Every directed path from ``wrt`` (one node, several, or every real input) to the output, with its product.
@@ -147,15 +146,15 @@ class Graph:
         end = self._steps.output(of)
         for step in (*map(self.__getitem__, sources), end):
             self._require_real(step)
-        return list_paths(self, list(dict.fromkeys(sources)), end.name, limit)
+        return list_paths(self._steps, self.local_jacobian, list(dict.fromkeys(sources)), end.name, limit)
 
     def to_text(self, direction: str = "forward") -> str:
         """A listing of the forward graph (formulas) or of the backward graph (which adjoints flow where)."""
-        return drawing.to_text(self, direction)
+        return drawing.to_text(self._steps, direction)
 
     def to_dot(self, direction: str = "forward") -> str:
         """The forward or the backward graph in the DOT language of Graphviz."""
-        return drawing.to_dot(self, direction)
+        return drawing.to_dot(self._steps, direction)
 
     def __str__(self) -> str:
         return self.to_text()
@@ -186,6 +185,31 @@ def graph(f: Callable[..., Any], *args: Any, named: bool | None = None, engine: 
     recording = record(f, args, engine, kwargs)
     warn_of_custom_rules(recording)
     return Graph(recording, named)
+
+
+def paths(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: str | list[str] | None = None,
+    of: str | None = None,
+    limit: int = 1000,
+    engine: Any = None,
+    **kwargs: Any,
+) -> Paths:
+    """Every directed path from the inputs of ``f(*args, **kwargs)`` to its output, with the product of local Jacobians.
+
+    ``wrt`` restricts the starting nodes (any named node may be one), ``of`` names another end. Paths run through the
+    named nodes when there are any, otherwise through every elementary step. Products have the shape
+    shape(of) + shape(start) and add up to the derivative.
+
+    >>> import wengert as wg
+    >>> def f(u1, u2):
+    ...     return 2 * wg.name(u1 * u2, "u3") * wg.name(u1 + u2, "u4")
+    >>> p = wg.paths(f, 3.0, 4.0, wrt="u1")
+    >>> [float(path.product) for path in p], float(p.sum())
+    ([56.0, 24.0], 80.0)
+    """
+    return graph(f, *args, engine=engine, **kwargs).paths(wrt, of, limit)
 
 
 def adjoints(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from wengert.trace.expression import abbreviate
+from wengert.trace.steps import Steps
 
-if TYPE_CHECKING:
-    from wengert.trace.graph import Graph
+LocalJacobian = Callable[[str, str], np.ndarray]  # of a node by one of its direct arguments
 
 
 class TooManyPaths(ValueError):
@@ -75,10 +75,10 @@ class Paths(Sequence[Path]):
     __repr__ = __str__
 
 
-def count_paths(graph: Graph, wrt: str, of: str) -> int:
+def count_paths(steps: Steps, wrt: str, of: str) -> int:
     """Number of directed paths from ``wrt`` to ``of``: the counts of the arguments, added up node by node."""
     counts: dict[str, int] = {}
-    for node in graph.nodes:
+    for node in steps:
         found = 1 if node.name == wrt else sum(counts[arg] for arg in node.args)
         counts[node.name] = found if node.node.differentiable else 0
         if node.name == of:
@@ -86,68 +86,41 @@ def count_paths(graph: Graph, wrt: str, of: str) -> int:
     return counts.get(of, 0)
 
 
-def list_paths(graph: Graph, sources: list[str], of: str, limit: int) -> Paths:
+def list_paths(steps: Steps, local_jacobian: LocalJacobian, sources: list[str], of: str, limit: int) -> Paths:
     """The paths from each of ``sources`` to ``of`` with their products."""
-    total = sum(count_paths(graph, source, of) for source in sources)
+    total = sum(count_paths(steps, source, of) for source in sources)
     if total > limit:
         raise TooManyPaths(
             f"there are {total} paths from {', '.join(sources)} to {of}, more than limit={limit}: pass a larger limit, "
             "or use count_paths and gradient, which need no list"
         )
-    found = [path for source in sources for path in _walk(graph, source, of)]
-    zeros = {source: np.zeros(graph[of].shape + graph[source].shape) for source in sources}
+    found = [path for source in sources for path in _walk(steps, local_jacobian, source, of)]
+    zeros = {source: np.zeros(steps[of].shape + steps[source].shape) for source in sources}
     return Paths(found, zeros)
 
 
-def _walk(graph: Graph, source: str, of: str) -> Iterator[Path]:
+def _walk(steps: Steps, local_jacobian: LocalJacobian, source: str, of: str) -> Iterator[Path]:
     """Every path back from ``of`` to ``source``, depth first; the product grows by one local Jacobian a step."""
-    reachable = _downstream(graph, source)
-    shape = graph[of].shape
-    identity = np.eye(graph[of].value.size).reshape(shape + shape)
+    reachable = _downstream(steps, source)
+    shape = steps[of].shape
+    identity = np.eye(steps[of].value.size).reshape(shape + shape)
     pending: list[tuple[tuple[str, ...], np.ndarray]] = [((of,), identity)] if of in reachable else []
     while pending:
         nodes, product = pending.pop()
-        last = graph[nodes[0]]
+        last = steps[nodes[0]]
         if last.name == source:
             yield Path(nodes, product)
             continue
         for arg in reversed(last.args):
             if arg in reachable:
-                local = graph.local_jacobian(last.name, arg)
+                local = local_jacobian(last.name, arg)
                 pending.append(((arg, *nodes), np.tensordot(product, local, axes=len(last.shape))))
 
 
-def _downstream(graph: Graph, source: str) -> set[str]:
+def _downstream(steps: Steps, source: str) -> set[str]:
     """The real nodes that depend on ``source`` through real nodes, and itself."""
     reachable = {source}
-    for node in graph.nodes:
+    for node in steps:
         if node.node.differentiable and not reachable.isdisjoint(node.args):
             reachable.add(node.name)
     return reachable
-
-
-def paths(
-    f: Callable[..., Any],
-    *args: Any,
-    wrt: str | list[str] | None = None,
-    of: str | None = None,
-    limit: int = 1000,
-    engine: Any = None,
-    **kwargs: Any,
-) -> Paths:
-    """Every directed path from the inputs of ``f(*args, **kwargs)`` to its output, with the product of local Jacobians.
-
-    ``wrt`` restricts the starting nodes (any named node may be one), ``of`` names another end. Paths run through the
-    named nodes when there are any, otherwise through every elementary step. Products have the shape
-    shape(of) + shape(start) and add up to the derivative.
-
-    >>> import wengert as wg
-    >>> def f(u1, u2):
-    ...     return 2 * wg.name(u1 * u2, "u3") * wg.name(u1 + u2, "u4")
-    >>> p = wg.paths(f, 3.0, 4.0, wrt="u1")
-    >>> [float(path.product) for path in p], float(p.sum())
-    ([56.0, 24.0], 80.0)
-    """
-    from wengert.trace.graph import graph
-
-    return graph(f, *args, engine=engine, **kwargs).paths(wrt, of, limit)

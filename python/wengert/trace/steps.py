@@ -105,6 +105,16 @@ class Steps:
     def inputs(self) -> tuple[Step, ...]:
         return tuple(self._by_name[self.names[index]] for index in self.recording.inputs)
 
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """(argument, step) for every direct dependence."""
+        return tuple((arg, step.name) for step in self.steps for arg in step.args)
+
+    def users(self, name: str) -> tuple[Step, ...]:
+        """The steps that have ``name`` as a direct argument."""
+        name = self[name].name
+        return tuple(step for step in self.steps if name in step.args)
+
     def output(self, of: str | None) -> Step:
         """The node called ``of``, or the only output."""
         if of is not None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
+from ..array.handle import Array
 from ..eager import array
-from .shaping import array_of
+from .elementwise import power
+from .shaping import array_of, broadcast_to, copy
 
 
 def asarray(x: Any, dtype: Any = None) -> Array:
@@ -32,8 +33,6 @@ def empty(shape: Any, dtype: Any = float) -> Array:
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
     """The same value everywhere; a differentiated value keeps its derivative."""
-    from .shaping import broadcast_to, copy
-
     filled = copy(broadcast_to(array_of(fill_value), shape))
     return filled if dtype is None else array(filled, dtype=dtype)
 
@@ -80,8 +79,6 @@ def linspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype:
 
 
 def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: float = 10.0) -> Array:
-    from ..rules.binary import power
-
     return power(base, linspace(start, stop, num, endpoint))
 
 

@@ -3,90 +3,105 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..array import Array
+from ..array.handle import Array, apply
 from ..levels import concrete
-from ..rules.binary import (
-    add,
-    arctan2,
-    divide,
-    equal,
-    floor_divide,
-    greater,
-    greater_equal,
-    hypot,
-    less,
-    less_equal,
-    logaddexp,
-    logical_and,
-    logical_or,
-    logical_xor,
-    maximum,
-    minimum,
-    multiply,
-    not_equal,
-    power,
-    remainder,
-    subtract,
-)
-from ..rules.binary import where as _select
-from ..rules.elementwise import (
-    absolute,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctanh,
-    cbrt,
-    ceil,
-    cos,
-    cosh,
-    digamma,
-    erf,
-    erfc,
-    erfinv,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    gelu,
-    isfinite,
-    isinf,
-    isnan,
-    lgamma,
-    log,
-    log1p,
-    log2,
-    log10,
-    log_sigmoid,
-    logical_not,
-    negative,
-    reciprocal,
-    relu,
-    rint,
-    rsqrt,
-    sigmoid,
-    sign,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    square,
-    tan,
-    tanh,
-    trunc,
-)
-from ..rules.shaping import astype as _astype
+from ..primitive import lookup
 
-abs = absolute
-acos, asin, atan, acosh, asinh, atanh, atan2 = arccos, arcsin, arctan, arccosh, arcsinh, arctanh, arctan2
-true_divide, mod, pow = divide, remainder, power
-fabs = absolute
-fix = trunc
+
+def primitive(name: str) -> Callable[..., Any]:
+    """The function that applies a primitive to Arrays, NumPy arrays and numbers."""
+    arity = lookup(name).arity
+
+    def run(*operands: Any, **params: Any) -> Array:
+        if len(operands) != arity:
+            raise TypeError(
+                f"wengert.reference.{name} takes {arity} array(s), got {len(operands)}; "
+                "parameters such as axis are given by keyword"
+            )
+        return apply(name, *operands, **params)
+
+    run.__name__ = run.__qualname__ = name
+    run.__doc__ = f"The {lookup(name).kind} primitive ``{name}``, with NumPy's meaning of that name."
+    return run
+
+
+# -- one operand -------------------------------------------------------------------------------------------------------
+abs = fabs = absolute = primitive("absolute")
+acos = arccos = primitive("arccos")
+acosh = arccosh = primitive("arccosh")
+asin = arcsin = primitive("arcsin")
+asinh = arcsinh = primitive("arcsinh")
+atan = arctan = primitive("arctan")
+atanh = arctanh = primitive("arctanh")
+cbrt = primitive("cbrt")
+ceil = primitive("ceil")
+cos = primitive("cos")
+cosh = primitive("cosh")
+digamma = primitive("digamma")
+erf = primitive("erf")
+erfc = primitive("erfc")
+erfinv = primitive("erfinv")
+exp = primitive("exp")
+exp2 = primitive("exp2")
+expm1 = primitive("expm1")
+floor = primitive("floor")
+gelu = primitive("gelu")
+isfinite = primitive("isfinite")
+isinf = primitive("isinf")
+isnan = primitive("isnan")
+lgamma = primitive("lgamma")
+log = primitive("log")
+log1p = primitive("log1p")
+log2 = primitive("log2")
+log10 = primitive("log10")
+log_sigmoid = primitive("log_sigmoid")
+logical_not = primitive("logical_not")
+negative = primitive("negative")
+reciprocal = primitive("reciprocal")
+relu = primitive("relu")
+rint = primitive("rint")
+rsqrt = primitive("rsqrt")
+sigmoid = primitive("sigmoid")
+sign = primitive("sign")
+sin = primitive("sin")
+sinh = primitive("sinh")
+softplus = primitive("softplus")
+sqrt = primitive("sqrt")
+square = primitive("square")
+tan = primitive("tan")
+tanh = primitive("tanh")
+fix = trunc = primitive("trunc")
+
+# -- two operands ------------------------------------------------------------------------------------------------------
+add = primitive("add")
+atan2 = arctan2 = primitive("arctan2")
+true_divide = divide = primitive("divide")
+equal = primitive("equal")
+floor_divide = primitive("floor_divide")
+greater = primitive("greater")
+greater_equal = primitive("greater_equal")
+hypot = primitive("hypot")
+less = primitive("less")
+less_equal = primitive("less_equal")
+logaddexp = primitive("logaddexp")
+logical_and = primitive("logical_and")
+logical_or = primitive("logical_or")
+logical_xor = primitive("logical_xor")
+maximum = primitive("maximum")
+minimum = primitive("minimum")
+multiply = primitive("multiply")
+not_equal = primitive("not_equal")
+pow = power = primitive("power")
+mod = remainder = primitive("remainder")
+subtract = primitive("subtract")
+
+
+# -- compositions ------------------------------------------------------------------------------------------------------
 
 
 def positive(x: Any) -> Array:
@@ -101,7 +116,7 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Any:
     """
     if a is None and b is None:
         return nonzero(condition)
-    return _select(condition, a, b)
+    return apply("where", condition, a, b)
 
 
 def nonzero(x: Any) -> tuple[Array, ...]:
@@ -136,8 +151,8 @@ def sinc(x: Any) -> Array:
     series = 1.0
     for k in range(7, 0, -1):
         series = 1.0 - u * series / (2 * k * (2 * k + 1))
-    far = multiply(_select(near, 1.0, x), math.pi)
-    return _select(near, series, sin(far) / far)
+    far = multiply(where(near, 1.0, x), math.pi)
+    return where(near, series, sin(far) / far)
 
 
 def logaddexp2(a: Any, b: Any) -> Array:
@@ -150,7 +165,7 @@ def float_power(a: Any, b: Any) -> Array:
 
 
 def heaviside(x: Any, at_zero: Any) -> Array:
-    return _select(equal(x, 0), at_zero, _select(greater(x, 0), 1.0, 0.0))
+    return where(equal(x, 0), at_zero, where(greater(x, 0), 1.0, 0.0))
 
 
 def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Array:
@@ -159,9 +174,9 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: float | None = None, neginf: fl
     if dtype.kind != "f":
         return positive(x)
     largest = float(np.finfo(dtype).max)
-    x = _select(isnan(x), nan, x)
-    x = _select(equal(x, math.inf), largest if posinf is None else posinf, x)
-    return _select(equal(x, -math.inf), -largest if neginf is None else neginf, x)
+    x = where(isnan(x), nan, x)
+    x = where(equal(x, math.inf), largest if posinf is None else posinf, x)
+    return where(equal(x, -math.inf), -largest if neginf is None else neginf, x)
 
 
 def round(x: Any, decimals: int = 0) -> Array:
@@ -192,7 +207,7 @@ def array_equal(a: Any, b: Any, equal_nan: bool = False) -> bool:
 
 def astype(x: Any, dtype: Any, copy: bool = True) -> Array:
     """``x`` with another dtype; between floating-point types the derivative passes through."""
-    return _astype(x, dtype=np.dtype(dtype))
+    return apply("astype", x, dtype=np.dtype(dtype))
 
 
 def _plain(x: Any) -> Any:

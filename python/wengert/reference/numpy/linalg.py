@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
+from ..array.handle import Array
 from ..levels import concrete
-from ..rules.binary import equal, power, where
-from ..rules.elementwise import absolute, square
+from .elementwise import absolute, equal, power, square, where
 from .reductions import max, min, root, sum
 from .shaping import array_of, ravel, reshape
 

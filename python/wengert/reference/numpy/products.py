@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
-from ..rules import linalg as rules
-from ..rules.binary import multiply
-from ..rules.reduce import sum as _sum
+from ..array.handle import Array, apply
+from .elementwise import multiply
+from .reductions import sum as _sum
 from .shaping import array_of, moveaxis, ravel, reshape, transpose
+from .sorting import diagonal
 
 
 def matmul(a: Any, b: Any) -> Array:
@@ -19,7 +19,7 @@ def matmul(a: Any, b: Any) -> Array:
     a, b = array_of(a), array_of(b)
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("wengert.reference.numpy.matmul: a factor is a single number; use * instead")
-    return rules.matmul(a, b)
+    return apply("matmul", a, b)
 
 
 def dot(a: Any, b: Any) -> Array:
@@ -118,8 +118,6 @@ def einsum(subscripts: str, *operands: Any) -> Array:
 
 def _over_letters(x: Array, term: str, letters: str, subscripts: str) -> Array:
     """``x`` with its axes in the order of ``letters`` and length 1 for those it does not have."""
-    from .sorting import diagonal
-
     if len(term) != x.ndim:
         raise ValueError(
             f"wengert.reference.numpy.einsum: {term!r} in {subscripts!r} names {len(term)} axes, but the operand has "

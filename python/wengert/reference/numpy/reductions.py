@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
+from ..array.handle import Array, apply
 from ..levels import concrete
 from ..rules import reduce as rules
-from ..rules.binary import greater, multiply, subtract, where
-from ..rules.elementwise import absolute, sqrt, square
+from .elementwise import absolute, greater, isnan, logical_not, multiply, sqrt, square, subtract, where
 from .shaping import array_of, ravel, reshape, stack
+from .sorting import sort
 
 
 def plain_axis(axis: Any) -> Any:
@@ -21,47 +21,47 @@ def plain_axis(axis: Any) -> Any:
     return tuple(int(a) for a in axis) if isinstance(axis, (tuple, list)) else int(axis)
 
 
-def _reduction(name: str, rule: Any, doc: str) -> Any:
+def _reduction(name: str, doc: str) -> Any:
     def run(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
-        return rule(array_of(x), axis=plain_axis(axis), keepdims=bool(keepdims))
+        return apply(name, array_of(x), axis=plain_axis(axis), keepdims=bool(keepdims))
 
     run.__name__ = run.__qualname__ = name
     run.__doc__ = doc
     return run
 
 
-sum = _reduction("sum", rules.sum, "The sum over an axis, several axes (a tuple) or all entries.")
-mean = _reduction("mean", rules.mean, "The arithmetic mean.")
-prod = _reduction("prod", rules.prod, "The product; its derivative is right at zeros too.")
-max = _reduction("max", rules.max, "The largest entry; tied entries share the derivative evenly.")
-min = _reduction("min", rules.min, "The smallest entry; tied entries share the derivative evenly.")
-any = _reduction("any", rules.any, "Whether any entry is true.")
-all = _reduction("all", rules.all, "Whether all entries are true.")
-argmax = _reduction("argmax", rules.argmax, "The index of the first largest entry.")
-argmin = _reduction("argmin", rules.argmin, "The index of the first smallest entry.")
-logsumexp = _reduction("logsumexp", rules.logsumexp, "``log(sum(exp(x)))`` without overflow.")
+sum = _reduction("sum", "The sum over an axis, several axes (a tuple) or all entries.")
+mean = _reduction("mean", "The arithmetic mean.")
+prod = _reduction("prod", "The product; its derivative is right at zeros too.")
+max = _reduction("max", "The largest entry; tied entries share the derivative evenly.")
+min = _reduction("min", "The smallest entry; tied entries share the derivative evenly.")
+any = _reduction("any", "Whether any entry is true.")
+all = _reduction("all", "Whether all entries are true.")
+argmax = _reduction("argmax", "The index of the first largest entry.")
+argmin = _reduction("argmin", "The index of the first smallest entry.")
+logsumexp = _reduction("logsumexp", "``log(sum(exp(x)))`` without overflow.")
 amax, amin = max, min
 
 
 def softmax(x: Any, axis: Any = -1) -> Array:
     """``exp(x) / sum(exp(x))`` along an axis, without overflow."""
-    return rules.softmax(array_of(x), axis=plain_axis(axis))
+    return apply("softmax", array_of(x), axis=plain_axis(axis))
 
 
 def log_softmax(x: Any, axis: Any = -1) -> Array:
     """``x - logsumexp(x)`` along an axis."""
-    return rules.log_softmax(array_of(x), axis=plain_axis(axis))
+    return apply("log_softmax", array_of(x), axis=plain_axis(axis))
 
 
 def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Array:
     """The variance: mean squared distance from the mean."""
     x = array_of(x)
     axis = plain_axis(axis)
-    spread = square(subtract(x, rules.mean(x, axis=axis, keepdims=True)))
+    spread = square(subtract(x, mean(x, axis, True)))
     if ddof == 0:
-        return rules.mean(spread, axis=axis, keepdims=keepdims)
+        return mean(spread, axis, keepdims)
     divisor = np.asarray(np.maximum(rules.count(x, axis) - ddof, 0), spread.dtype)
-    return rules.sum(spread, axis=axis, keepdims=keepdims) / divisor
+    return sum(spread, axis, keepdims) / divisor
 
 
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Array:
@@ -95,7 +95,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Array:
 def cumsum(x: Any, axis: int | None = None) -> Array:
     """The running sum; without an axis over all entries in order."""
     x = array_of(x)
-    return rules.cumsum(ravel(x), axis=0) if axis is None else rules.cumsum(x, axis=int(axis))
+    return apply("cumsum", ravel(x), axis=0) if axis is None else apply("cumsum", x, axis=int(axis))
 
 
 def cumprod(x: Any, axis: int | None = None) -> Array:
@@ -123,13 +123,11 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
 
     Where there is a NaN it is NaN, and so are its derivatives.
     """
-    from .sorting import sort
-
     x = array_of(x)
     axes = rules.axes_of(x, plain_axis(axis))
-    ordered = sort(rules.flat_axes(x, axes))
+    ordered = sort(Array(rules.flat_axes(x.get(), axes)))
     n = ordered.shape[-1]
-    result = rules.mean(ordered[..., (n - 1) // 2 : n // 2 + 1], axis=-1, keepdims=False)
+    result = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
     missing = np.isnan(concrete(x.get())).any(axis=axes)
     result = where(missing, multiply(sum(x, axes), result.dtype.type(np.nan)), result)
     return reshape(result, tuple(1 if i in axes else m for i, m in enumerate(x.shape))) if keepdims else result
@@ -141,16 +139,12 @@ def count_nonzero(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
 
 def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
     """The sum of the entries that are not NaN."""
-    from ..rules.elementwise import isnan
-
     x = array_of(x)
     return sum(where(isnan(x), np.zeros((), x.dtype), x), axis, keepdims)
 
 
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Array:
     """The mean of the entries that are not NaN."""
-    from ..rules.elementwise import isnan, logical_not
-
     number = sum(logical_not(isnan(array_of(x))), axis, keepdims)
     return nansum(x, axis, keepdims) / number
 

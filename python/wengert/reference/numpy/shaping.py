@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, raw
-from ..levels import bind
+from ..array.handle import Array, apply, raw
+from ..levels import evaluate
 from ..primitive import lookup
-from ..rules import shaping as rules
+from .elementwise import where
 
 
 def array_of(x: Any) -> Array:
@@ -37,7 +37,7 @@ def size(x: Any, axis: int | None = None) -> int:
 
 def _moved(x: Array, op: str, **params: Any) -> Array:
     """A rearrangement of ``x``, and a view of it where NumPy's is one: writing into it writes into ``x``."""
-    value = bind(lookup(op), (x.get(),), params)
+    value = evaluate(op, x.get(), **params)
     return x.view(value, lookup(op).value(x.places, **params))
 
 
@@ -89,7 +89,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Array:
 def ravel(x: Any) -> Array:
     """All entries in one axis: a view where they lie in row-major order."""
     x = array_of(x)
-    return x.view(bind(lookup("reshape"), (x.get(),), {"shape": (x.size,)}), x.places.ravel())
+    return x.view(evaluate("reshape", x.get(), shape=(x.size,)), x.places.ravel())
 
 
 def expand_dims(x: Any, axis: Any) -> Array:
@@ -141,12 +141,12 @@ def concatenate(arrays: Any, axis: int | None = 0) -> Array:
     pieces = [array_of(x) for x in arrays]
     if axis is None:
         pieces, axis = [ravel(x) for x in pieces], 0
-    return rules.concatenate(*pieces, axis=int(axis))
+    return apply("concatenate", *pieces, axis=int(axis))
 
 
 def stack(arrays: Any, axis: int = 0) -> Array:
     """Arrays of one shape joined along a new axis."""
-    return rules.stack(*[array_of(x) for x in arrays], axis=int(axis))
+    return apply("stack", *[array_of(x) for x in arrays], axis=int(axis))
 
 
 def vstack(arrays: Any) -> Array:
@@ -249,8 +249,6 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     positions = np.arange(x.size).reshape(x.shape)
     if mode != "constant":
         return _take_by_position(x, np.pad(positions, pad_width, mode=mode))  # type: ignore[call-overload]
-    from ..rules.binary import where
-
     places = np.pad(positions, pad_width, constant_values=-1)
     margin = np.pad(np.zeros(x.shape, x.dtype), pad_width, constant_values=constant_values)
     if x.size == 0:

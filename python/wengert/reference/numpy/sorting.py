@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
+from ..array.handle import Array, apply
 from ..levels import concrete
 from .elementwise import where
 from .shaping import array_of, moveaxis, ravel, rearranged
@@ -87,8 +87,6 @@ def tril(x: Any, k: int = 0) -> Array:
 
 
 def _triangle(x: Any, mask: Any) -> Array:
-    from ..rules.binary import where
-
     x = array_of(x)
     return where(mask(x.shape), x, np.zeros((), x.dtype))
 
@@ -113,9 +111,7 @@ def diag(x: Any, k: int = 0) -> Array:
 
 def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Array:
     """The sum of the diagonal."""
-    from ..rules.reduce import sum
-
-    return sum(diagonal(x, offset, axis1, axis2), axis=-1, keepdims=False)
+    return apply("sum", diagonal(x, offset, axis1, axis2), axis=-1, keepdims=False)
 
 
 def delete(x: Any, obj: Any, axis: int | None = None) -> Array:

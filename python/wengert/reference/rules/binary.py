@@ -1,4 +1,4 @@
-"""Elementwise functions of two operands, and `where`.  Broadcasting is handled in `declare`."""
+"""Elementwise functions of two operands.  Broadcasting is handled in `declare`."""
 
 # A rule may mention the primitive it belongs to, of which mypy then knows no type.
 # mypy: disable-error-code="has-type"
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .declare import cast_like, elementwise, stretch, strong, structured, unbroadcast
+from .declare import elementwise, strong
 from .elementwise import floor, isinf, log, sigmoid
+from .logical import equal, greater, logical_and, where
 
 # fmt: off
 add = elementwise("add", np.add, (1, 1), (1, 1), arity=2)
@@ -105,35 +106,7 @@ minimum = elementwise(
 )
 
 
-# -- lengths and angles ------------------------------------------------------------------------------------------------
-
-
-def quotient(a: Any, b: Any) -> Any:
-    """``a / b``, and 0 (to every order) where b is 0."""
-    nothing = equal(b, 0)
-    return where(nothing, 0.0, a / where(nothing, 1.0, b))
-
-
-arctan2 = elementwise(
-    "arctan2",
-    np.arctan2,
-    (
-        lambda y, a, b: quotient(quotient(b, hypot(a, b)), hypot(a, b)),
-        lambda y, a, b: -quotient(quotient(a, hypot(a, b)), hypot(a, b)),
-    ),
-    (
-        lambda y, a, b: quotient(b, hypot(a, b)) * quotient(1.0, hypot(a, b)),
-        lambda y, a, b: quotient(-a, hypot(a, b)) * quotient(1.0, hypot(a, b)),
-    ),
-    arity=2,
-)
-hypot = elementwise(
-    "hypot",
-    np.hypot,
-    (lambda y, a, b: quotient(a, hypot(a, b)), lambda y, a, b: quotient(b, hypot(a, b))),
-    (lambda y, a, b: quotient(a, y), lambda y, a, b: quotient(b, y)),
-    arity=2,
-)
+# -- sums of exponentials, remainders ----------------------------------------------------------------------------------
 
 
 def share(a: Any, b: Any) -> Any:
@@ -158,41 +131,3 @@ remainder = elementwise(
     domain=((-float("inf"), float("inf")), (0.0, float("inf"))),
 )
 floor_divide = elementwise("floor_divide", np.floor_divide, arity=2)
-
-# -- comparisons and logic: no derivative ------------------------------------------------------------------------------
-equal = elementwise("equal", np.equal, arity=2)
-not_equal = elementwise("not_equal", np.not_equal, arity=2)
-less = elementwise("less", np.less, arity=2)
-less_equal = elementwise("less_equal", np.less_equal, arity=2)
-greater = elementwise("greater", np.greater, arity=2)
-greater_equal = elementwise("greater_equal", np.greater_equal, arity=2)
-logical_and = elementwise("logical_and", np.logical_and, arity=2)
-logical_or = elementwise("logical_or", np.logical_or, arity=2)
-logical_xor = elementwise("logical_xor", np.logical_xor, arity=2)
-
-
-# -- where -------------------------------------------------------------------------------------------------------------
-
-
-def select(change: Any, y: Any, condition: Any, branch: bool) -> Any:
-    """The change where this branch was taken, exactly zero elsewhere."""
-    zero = np.zeros((), change.dtype)
-    return where(condition, change, zero) if branch else where(condition, zero, change)
-
-
-where = structured(
-    "where",
-    "elementwise",
-    np.where,
-    jvp=(
-        None,
-        lambda t, y, c, a, b: cast_like(stretch(select(t, y, c, True), y.shape), y.get()),
-        lambda t, y, c, a, b: cast_like(stretch(select(t, y, c, False), y.shape), y.get()),
-    ),
-    vjp=(
-        None,
-        lambda g, y, c, a, b: cast_like(unbroadcast(select(g, y, c, True), a.shape), a.get()),
-        lambda g, y, c, a, b: cast_like(unbroadcast(select(g, y, c, False), b.shape), b.get()),
-    ),
-    arity=3,
-)

@@ -1,7 +1,7 @@
 """How a primitive is written down.
 
-Rules are ordinary programs on `Array`: what a rule computes is followed by the levels further down.  That is all it
-takes for derivatives of derivatives.
+Rules are ordinary programs on *values*: given plain arrays a rule is NumPy code, given boxes what it computes is
+followed by their levels.  That is all it takes for derivatives of derivatives.
 
 An *elementwise* operation needs only its slope ``∂y/∂a`` for each operand, as a function of the result ``y`` and the
 operands.  The Jacobian is diagonal, so both modes multiply by the slope; what differs is broadcasting.  A tangent is
@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, apply, raw
-from ..levels import concrete
+from ..levels import bind, concrete, evaluate
 from ..primitive import REALS, Primitive, register
 
-Operation = Callable[..., Any]  # takes arrays, returns an Array
+Operation = Callable[..., Any]  # takes values, returns a value
 Slope = Callable[..., Any] | float | None  # a number when constant, None when there is no derivative
 
 
@@ -46,12 +45,12 @@ def elementwise(
     reverse_slopes = tuple(reverse) if isinstance(reverse, Sequence) else (reverse,)
     differentiable = any(slope is not None for slope in forward_slopes)
 
-    def along(slopes: Sequence[Slope], position: int, change: Array, answer: Any, operands: Any, **extra: Any) -> Array:
+    def along(slopes: Sequence[Slope], position: int, change: Any, answer: Any, operands: Any, **extra: Any) -> Any:
         slope = slopes[position]
         if slope is None:
-            return apply("multiply", change, 0)
+            return evaluate("multiply", change, 0)
         if not callable(slope):
-            return change if slope == 1 else apply("negative", change) if slope == -1 else strong(change, slope)
+            return change if slope == 1 else -change if slope == -1 else strong(change, slope)
         found = slope(answer, *operands, **extra)
         for factor in found if isinstance(found, tuple) else (found,):
             change = strong(change, factor)
@@ -59,13 +58,15 @@ def elementwise(
 
     def jvp(position: int, tangent: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
         extra = {"active": active, **params} if needs_activity else params
-        term = along(forward_slopes, position, Array(tangent), handle(answer), handles(operands), **extra)
-        return raw(cast_like(stretch(term, np.shape(concrete(answer))), answer))
+        with np.errstate(all="ignore"):
+            term = along(forward_slopes, position, tangent, answer, operands, **extra)
+        return cast_like(stretch(term, np.shape(concrete(answer))), answer)
 
     def vjp(position: int, cotangent: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
         extra = {"active": active, **params} if needs_activity else params
-        share = along(reverse_slopes, position, Array(cotangent), handle(answer), handles(operands), **extra)
-        return raw(cast_like(unbroadcast(share, np.shape(concrete(operands[position]))), operands[position]))
+        with np.errstate(all="ignore"):
+            share = along(reverse_slopes, position, cotangent, answer, operands, **extra)
+        return cast_like(unbroadcast(share, np.shape(concrete(operands[position]))), operands[position])
 
     rules = {"jvp": jvp, "vjp": vjp} if differentiable else {}
     domains = domain or (REALS,) * arity
@@ -93,13 +94,12 @@ def structured(
         each = functions if isinstance(functions, Sequence) else None
 
         def call(position: int, change: Any, answer: Any, operands: Any, params: Any, active: Any) -> Any:
-            if each is not None:
-                result = each[position](Array(change), handle(answer), *handles(operands), **params)
-            elif arity < 0:
-                result = functions(position, Array(change), handle(answer), *handles(operands), **params)
-            else:
-                result = functions(Array(change), handle(answer), *handles(operands), **params)
-            return raw(result)
+            with np.errstate(all="ignore"):
+                if each is not None:
+                    return each[position](change, answer, *operands, **params)
+                if arity < 0:
+                    return functions(position, change, answer, *operands, **params)
+                return functions(change, answer, *operands, **params)
 
         return call
 
@@ -107,30 +107,16 @@ def structured(
 
 
 def operation(primitive: Primitive) -> Operation:
-    """The function that applies a primitive to Arrays, NumPy arrays and numbers."""
+    """The function that applies a primitive to values."""
 
-    def run(*operands: Any, **params: Any) -> Array:
-        if primitive.arity >= 0 and len(operands) != primitive.arity:
-            raise TypeError(
-                f"wengert.reference.{primitive.name} takes {primitive.arity} array(s), got {len(operands)}; "
-                "parameters such as axis are given by keyword"
-            )
-        return apply(primitive.name, *operands, **params)
+    def run(*operands: Any, **params: Any) -> Any:
+        return bind(primitive, operands, params)
 
     run.__name__ = run.__qualname__ = primitive.name
-    run.__doc__ = f"The {primitive.kind} primitive ``{primitive.name}``, with NumPy's meaning of that name."
     return run
 
 
-def handle(value: Any) -> Any:
-    return value if isinstance(value, (bool, int, float)) else Array(value)
-
-
-def handles(values: Any) -> list[Any]:
-    return [handle(value) for value in values]
-
-
-def strong(change: Any, slope: Any) -> Array:
+def strong(change: Any, slope: Any) -> Any:
     """``change * slope``, but exactly zero wherever either factor is exactly zero.
 
     A change of exactly zero means that nothing downstream (or upstream) depends on this value here: it must not become
@@ -140,16 +126,16 @@ def strong(change: Any, slope: Any) -> Array:
 
     Ordinary multiplication does the same unless something is not finite.
     """
-    everything_finite = np.isfinite(concrete(raw(change))).all() and np.isfinite(concrete(raw(slope))).all()
-    return apply("multiply" if everything_finite else "strong_multiply", change, slope)
+    everything_finite = np.isfinite(concrete(change)).all() and np.isfinite(concrete(slope)).all()
+    return evaluate("multiply" if everything_finite else "strong_multiply", change, slope)
 
 
-def stretch(change: Array, shape: tuple[int, ...]) -> Array:
+def stretch(change: Any, shape: tuple[int, ...]) -> Any:
     """Broadcast a tangent to the shape of the result."""
-    return change if change.shape == shape else apply("broadcast_to", change, shape=shape)
+    return change if change.shape == shape else evaluate("broadcast_to", change, shape=shape)
 
 
-def unbroadcast(change: Array, shape: tuple[int, ...]) -> Array:
+def unbroadcast(change: Any, shape: tuple[int, ...]) -> Any:
     """The transpose of broadcasting: sum over the axes that were stretched."""
     if change.shape == shape:
         return change
@@ -157,11 +143,11 @@ def unbroadcast(change: Array, shape: tuple[int, ...]) -> Array:
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and change.shape[lead + i] != 1]
     axes = tuple(range(lead)) + tuple(stretched)
     if axes:
-        change = apply("sum", change, axis=axes, keepdims=False)
-    return change if change.shape == shape else apply("reshape", change, shape=shape)
+        change = evaluate("sum", change, axis=axes, keepdims=False)
+    return change if change.shape == shape else evaluate("reshape", change, shape=shape)
 
 
-def cast_like(change: Array, model: Any) -> Array:
+def cast_like(change: Any, model: Any) -> Any:
     """A change has the dtype of what it belongs to (float32 with float32)."""
     dtype = np.asarray(concrete(model)).dtype
-    return change if change.dtype == dtype else apply("astype", change, dtype=dtype)
+    return change if change.dtype == dtype else evaluate("astype", change, dtype=dtype)

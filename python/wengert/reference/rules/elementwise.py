@@ -16,8 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import special
+from . import special
 from .declare import elementwise
+from .lengths import hypot
+from .logical import greater
+from .shaping import astype
 
 POSITIVE = ((0.0, math.inf),)
 UNIT = ((-1.0, 1.0),)
@@ -82,10 +85,7 @@ arctanh = elementwise("arctanh", np.arctanh, lambda y, x: 1 / one_minus_square(x
 
 def with_one(x: Any) -> Any:
     """``sqrt(1 + x²)`` without overflow."""
-    from .binary import hypot
-
     return hypot(1.0, x)
-
 
 
 # -- neural networks ---------------------------------------------------------------------------------------------------
@@ -99,9 +99,6 @@ softplus = elementwise(
 
 def step(x: Any) -> Any:
     """1 where x > 0, else 0; as a float of x's dtype.  A comparison carries no derivative, which is right: flat."""
-    from .binary import greater
-    from .shaping import astype
-
     return astype(greater(x, 0), dtype=x.dtype)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array
 from .declare import structured, unbroadcast
+from .logical import where
 
 
-def zeros_like(x: Any) -> Array:
-    return Array(np.zeros(x.shape, x.dtype))
+def zeros_like(x: Any) -> Any:
+    return np.zeros(x.shape, x.dtype)
 
 
 def scatter_add(x: Any, v: Any, index: Any) -> Any:
@@ -60,8 +60,6 @@ def survivors(x: Any, index: Any) -> Any:
 
 
 def surviving(g: Any, x: Any, index: Any) -> Any:
-    from .binary import where
-
     kept = survivors(x, index)
     share = getitem(g, index=index)
     return share if kept.all() else where(kept, share, np.zeros((), g.dtype))

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..levels import concrete
 from .declare import cast_like, strong, structured, unbroadcast
+from .reduce import sum
 from .shaping import reshape, transpose
 
 
@@ -23,15 +24,13 @@ def matmul_value(a: Any, b: Any) -> Any:
 
 
 def finite(x: Any) -> bool:
-    return bool(np.isfinite(concrete(x.get())).all())
+    return bool(np.isfinite(concrete(x)).all())
 
 
 def strong_matmul(a: Any, b: Any) -> Any:
     """``a @ b`` in which a zero entry annihilates infinity and NaN (see `declare.strong`)."""
     if finite(a) and finite(b):
         return matmul(a, b)
-    from .reduce import sum
-
     left = as_matrix(a, first=True)
     right = as_matrix(b, first=False)
     terms = strong(left[..., :, :, None], right[..., None, :, :])
@@ -62,13 +61,13 @@ def as_product(g: Any, a: Any, b: Any) -> Any:
 def first_cotangent(g: Any, y: Any, a: Any, b: Any) -> Any:
     """ā = ȳ bᵀ"""
     full = strong_matmul(as_product(g, a, b), swap_last(as_matrix(b, first=False)))
-    return cast_like(reshape(unbroadcast(full, as_matrix(a, first=True).shape), shape=a.shape), a.get())
+    return cast_like(reshape(unbroadcast(full, as_matrix(a, first=True).shape), shape=a.shape), a)
 
 
 def second_cotangent(g: Any, y: Any, a: Any, b: Any) -> Any:
     """b̄ = aᵀ ȳ"""
     full = strong_matmul(swap_last(as_matrix(a, first=True)), as_product(g, a, b))
-    return cast_like(reshape(unbroadcast(full, as_matrix(b, first=False).shape), shape=b.shape), b.get())
+    return cast_like(reshape(unbroadcast(full, as_matrix(b, first=False).shape), shape=b.shape), b)
 
 
 matmul = structured(
@@ -76,8 +75,8 @@ matmul = structured(
     "linalg",
     matmul_value,
     jvp=(
-        lambda t, y, a, b: cast_like(strong_matmul(t, b), y.get()),
-        lambda t, y, a, b: cast_like(strong_matmul(a, t), y.get()),
+        lambda t, y, a, b: cast_like(strong_matmul(t, b), y),
+        lambda t, y, a, b: cast_like(strong_matmul(a, t), y),
     ),
     vjp=(first_cotangent, second_cotangent),
     arity=2,

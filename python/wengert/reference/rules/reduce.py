@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import special
-from ..array import Array
 from ..levels import concrete
-from .binary import equal, maximum, where
+from . import special
+from .binary import maximum
 from .declare import strong, structured
 from .elementwise import exp
+from .logical import equal, where
 from .shaping import astype, broadcast_to, reshape, transpose
 
 
@@ -88,7 +88,7 @@ def product_tangent(t: Any, y: Any, x: Any, axis: Any = None, keepdims: bool = F
     """The product rule, factor by factor: (p, ṗ) ← (p x, ṗ x + p ẋ)."""
     factors, changes = flat_axes(x, axis), flat_axes(t, axis)
     shape = factors.shape[:-1]
-    product, change = Array(np.ones(shape, y.dtype)), Array(np.zeros(shape, y.dtype))
+    product, change = np.ones(shape, y.dtype), np.zeros(shape, y.dtype)
     for i in range(factors.shape[-1]):
         factor = factors[..., i]
         change = strong(change, factor) + strong(product, changes[..., i])
@@ -121,7 +121,7 @@ def winners(y: Any, x: Any, axis: Any) -> Any:
     """The share of each entry: 1/k for each of the k entries that attain the extremum; NaN where that is NaN."""
     won = equal(x, kept(y, x, axis))
     number = sum(won, axis=axes_of(x, axis), keepdims=True)
-    none = np.where(concrete(number.get()) == 0, np.nan, 0).astype(x.dtype)
+    none = np.where(concrete(number) == 0, np.nan, 0).astype(x.dtype)
     return where(won, astype(1.0 / maximum(number, 1), dtype=x.dtype), none)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .declare import cast_like, structured, unbroadcast
+from .indexing import getitem, index_update, zeros_like
 
 reshape = structured(
     "reshape",
@@ -73,15 +74,11 @@ def part(position: int, pieces: Any, axis: int) -> tuple[slice, ...]:
 
 
 def concatenate_tangent(position: int, t: Any, y: Any, *pieces: Any, axis: int = 0) -> Any:
-    from .indexing import index_update, zeros_like
-
-    return index_update(zeros_like(y), cast_like(t, y.get()), index=part(position, pieces, axis))
+    return index_update(zeros_like(y), cast_like(t, y), index=part(position, pieces, axis))
 
 
 def concatenate_cotangent(position: int, g: Any, y: Any, *pieces: Any, axis: int = 0) -> Any:
-    from .indexing import getitem
-
-    return cast_like(getitem(g, index=part(position, pieces, axis)), pieces[position].get())
+    return cast_like(getitem(g, index=part(position, pieces, axis)), pieces[position])
 
 
 concatenate = structured(
@@ -99,15 +96,11 @@ def layer(position: int, y: Any, axis: int) -> tuple[Any, ...]:
 
 
 def stack_tangent(position: int, t: Any, y: Any, *pieces: Any, axis: int = 0) -> Any:
-    from .indexing import index_update, zeros_like
-
-    return index_update(zeros_like(y), cast_like(t, y.get()), index=layer(position, y, axis))
+    return index_update(zeros_like(y), cast_like(t, y), index=layer(position, y, axis))
 
 
 def stack_cotangent(position: int, g: Any, y: Any, *pieces: Any, axis: int = 0) -> Any:
-    from .indexing import getitem
-
-    return cast_like(getitem(g, index=layer(position, y, axis)), pieces[position].get())
+    return cast_like(getitem(g, index=layer(position, y, axis)), pieces[position])
 
 
 stack = structured(

@@ -9,7 +9,29 @@ from typing import Any
 import numpy as np
 
 from bench.case import LEARNING_RATE, Case
-from bench.libraries import NAMES, Library, split
+from bench.libraries.library import NAMES, Library, mean_cross_entropy, split
+
+
+class Autograd(Library):
+    """HIPS autograd."""
+
+    def __init__(self) -> None:
+        import autograd
+        import autograd.numpy as anp
+        from autograd.scipy.special import erf, logsumexp
+
+        self.ag = autograd
+        self.xp = SimpleNamespace(**{name: getattr(anp, name) for name in NAMES}, erf=erf)
+        self.xp.cross_entropy = mean_cross_entropy(lambda x: x - logsumexp(x, axis=-1, keepdims=True), anp.mean)
+
+    def gradient(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.ag.value_and_grad(f, tuple(range(wrt)))
+
+    def jacobian(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.ag.jacobian(f)
+
+    def hessian(self, f: Callable[..., Any], wrt: int) -> Callable[..., Any]:
+        return self.ag.hessian(f)
 
 
 class Torch(Library):

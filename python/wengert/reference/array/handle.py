@@ -8,49 +8,29 @@ stays as it was.
 A slice is a view, as in NumPy: ``row = x[0]; row += 1`` changes ``x``, and a later ``x[0] = 5`` is seen in ``row``.
 Every view knows its *root*, the array that owns the storage, and its *places*: the position in the root of each of its
 entries.  They are arranged by the NumPy function that makes the view, so what shares memory there is a view here.
+
+Values know nothing of handles: `raw` takes the value out, `apply` computes with values and puts the result into a
+handle.
 """
 
 from __future__ import annotations
 
-import linecache
-import math
-import sys
-import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .levels import Box, Level, bind, concrete, is_differentiated, is_transformed
-from .methods import Methods
+from .. import rules as _rules  # noqa: F401  (declares the primitives)
+from ..levels import Box, Level, concrete, evaluate
+from ..requires_grad import check_in_place, depends_on_leaf, keep_leaf
+from .conversions import Conversions, user_line
+from .indexing import fitted, in_place_result, is_view, read_places, updated, write_places
 from .operators import Operators
-from .primitive import lookup
 
 NUMBERS = (bool, int, float)
 
 
-class LostDerivative(TypeError):
-    """Plain numbers were asked for where the derivative was needed."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            f"wengert.reference: {what} of a value that is being differentiated was asked for at {_user_line()}, and "
-            "its derivative would be lost. Use the function of the same name in wengert.numpy instead of one of math "
-            "or NumPy's own conversions (wnp.zeros before h[t] = ..., wnp.array), or x.detach() if no derivative is "
-            "wanted"
-        )
-
-
-def _user_line() -> str:
-    """The line that is running outside of this package."""
-    frame = sys._getframe(1)
-    while frame.f_back and str(frame.f_globals.get("__name__")).startswith(__package__):
-        frame = frame.f_back
-    file, number = frame.f_code.co_filename, frame.f_lineno
-    return f"{file}:{number}: {linecache.getline(file, number).strip()}"
-
-
-class Array(Operators, Methods):
+class Array(Operators, Conversions):
     """An n-dimensional array whose history can be followed.
 
     Behaves like ``numpy.ndarray``: operators, broadcasting, indexing, methods, in-place updates.  Inside `grad` and its
@@ -70,14 +50,18 @@ class Array(Operators, Methods):
         self._seen = 0
         self.scalar = False  # a number: ``s += 1`` binds ``s`` anew
 
+    # What is composed of functions of Arrays is put on the class by `methods.install`: x.sum(), x.T, x.backward() …
+    grad: Any
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
     # -- the handle ------------------------------------------------------------------------------------------------
 
     def get(self) -> Any:
         """The value (plain array or box); a view whose root has changed reads it again."""
         root = self._root
         if root is not None and root._version != self._seen:
-            from .indexing import read_places
-
             self._value = read_places(root.get(), self.places)
             self._seen = root._version
         return self._value
@@ -87,16 +71,18 @@ class Array(Operators, Methods):
         root = self._root
         _check_outer((self if root is None else root)._born, value)
         if root is None:
-            _check_leaf(self._value)
-            self._value = _same_leaf(self._value, value)
+            check_in_place(self._value)
+            self._value = keep_leaf(self._value, value)
             self._version += 1
             return
         if not self.places.flags.writeable:
             raise ValueError("wengert.reference: this view is read-only, as in NumPy; write into a copy of it")
-        from .indexing import write_places
-
         root.set(write_places(root.get(), self.places, value))
         self._value, self._seen = value, root._version
+
+    def store(self, value: Any, op: str) -> None:
+        """Point to the result of an in-place operation, if shape and dtype allow it."""
+        self.set(in_place_result(self.get(), value, op))
 
     @property
     def places(self) -> np.ndarray[Any, Any]:
@@ -114,6 +100,41 @@ class Array(Operators, Methods):
             root = self if self._root is None else self._root
             result._root, result._places, result._seen = root, places, root._version
         return result
+
+    # -- operators and indexing ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def operate(op: str, *operands: Any) -> Array:
+        return apply(op, *operands)
+
+    @staticmethod
+    def accepts(other: Any) -> bool:
+        return isinstance(other, (Array, np.ndarray, np.generic, bool, int, float, list, tuple))
+
+    def __getitem__(self, index: Any) -> Array:
+        index = plain_index(index)
+        value = evaluate("getitem", self.get(), index=index)
+        result = self.view(value, self.places[index]) if is_view(index) else Array(value)
+        entries = index if isinstance(index, tuple) else (index,)
+        if result.shape == () and not any(entry is Ellipsis for entry in entries):
+            result = Array(value)  # an element: a number, not tied to its array
+            result.scalar = True
+        return result
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = plain_index(index)
+        if self.scalar:
+            raise TypeError("wengert.reference: a number cannot be changed in place; bind the name anew")
+        if isinstance(value, Array) and is_view(index) and value._root is (self if self._root is None else self._root):
+            value.get()
+            if np.array_equal(value.places, self.places[index]):
+                return  # the end of ``x[i] += v``: the view has written itself back already
+        part = raw(value)
+        region = np.shape(np.asarray(concrete(self.get()))[index])
+        self.set(updated(self.get(), index, fitted(part, region)))
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
 
     # -- what NumPy's arrays tell about themselves -----------------------------------------------------------------
 
@@ -146,90 +167,16 @@ class Array(Operators, Methods):
             raise TypeError("wengert.reference: len() of a 0-d array; it is a single number, use it directly")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Array]:
-        return (self[i] for i in range(len(self)))
+    # -- history and copies ----------------------------------------------------------------------------------------
 
-    # -- leaving the traced world ----------------------------------------------------------------------------------
+    @property
+    def requires_grad(self) -> bool:
+        """Whether ``backward`` on this value, or on what is made from it, would reach an array that asked for it."""
+        return depends_on_leaf(self.get())
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The value as a NumPy array of its own."""
-        return np.array(self._plain("numpy()"))
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        return np.array(self._plain("the array"), dtype=dtype)
-
-    def _plain(self, what: str) -> Any:
-        """The plain array or number, unless its derivative would be lost."""
-        if is_differentiated(self.get()):
-            raise LostDerivative(what)
-        return concrete(self.get())
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from .numpy_protocol import call_ufunc
-
-        return call_ufunc(ufunc, method, inputs, kwargs)
-
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from .numpy_protocol import call_function
-
-        return call_function(func, args, kwargs)
-
-    def item(self, *args: Any) -> Any:
-        return np.asarray(self._number("the number, item(),", eager=True)).item(*args)
-
-    def tolist(self) -> Any:
-        return np.asarray(self._plain("tolist()")).tolist()
-
-    def __bool__(self) -> bool:
-        return bool(np.asarray(concrete(self.get())))
-
-    def __float__(self) -> float:
-        """Also what the functions of `math` and NumPy's ``out[i] = x`` call."""
-        return float(np.asarray(self._number("the number, float(),")).item())
-
-    def _number(self, what: str, eager: bool = False) -> Any:
-        """The plain number.  Of a value with ``requires_grad`` it may be taken, as in PyTorch."""
-        from .eager import awaits_backward
-
-        value = self.get()
-        if is_transformed(value):
-            raise LostDerivative(what)
-        if not eager and awaits_backward(value):
-            warnings.warn(
-                "wengert.reference: float() takes the number of an array that requires gradients, without its "
-                f"derivative, at {_user_line()}; write x.item() or x.detach() if that is meant",
-                stacklevel=3,
-            )
-        return concrete(value)
-
-    def __int__(self) -> int:
-        return int(np.asarray(concrete(self.get())).item())
-
-    __trunc__ = __int__
-
-    def __floor__(self) -> int:
-        return math.floor(np.asarray(concrete(self.get())).item())
-
-    def __ceil__(self) -> int:
-        return math.ceil(np.asarray(concrete(self.get())).item())
-
-    def __index__(self) -> int:
-        return np.asarray(concrete(self.get())).__index__()
-
-    def __format__(self, spec: str) -> str:
-        return format(np.asarray(concrete(self.get())).item(), spec) if spec and self.ndim == 0 else str(self)
-
-    def __repr__(self) -> str:
-        value, traced = self.get(), ""
-        while isinstance(value, Box):
-            traced += f", {type(value).__name__.lower()} of level {value.level.serial}"
-            value = value.primal
-        text = np.array2string(np.asarray(value), separator=", ", prefix="Array(")
-        dtype = "" if self.dtype in (np.dtype(float), np.dtype(int), np.dtype(bool)) else f", dtype={self.dtype}"
-        return f"Array({text}{dtype}{traced})"
-
-    def __str__(self) -> str:
-        return str(np.asarray(concrete(self.get())))
+    def detach(self) -> Array:
+        """The same value without its history."""
+        return apply("stop_gradient", self)
 
     def __reduce__(self) -> Any:
         return (Array, (self.numpy(),))
@@ -239,36 +186,6 @@ class Array(Operators, Methods):
 
     def __deepcopy__(self, memo: Any) -> Array:
         return Array(self.get())
-
-    # -- PyTorch style (see eager.py) ------------------------------------------------------------------------------
-
-    @property
-    def requires_grad(self) -> bool:
-        from .eager import requires_grad
-
-        return requires_grad(self)
-
-    @property
-    def grad(self) -> Array | None:
-        from .eager import get_grad
-
-        return get_grad(self)
-
-    @grad.setter
-    def grad(self, value: Any) -> None:
-        from .eager import set_grad
-
-        set_grad(self, value)
-
-    def backward(self, cotangent: Any = None, retain_graph: bool = False) -> None:
-        """Add the derivatives of this value to the ``grad`` of every array it was computed from."""
-        from .eager import backward
-
-        backward(self, cotangent, retain_graph)
-
-    def detach(self) -> Array:
-        """The same value without its history."""
-        return apply("stop_gradient", self)
 
 
 def raw(value: Any) -> Any:
@@ -294,8 +211,7 @@ def raw(value: Any) -> Any:
 def _from_sequence(value: Any) -> Any:
     """A list or tuple as one array; Arrays inside it are stacked, so that their derivatives survive."""
     if isinstance(value, (list, tuple)) and any(_holds_array(item) for item in value):
-        rows = [raw(item) for item in value]
-        return bind(lookup("stack"), tuple(rows), {"axis": 0})
+        return evaluate("stack", *(raw(item) for item in value), axis=0)
     return np.array(value)
 
 
@@ -312,9 +228,32 @@ def apply(op: str, *operands: Any, **params: Any) -> Array:
     >>> wr.apply("sum", wr.array([1.0, 2.0, 3.0]), axis=0)
     Array(6.)
     """
-    result = Array(bind(lookup(op), tuple(raw(operand) for operand in operands), params))
+    result = Array(evaluate(op, *(raw(operand) for operand in operands), **params))
     result.scalar = result.shape == ()
     return result
+
+
+def plain_index(index: Any) -> Any:
+    """An index without Arrays or lists in it: integers, slices, None, Ellipsis and NumPy index arrays."""
+    if isinstance(index, tuple):
+        return tuple(_plain_entry(entry) for entry in index)
+    return _plain_entry(index)
+
+
+def _plain_entry(entry: Any) -> Any:
+    if isinstance(entry, slice):
+        return slice(*(None if part is None else int(part) for part in (entry.start, entry.stop, entry.step)))
+    if entry is None or entry is Ellipsis or isinstance(entry, bool):
+        return entry
+    array = np.asarray(concrete(raw(entry)))
+    if array.size == 0 and array.dtype.kind == "f" and not isinstance(entry, (Array, np.ndarray)):
+        array = array.astype(int)  # x[[]]
+    if array.dtype.kind not in "iub":
+        raise IndexError(
+            f"wengert.reference: an index must be integer or boolean, not {array.dtype}; "
+            "an index has no derivative, so convert it with int(i) or i.astype(int)"
+        )
+    return int(array) if array.ndim == 0 and array.dtype != bool else array
 
 
 def _check_outer(born: int, value: Any) -> None:
@@ -322,17 +261,5 @@ def _check_outer(born: int, value: Any) -> None:
     if isinstance(value, Box) and value.level.differentiates and value.level.serial > born:
         raise TypeError(
             f"wengert.reference: an array made outside of the transform cannot hold a value that is being "
-            f"differentiated (at {_user_line()}); make it inside the function, return the value, or write x.detach()"
+            f"differentiated (at {user_line()}); make it inside the function, return the value, or write x.detach()"
         )
-
-
-def _check_leaf(value: Any) -> None:
-    from .eager import check_in_place
-
-    check_in_place(value)
-
-
-def _same_leaf(old: Any, new: Any) -> Any:
-    from .eager import keep_leaf
-
-    return keep_leaf(old, new)

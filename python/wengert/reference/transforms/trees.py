@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .array import Array, raw
-from .levels import Box
+from ..array.handle import Array, raw
+from ..levels import Box
 
 LEAF_TYPES = (Array, np.ndarray, np.generic, bool, int, float, complex, Box)
 

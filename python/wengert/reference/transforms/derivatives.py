@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .array import Array, apply, raw
-from .dual import Dual, ForwardLevel
-from .levels import concrete
+from ..array.handle import Array, apply, raw
+from ..dual import Dual, ForwardLevel
+from ..levels import concrete
 from .linearization import Inputs, Linearization, changes, lower_tree, split_aux, zeros_like
 from .trees import flatten, like, like_tree
 

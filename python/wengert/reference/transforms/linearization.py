@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .array import Array, raw
-from .levels import bind, carries_derivative, concrete
-from .primitive import lookup
-from .tape import Tape, pull_back, push_forward
+from ..array.handle import Array, raw
+from ..levels import carries_derivative, concrete, evaluate
+from ..tape import Tape, pull_back, push_forward
 from .trees import common_model, flatten, like, like_tree
 
 
@@ -168,6 +167,6 @@ def changes(tree: Any, structure: Any, primals: Sequence[Any], transform: str, w
                 f"{model.shape}; a {what} has the shape of its value"
             )
         if np.asarray(concrete(value)).dtype != model.dtype and model.dtype.kind == "f":
-            value = bind(lookup("astype"), (value,), {"dtype": model.dtype})
-        result.append(value)
+            value = evaluate("astype", value, dtype=model.dtype)
+        result.append(np.asarray(value) if isinstance(value, (bool, int, float)) else value)
     return result

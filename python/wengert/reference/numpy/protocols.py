@@ -7,8 +7,9 @@ is none, an error says so: a plain NumPy result would silently lose the derivati
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from .. import numpy as _mirror
 
 SAME_MEANING = {
     "bitwise_and": "logical_and",
@@ -23,8 +24,7 @@ REDUCING = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min"
 
 
 def mirror(name: str) -> Any:
-    module = importlib.import_module("wengert.reference.numpy")
-    return getattr(module, name, None) if name in module.__all__ else None
+    return getattr(_mirror, name, None) if name in _mirror.__all__ else None
 
 
 def unsupported(name: str) -> TypeError:

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .array import Array, raw
-from .levels import Box, concrete, newest_level
+from ..array.handle import Array, raw
+from ..levels import Box, concrete, newest_level
+from ..primitive import Primitive
+from ..tape import Tape
+from .derivatives import jvp
 from .linearization import Inputs, Linearization, changes, zeros_like
-from .primitive import Primitive
-from .tape import Tape
-from .transforms import jvp
 from .trees import LEAF_TYPES, flatten
 
 

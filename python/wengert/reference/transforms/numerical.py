@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .array import raw
-from .levels import concrete
+from ..array.handle import raw
+from ..levels import concrete
 from .linearization import Inputs
 from .trees import flatten, like
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from .array import apply, raw
-from .dual import Dual, ForwardLevel
-from .levels import concrete
+from ..array.handle import apply, raw
+from ..dual import Dual, ForwardLevel
+from ..levels import concrete
 from .linearization import Inputs, Linearization, zeros_like
 from .trees import flatten, like
 

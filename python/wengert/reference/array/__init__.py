@@ -1,0 +1,1 @@
+"""What user code holds in its hands: `handle` first."""
