@@ -6,7 +6,6 @@
 
 namespace wengert::ad {
 
-struct CustomCall;
 enum class Asked : uint8_t;
 
 // Operands share their element type; their number and shapes are the operation's.
@@ -37,13 +36,9 @@ void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, con
 Value without_derivatives(const Value& v);
 
 // The level that would handle an operation on these values; null if none does.
-Trace* highest(const Value* args, int n);
-// Results of a function with a rule of its own, as values of a reverse level (or of depth 0). `results` are given one
-// level down.
-std::vector<Value> record_call(Trace* level, const std::vector<Value>& args, const Ref<CustomCall>& call);
-
+Level* highest(const Value* args, int n);
 // An error if the result of a function run at this level belongs to a level that is not around it.
-void check_result(const Value& y, const Trace* level);
+void check_result(const Value& y, const Level* level);
 
 // The levels of this thread.
 int current_depth();

@@ -10,7 +10,7 @@ namespace wengert::ad {
 // Names the line of user code that runs; set by the bindings.
 extern std::string (*location_hook)();
 
-// The tangent of an operation's result. Tangents may be empty (constant operands); k: see DualTrace.
+// The tangent of an operation's result. Tangents may be empty (constant operands); k: see ForwardLevel.
 Value tangent_of(OpCode op, const std::vector<Value>& primals, const std::vector<Value>& tangents, const Value& result,
                  const ParamsRef& params, int64_t k);
 

@@ -14,7 +14,7 @@ namespace wengert::ad {
 using ops::info;
 
 Cell::Cell(const Value& v) {
-  if (v.trace) {
+  if (v.level) {
     bits_ = reinterpret_cast<uintptr_t>(new Value(v)) | kValue;
   } else {
     ArrayRef a = v.array;
@@ -121,7 +121,7 @@ uint32_t Tape::append_node(OpCode op, uint8_t saved, DType dtype, const Dims& sh
 
 uint32_t Tape::leaf(const core::Array& a, OpCode op) { return append_node(op, 0, a.dtype, a.shape); }
 
-uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
+uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Level* level,
                       const Value& result, const ParamsRef& params) {
   const ops::Info& f = info(op);
   const bool variadic = f.arity == ops::kVariadic;
@@ -140,7 +140,7 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
   const uint32_t node = append_node(op, saves, result.dtype(), result.shape());
   args_.insert(args_.end(), arg_nodes, arg_nodes + n);
   auto save = [&](const Value& v) {
-    if (v.trace.get() == level || (level->depth == 0 && v.trace && v.trace->depth == 0))
+    if (v.level.get() == level || (level->depth == 0 && v.level && v.level->depth == 0))
       cells_.push_back(v.box ? Cell(v.box->primal) : Cell(v.array));
     else
       cells_.push_back(Cell(v));

@@ -1,12 +1,9 @@
 // The Wengert list: one 16-byte record a node, arguments and saved values in flat arrays. Recording order is the
 // order of the sweep.
 #pragma once
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "ad/value.h"
-#include "core/pool_allocator.h"
 #include "ops/info.h"
 
 namespace wengert::ad {
@@ -102,7 +99,7 @@ class Tape {
 
   uint32_t leaf(const core::Array& a, OpCode op = kLeaf);
   // Operands as node numbers (kNoNode: constant) and as values of `level`; the result as seen from below it.
-  uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Trace* level,
+  uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Level* level,
                   const Value& result, const ParamsRef& params);
   // The same for an elementwise operation over plain arrays, straight: the hot path of eager recording.
   uint32_t append_plain(OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
@@ -167,144 +164,5 @@ class Sweeping {
   Tape& tape_;
   uint64_t before_;
 };
-
-struct ReverseTrace;
-// What the owner of the rules (the bindings) is told of a level that has calls with a rule of their own.
-struct KeeperHooks {
-  void (*drop)(void* keeper) = nullptr;                              // the level ends
-  void (*merged)(ReverseTrace* into, ReverseTrace* from) = nullptr;  // one of the two has a keeper
-};
-inline KeeperHooks keeper_hooks;
-
-struct ReverseTrace : Trace {
-  explicit ReverseTrace(int depth) : Trace(Kind::reverse, depth) {}
-  ~ReverseTrace() override {
-    if (keeper) keeper_hooks.drop(keeper);
-  }
-  Tape tape;
-  Linked calls;            // the CustomCalls on the tape
-  void* keeper = nullptr;  // what shows them to a garbage collector
-  // Depth 0 only. Graphs of values that require gradients each start a tape of their own; when two meet in an
-  // operation, one takes over the other. `leaves` are the nodes that accumulate into Array.grad.
-  Ref<ReverseTrace> merged_into;
-  uint32_t offset = 0;
-  std::vector<std::pair<uint32_t, Ref<struct Leaf>>> leaves;
-};
-using ReverseRef = Ref<ReverseTrace>;
-
-// Where backward() adds up the gradient of a leaf; a new one after the old was cleared.
-struct Gradient : core::Counted<Gradient> {
-  ArrayRef array;
-};
-
-// An array made with requires_grad: joins the tape of the first operation that uses it.
-struct Leaf : Trace {
-  Leaf() : Trace(Kind::leaf, 0) {}
-  Ref<Gradient> gradient;
-  uint32_t last_index = 0;  // where in the leaves of its tape it was found last
-};
-using LeafRef = Ref<Leaf>;
-
-struct DualTrace : Trace {
-  DualTrace(int depth, int64_t k) : Trace(Kind::dual, depth), tangents(k) {}
-  int64_t tangents;  // 0: one tangent of the primal's shape; k: k tangents along a leading axis
-};
-
-// One operation as it was run, with everything kept: for people to look at.
-struct Listing : Trace {
-  struct Entry {
-    int op;  // opcode; -1 input, -2 constant
-    ParamsRef params;
-    std::vector<uint32_t> args;
-    ArrayRef value;
-    std::string label, location;
-  };
-  explicit Listing(int depth) : Trace(Kind::listing, depth) {}
-  std::vector<Entry> entries;
-};
-
-// What Python asked of a value while it was recorded for replay; on replay the answer must be the same.
-enum class Asked : uint8_t { truth, number, elements };
-
-// Parameters of what a recording holds beyond the primitives.
-struct PositionsParams : ops::ParamsOf<PositionsParams> {
-  explicit PositionsParams(Dims d = {}) : sizes(std::move(d)) {}
-  Dims sizes;  // of the axes the positions belong to
-  template <class Visit> static void fields(PositionsParams& p, Visit&& visit) {
-    visit(ops::Field{"sizes", ops::FieldKind::dims}, p.sizes);
-  }
-};
-struct ResultParams : ops::ParamsOf<ResultParams> {
-  explicit ResultParams(int64_t k = 0) : index(k) {}
-  int64_t index;  // among the results of the loop
-  template <class Visit> static void fields(ResultParams& p, Visit&& visit) {
-    visit(ops::Field{"index", ops::FieldKind::integer}, p.index);
-  }
-};
-
-// A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
-struct Recorder : Trace {
-  // kPositions (PositionsParams): flat positions, from one array of whole numbers for each axis.
-  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult (ResultParams): one of its
-  // results. kCut: the operand without its derivative (stop_gradient in the body of a loop).
-  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
-  struct Step {
-    int op;  // opcode, or one of the above
-    DType dtype;
-    uint32_t first, count;  // operands, in `args`
-    Dims shape;
-    ParamsRef params;
-    ArrayRef value;  // of constants
-    int64_t size() const { return shape.product(); }
-    bool is(OpCode code) const { return op == static_cast<int>(code); }
-    template <class Op> const typename Op::Params& p() const { return ops::params_of<Op>(params); }
-    bool leaf() const { return op == kInput || op == kConstant; }
-    // Reads its positions from a last, additional operand.
-    bool looks_up() const {
-      return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 &&
-             static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity;
-    }
-  };
-  struct Question {
-    uint32_t node;
-    Asked asked;
-    ArrayRef answer;
-    std::string location;
-  };
-  explicit Recorder(int depth) : Trace(Kind::program, depth) {}
-  // The node of an operand: its own, that of a constant, or (in the body of a loop) of an additional input.
-  uint32_t node_of(const Value& v);
-  uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
-  uint32_t constant(const ArrayRef& value);
-  void ask(uint32_t node, Asked asked, const ArrayRef& value);
-  // `flat`, as the positions of operations to come, stands for positions that are computed from `from` on every replay.
-  void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
-
-  core::List<Step> steps;
-  core::List<uint32_t> args;
-  std::vector<Question> questions;
-  std::unordered_map<const core::Array*, uint32_t> constants;
-  std::unordered_map<const core::Array*, uint32_t> positions_of;
-  std::vector<ArrayRef> held;  // keeps the keys of `constants` and `positions_of` alive
-  std::unordered_map<uint64_t, size_t> asked_before;
-  Recorder* outer = nullptr;  // the next one with positions of its own, while this one runs
-  void finish();              // no more operations
-  // The node behind the positions an operation uses; kNoNode: they are constants.
-  static Recorder* of_positions(const ArrayRef& flat, uint32_t* node);
-  void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
-  std::string refusal;                               // why this run must not be replayed; empty: it may
-  bool elsewhere = false;                            // that lies in where it runs, not in the function
-  // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
-  bool body = false;
-  bool examples = false;        // of which only shapes and types count: nothing is computed
-  std::vector<Value> captured;  // what these inputs stand for
-  std::vector<uint32_t> captured_nodes;
-  std::vector<std::string> notes;  // for Compiled.why()
-};
-
-// Reverse sweep from the given nodes. `seeds` become empty. With keep == false saved values are dropped as soon as
-// used. Returns the cotangents of the requested nodes (empty Value: structurally zero).
-std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> seeds, const std::vector<uint32_t>& wanted,
-                         bool keep);
 
 }  // namespace wengert::ad

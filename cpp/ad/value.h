@@ -1,10 +1,10 @@
 // What the library computes with: an array together with the level of differentiation that follows it.
 //
-// Every active transform is a level (a Trace). A value of a level has a primal that belongs to lower levels, or is a
+// Every active transform is a level (see level.h). A value of a level has a primal that belongs to lower levels, or is a
 // plain array; `array` is always the innermost primal, so shapes and numbers are at hand without descending.
 #pragma once
+#include "ad/level.h"
 #include "core/array.h"
-#include "ops/list.h"
 
 namespace wengert::ad {
 
@@ -12,33 +12,12 @@ using core::ArrayRef;
 using core::Dims;
 using core::DType;
 using core::Ref;
-using ops::OpCode;
-using ops::ParamsRef;
-
-struct Trace : core::Counted<Trace> {
-  enum class Kind : uint8_t { leaf, reverse, dual, listing, program };
-  Trace(Kind k, int d) : kind(k), depth(d), order(d ? ++opened : 0) {}
-  virtual ~Trace() = default;
-  Kind kind;
-  bool alive = true;   // values may take part in operations
-  bool asked = false;  // a number was asked of one of its values, or of one above it
-  int depth;           // 0: values that require gradients; n: the n-th transform of its thread, from outside
-  // Which level handles an operation: the one opened last, in whatever thread. Depths of two threads say nothing about
-  // each other. (Levels are opened with the GIL held.)
-  int64_t order;
-
-  static int64_t levels_opened() { return opened; }
-
- private:
-  static inline int64_t opened = 0;
-};
-using TraceRef = Ref<Trace>;
 
 struct Box;
 
 struct Value {
   ArrayRef array;
-  TraceRef trace;  // empty: a constant
+  LevelRef level;  // empty: a constant
   Ref<Box> box;    // primal (and tangent) where they are more than `array`
   uint32_t node = 0;
   uint8_t weak = 0;  // 1: a literal, which takes the element type of the other operand; kBeyond: a whole one that no
@@ -51,7 +30,7 @@ struct Value {
   explicit operator bool() const { return static_cast<bool>(array); }
   const Dims& shape() const { return array->shape; }
   DType dtype() const { return array->dtype; }
-  bool plain() const { return !trace; }
+  bool plain() const { return !level; }
 };
 
 struct Box : core::Counted<Box> {
@@ -61,6 +40,6 @@ struct Box : core::Counted<Box> {
 // The value one level down; v must belong to a level.
 inline Value primal_of(const Value& v) { return v.box ? v.box->primal : Value(v.array); }
 // The value as an operand at level `t` sees it from below.
-inline Value below(const Value& v, const Trace* t) { return v.trace.get() == t ? primal_of(v) : v; }
+inline Value below(const Value& v, const Level* t) { return v.level.get() == t ? primal_of(v) : v; }
 
 }  // namespace wengert::ad

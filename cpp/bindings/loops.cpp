@@ -5,7 +5,8 @@
 
 #include <chrono>
 
-#include "ad/levels.h"
+#include "ad/process.h"
+#include "ad/recorder.h"
 #include "ad/rules.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
@@ -98,7 +99,7 @@ class BodyRecorder {
   py::object add(ArrayRef a, bool weak) {
     Value v(std::move(a));
     v.node = run_->append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
-    v.trace = ad::TraceRef(run_.get());
+    v.level = ad::LevelRef(run_.get());
     v.weak = weak;
     inputs_.push_back(v.node);
     return wrapped(std::move(v));
@@ -115,7 +116,7 @@ class BodyRecorder {
 void refuse_outside_write(const PyArray* a) {
   if (!innermost) return;
   if (a->link && a->link->root) a = a->link->root;
-  if (a->value.trace.get() == innermost) return;
+  if (a->value.level.get() == innermost) return;
   innermost->refusal = "it changes an array in place that is not one of its own values";
   runtime_error("wengert.scan: " + innermost->refusal);  // the loop runs step by step instead
 }
@@ -128,8 +129,8 @@ namespace {
 ad::ParamsRef at_positions(const Node& n, const Value& positions) {
   const auto p = ops::copied_params<ops::Gather>(*n.params);
   p->indices = positions.array;
-  if (positions.trace && positions.trace->kind == ad::Trace::Kind::program)
-    static_cast<ad::Recorder*>(positions.trace.get())->follow(positions.array, positions.node);
+  if (ad::level_as<ad::Recorder>(positions.level))
+    static_cast<ad::Recorder*>(positions.level.get())->follow(positions.array, positions.node);
   return p;
 }
 
@@ -140,7 +141,7 @@ Value positions_of(const Node& n, const std::vector<Value>& from) {
   ad::observe_positions(flat, from, program::sizes_of(n));
   uint32_t node;
   if (ad::Recorder* r = ad::Recorder::of_positions(flat, &node)) {
-    v.trace = ad::TraceRef(r);
+    v.level = ad::LevelRef(r);
     v.node = node;
   }
   return v;
@@ -236,8 +237,8 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
                   " is expected");
     args.push_back(std::move(v));
   }
-  ad::Trace* top = ad::highest(args.data(), static_cast<int>(args.size()));
-  if (top && top->kind != ad::Trace::Kind::program)
+  ad::Level* top = ad::highest(args.data(), static_cast<int>(args.size()));
+  if (top && !ad::level_as<ad::Recorder>(top))
     runtime_error("wengert.scan: a loop as one operation is neither differentiated nor listed here");
   auto* recorder = static_cast<ad::Recorder*>(top);
   std::vector<ArrayRef> values;
@@ -261,7 +262,7 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
   for (size_t k = 0; k < values.size(); ++k) {
     Value v(values[k]);
     v.node = recorder->append(program::kResult, v.array, program::result_params(k), &node, 1);
-    v.trace = ad::TraceRef(recorder);
+    v.level = ad::LevelRef(recorder);
     out.append(wrapped(std::move(v)));
   }
   return out;

@@ -225,7 +225,7 @@ class custom_vjp(_Custom):
         def backward(cts: list[Any]) -> list[Any]:
             return _flat_cotangents(self.bwd(residuals, tree_unflatten(spec, cts)), layout, self.__name__)
 
-        if call.level.kind == "reverse":
+        if call.level.reverse:
             return tree_unflatten(spec, call.level.record(call.operands, results, backward))
         zeros = [_zeros(x) for x in call.operands]
 
@@ -283,7 +283,7 @@ class custom_jvp(_Custom):
                 )
             return dots
 
-        if call.level.kind == "reverse":
+        if call.level.reverse:
             pull = _transpose(push, [_zeros(x) for x in call.operands])
             return tree_unflatten(spec, call.level.record(call.operands, values, pull))
         dots = _each_tangent(call.level, lambda tangents: push(*tangents), call.tangents())

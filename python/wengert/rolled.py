@@ -54,15 +54,14 @@ def body_of(rec: Any, outputs: Sequence[Any]) -> Any:
 def apply(loop: Any, operands: Sequence[Any], apart: int | None = None) -> list[Any]:
     """The results of a loop for operands of any level; ``apart``: so many first steps may still be taken apart."""
     level = _core.top_level(operands)
-    kind = None if level is None else level.kind
-    if kind == "listing":
+    if level is not None and level.listing:
         raise NotRolled("its operations are being listed")
-    differentiated = kind in ("dual", "reverse")
-    if differentiated and loop.kind != "cond" and apart != 0 and _first_step_differs(loop, operands, level):
+    forward, reverse = (level.forward, level.reverse) if level is not None else (False, False)
+    if (forward or reverse) and loop.kind != "cond" and apart != 0 and _first_step_differs(loop, operands, level):
         return _first_step_apart(loop, list(operands), (loop.carries if apart is None else apart) - 1)
-    if kind == "dual":
+    if forward:
         return (_branch_tangents if loop.kind == "cond" else _loop_tangents)(loop, operands, level)
-    if kind == "reverse":
+    if reverse:
         return (_branch_cotangents if loop.kind == "cond" else _loop_cotangents)(loop, operands, level)
     try:
         return list(loop(list(operands)))

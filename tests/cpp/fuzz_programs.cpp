@@ -17,8 +17,8 @@
 #include <string>
 
 #include "core/patience.h"
-#include "program/program.h"
 #include "program/file/saved.h"
+#include "program/program.h"
 #include "random_graphs.h"
 
 namespace wengert::fuzz {

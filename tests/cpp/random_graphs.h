@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "ad/recorder.h"
 #include "ops/elementwise/evaluate.h"
 #include "ops/result_type.h"
 #include "program/loop/loop.h"

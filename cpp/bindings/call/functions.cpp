@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ad/functions.h"
+#include "ad/recorder.h"
 #include "bindings/call/depth.h"
 #include "bindings/call/params.h"
 #include "bindings/object/index.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ad/recorder.h"
 #include "ops/info.h"
 
 namespace wengert::bindings {

@@ -199,7 +199,7 @@ void read_tree(State& s, PyObject* o, Call& c) {
     c.family = std::max(c.family, Family::numpy);
   } else if (is_array(o)) {
     const Value& v = read(as_array(o));
-    if (v.trace && (v.trace->depth > 0 || ad::recording_enabled())) c.traced = true;
+    if (v.level && (v.level->depth > 0 || ad::recording_enabled())) c.traced = true;
     c.signature += s.kinds && as_array(o)->scalar() ? 'a' : 'A';
     c.signature += static_cast<char>(v.dtype());
     read_shape(c, v.shape());

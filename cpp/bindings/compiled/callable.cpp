@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "ad/recorder.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
 
@@ -174,7 +175,7 @@ PyObject* record(State& s, const Call& c, Entry* e, const std::string& reason, P
 // It carries a derivative now: a matter of where the function is called.
 bool is_traced(const Capture& c) {
   const py::object o = Captures::now(c);
-  return o && is_array(o.ptr()) && read(as_array(o.ptr())).trace;
+  return o && is_array(o.ptr()) && read(as_array(o.ptr())).level;
 }
 
 PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, Call& c) {

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <unordered_set>
 
+#include "ad/requires_grad.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
 
@@ -54,7 +55,7 @@ bool array_holds(Capture& c, PyObject* o) {
   if (is_array(o) != static_cast<bool>(c.content)) return false;
   if (is_array(o)) {
     const Value& v = read(as_array(o));
-    if (c.leaf ? !v.trace || v.trace->kind != ad::Trace::Kind::leaf : static_cast<bool>(v.trace)) return false;
+    if (c.leaf ? !ad::level_as<ad::Leaf>(v.level) : static_cast<bool>(v.level)) return false;
     if (v.array == c.content) return true;
     if (v.dtype() != c.content->dtype || !(v.shape() == c.content->shape)) return false;
     if (c.input >= 0) return true;
@@ -233,8 +234,8 @@ void Captures::add(Capture::From from, py::object owner, py::object key, py::obj
     if (is_array(o)) {
       const Value& v = read(as_array(o));
       c.content = v.array;
-      c.leaf = v.trace && v.trace->kind == ad::Trace::Kind::leaf;
-      if (v.trace && !c.leaf) {  // of a transform around this call: nothing that lasts
+      c.leaf = ad::level_as<ad::Leaf>(v.level);
+      if (v.level && !c.leaf) {  // of a transform around this call: nothing that lasts
         c.kind = Capture::value;
         c.content = nullptr;
       }

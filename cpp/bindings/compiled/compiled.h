@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ad/recorder.h"
 #include "bindings/call/depth.h"
 #include "bindings/call/family.h"
 #include "bindings/compiled/captures.h"

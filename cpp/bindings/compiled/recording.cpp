@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ad/recorder.h"
 #include "ad/tape.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
@@ -132,7 +133,7 @@ class Recording {
       // A copy: what the function keeps of an argument is not to change with it.
       Value v(leaf.kind == 'n' ? from_numpy(leaf.object, false) : leaf_array(leaf));
       const uint32_t node = r.append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
-      v.trace = ad::TraceRef(run_.get());
+      v.level = ad::LevelRef(run_.get());
       v.node = node;
       v.weak = leaf.kind == 'f' || leaf.kind == 'i';
       inputs_.push_back(node);
@@ -263,7 +264,7 @@ class Recording {
       const Value v = read(as_array(o));
       t.kind = Template::value;
       t.held = py::object();
-      if (v.trace.get() == run_.get()) {
+      if (v.level.get() == run_.get()) {
         if (v.box) run_->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
         if (v.box) {
           t.kind = Template::object;
@@ -274,7 +275,7 @@ class Recording {
           repeated_ |= !fresh;
           t.index = at->second;
         }
-      } else if (v.trace) {
+      } else if (v.level) {
         run_->refusal = "it returns a value that is being differentiated outside";
         t.kind = Template::object;
         t.held = y;
@@ -342,14 +343,14 @@ class Recording {
       if (is_later(k)) continue;
       const Value v = read(as_array(handles_[k].ptr()));
       const char kind = call_.leaves[k].kind;
-      const bool changed = v.trace.get() != run_.get() || v.node != inputs_[k];
+      const bool changed = v.level.get() != run_.get() || v.node != inputs_[k];
       const auto* handle = as_array(handles_[k].ptr());
       if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->version > 1))) s_.kinds = true;
       if (!changed) continue;
       if (kind == 'f' || kind == 'i' || kind == 'g') continue;  // numbers do not change
-      if (v.trace.get() == run_.get() && !v.box) {
+      if (v.level.get() == run_.get() && !v.box) {
         spec.changed.emplace_back(static_cast<uint32_t>(k), output(v.node, v.array));
-      } else if (!v.trace) {
+      } else if (!v.level) {
         spec.changed.emplace_back(static_cast<uint32_t>(k), output(run_->constant(v.array), v.array));
       } else {
         runtime_error(

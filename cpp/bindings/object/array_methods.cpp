@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "ad/functions.h"
+#include "ad/recorder.h"
+#include "ad/requires_grad.h"
 #include "bindings/call/functions.h"
 #include "bindings/object/backward.h"
 #include "bindings/object/index.h"
@@ -47,7 +49,7 @@ Value in_row_major(const Value& x) {
 }  // namespace
 
 // A value of its own. Values are immutable, so a new handle is enough, except for a leaf: its copy is computed from it.
-Value copied(const Value& x) { return x.trace && x.trace->kind == ad::Trace::Kind::leaf ? in_row_major(x) : x; }
+Value copied(const Value& x) { return ad::level_as<ad::Leaf>(x.level) ? in_row_major(x) : x; }
 
 namespace {
 
@@ -284,12 +286,11 @@ PyObject* array_repr(PyObject* self) {
     if (is_python_number(v)) return PyObject_Repr(number_of(v).ptr());
     ad::observe(v, ad::Asked::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
-    const char* kinds[] = {"leaf", "reverse", "forward", "recorded", "compiled"};
     std::string note;
-    if (v.trace && v.trace->depth == 0)
+    if (v.level && v.level->depth == 0)
       note = "requires_grad=True";
-    else if (v.trace)
-      note = std::string(kinds[static_cast<int>(v.trace->kind)]) + " level " + std::to_string(v.trace->depth);
+    else if (v.level)
+      note = std::string(v.level->name()) + " level " + std::to_string(v.level->depth);
     return PyObject_CallFunction(array_hook("repr"), "Os", a.ptr(), note.c_str());
   });
 }

@@ -5,6 +5,8 @@
 #include <structmember.h>
 
 #include "ad/functions.h"
+#include "ad/recorder.h"
+#include "ad/requires_grad.h"
 #include "bindings/call/depth.h"
 #include "bindings/call/functions.h"
 #include "bindings/object/array_methods.h"
@@ -119,7 +121,7 @@ template <OpCode Op> Value operation(const Value& x, const Value& y, PyObject* b
 }
 
 // What x += v and its like do once the result is there: the array takes it, keeping shape and element type.
-PyObject* changed_to(PyObject* a, Value r, const ad::TraceRef& leaf, const char* name) {
+PyObject* changed_to(PyObject* a, Value r, const ad::LevelRef& leaf, const char* name) {
   const Value& x = read(as_array(a));
   if (r.shape() != x.shape())
     value_error("wengert." + std::string(name) + ": an array of shape " + x.shape().str() +
@@ -132,16 +134,14 @@ PyObject* changed_to(PyObject* a, Value r, const ad::TraceRef& leaf, const char*
                " does not fit into an array of bool in place; convert it with astype first");
   r = ad::astype(r, x.dtype());
   refuse_outer_write(as_array(a), r);
-  if (leaf) r.trace = leaf;
+  if (leaf) r.level = leaf;
   write(as_array(a), std::move(r));
   Py_INCREF(a);
   return a;
 }
 
 // An array that requires gradients stays one; the operation does not see that.
-ad::TraceRef leaf_of(const Value& x) {
-  return x.trace && x.trace->kind == ad::Trace::Kind::leaf ? x.trace : ad::TraceRef();
-}
+ad::LevelRef leaf_of(const Value& x) { return ad::level_as<ad::Leaf>(x.level) ? x.level : ad::LevelRef(); }
 
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
@@ -157,7 +157,7 @@ template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
       return wrap(std::move(r));
     }
     const char* name = ops::info(Op).name.data();
-    const ad::TraceRef leaf = leaf_of(x);
+    const ad::LevelRef leaf = leaf_of(x);
     refuse_write(as_array(a), name);
     return changed_to(a, leaf ? operation<Op>(Value(x.array), Value(other), b) : operation<Op>(x, other, b), leaf,
                       name);
@@ -224,7 +224,7 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     if (x.weak && y.weak) {
       if (PyObject* r = python_arithmetic(code_of<ops::Power>, x, y)) return r;
-      if (!y.trace && core::item(*y.array) == 2 && core::is_int(y.dtype()) && x.dtype() != DType::b1)
+      if (!y.level && core::item(*y.array) == 2 && core::is_int(y.dtype()) && x.dtype() != DType::b1)
         return wrap(ad::apply_unary(code_of<ops::Square>, x));
     }
     return wrap(arithmetic(code_of<ops::Power>, x, y));
@@ -479,13 +479,13 @@ void bind_array_type(py::module_& m) {
                      std::string(Py_TYPE(o.ptr())->tp_name));
         v = with_type(copied(v), dtype, "array");
         if (requires_grad) {
-          if (v.trace)
+          if (v.level)
             runtime_error(
                 "wengert.array: a value that is being differentiated cannot be made a leaf; detach() it first");
           if (!core::is_float(v.dtype()))
             type_error("wengert.array: only floating point arrays can require gradients, got " +
                        core::describe(*v.array) + "; pass dtype=float");
-          v.trace = ad::TraceRef(new ad::Leaf);
+          v.level = ad::LevelRef(new ad::Leaf);
         }
         return py::reinterpret_steal<py::object>(wrap_array(std::move(v)));
       },

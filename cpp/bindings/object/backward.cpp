@@ -1,7 +1,9 @@
 #include "bindings/object/backward.h"
 
 #include "ad/functions.h"
-#include "ad/levels.h"
+#include "ad/process.h"
+#include "ad/requires_grad.h"
+#include "ad/reverse.h"
 #include "bindings/call/params.h"
 #include "ops/info.h"
 
@@ -11,10 +13,7 @@ using ops::code_of;
 
 namespace {
 
-ad::Leaf* leaf_of(PyArray* a) {
-  ad::Trace* t = a->value.trace.get();
-  return t && t->kind == ad::Trace::Kind::leaf ? static_cast<ad::Leaf*>(t) : nullptr;
-}
+ad::Leaf* leaf_of(PyArray* a) { return ad::level_as<ad::Leaf>(a->value.level); }
 
 Value initial_cotangent(const Value& y, PyObject* given) {
   if (given && given != Py_None) {
@@ -48,21 +47,21 @@ void accumulate(ad::Leaf& leaf, const Value& ct) {
 }
 
 void run_backward(const Value& y, const Value& g, bool retain) {
-  if (!y.trace || y.trace->depth != 0)
+  if (!y.level || y.level->depth != 0)
     runtime_error(
-        y.trace ? "wengert.backward: inside grad, vjp and the like derivatives are taken by the transform; return the "
+        y.level ? "wengert.backward: inside grad, vjp and the like derivatives are taken by the transform; return the "
                   "value instead"
                 : "wengert.backward: nothing to differentiate: the value does not depend on any array made with "
                   "requires_grad=True (or was computed under no_grad)");
-  if (y.trace->kind == ad::Trace::Kind::leaf) {
-    accumulate(*static_cast<ad::Leaf*>(y.trace.get()), g);
+  if (auto* leaf = ad::level_as<ad::Leaf>(y.level)) {
+    accumulate(*leaf, g);
     return;
   }
   uint32_t node;
-  ad::ReverseRef t;
+  ad::GradGraphRef t;
   do {
     node = y.node;
-    t = ad::ReverseRef(ad::resolve(y.trace.get(), node));
+    t = ad::GradGraphRef(ad::resolve(ad::level_as<ad::GradGraph>(y.level), node));
   } while (t->tape.wait_for_sweep());  // which may have merged it into another
   std::vector<uint32_t> wanted;
   std::vector<ad::LeafRef> leaves;
@@ -75,15 +74,15 @@ void run_backward(const Value& y, const Value& g, bool retain) {
 }  // namespace
 
 bool awaits_backward(const Value& v) {
-  if (!ad::recording_enabled() || !v.trace || v.trace->depth != 0) return false;
-  if (v.trace->kind == ad::Trace::Kind::leaf) return true;
+  if (!ad::recording_enabled() || !v.level || v.level->depth != 0) return false;
+  if (ad::level_as<ad::Leaf>(v.level)) return true;
   uint32_t node = v.node;
-  return !ad::resolve(v.trace.get(), node)->tape.consumed(node);
+  return !ad::resolve(ad::level_as<ad::GradGraph>(v.level), node)->tape.consumed(node);
 }
 
 PyObject* get_requires_grad(PyArray* a) {
   const Value& v = read(a);
-  return PyBool_FromLong(v.trace && v.trace->depth == 0);
+  return PyBool_FromLong(v.level && v.level->depth == 0);
 }
 
 PyObject* get_grad(PyArray* a) {
@@ -118,15 +117,15 @@ int set_requires_grad(PyObject* o, PyObject* v, void*) {
     const int on = v ? PyObject_IsTrue(v) : 0;
     if (on < 0) throw PythonError{};
     Value& x = as_array(o)->value;
-    if (x.trace && !leaf_of(as_array(o)))
+    if (x.level && !leaf_of(as_array(o)))
       runtime_error(
           "wengert: requires_grad can only be changed on an array that was not computed from others; use detach()");
     if (on && !core::is_float(x.dtype()))
       type_error("wengert: only floating point arrays can require gradients, got " + core::describe(*x.array) +
                  "; convert with astype(float)");
-    if (on && !x.trace) x.trace = ad::TraceRef(new ad::Leaf);
+    if (on && !x.level) x.level = ad::LevelRef(new ad::Leaf);
     if (on) as_array(o)->version &= ~uint64_t{1};  // a parameter is changed in place
-    if (!on) x.trace = nullptr;
+    if (!on) x.level = nullptr;
     return 0;
   });
 }

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include "ad/apply.h"
+#include "ad/requires_grad.h"
 #include "ad/tape.h"
 
 namespace wengert::bindings {

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "ad/functions.h"
+#include "ad/recorder.h"
+#include "ad/requires_grad.h"
 #include "bindings/call/functions.h"
 #include "bindings/object/lost.h"
 #include "bindings/object/views.h"
@@ -83,7 +85,8 @@ int axes_used(const std::vector<Entry>& e) {
 
 // Computed anew in every step of a loop: a position like those of an array.
 bool in_body(const Value& v) {
-  return v.trace && v.trace->kind == ad::Trace::Kind::program && static_cast<ad::Recorder*>(v.trace.get())->body;
+  const auto* r = ad::level_as<ad::Recorder>(v.level);
+  return r && r->body;
 }
 
 void add_entry(PyObject* o, Index& index) {
@@ -243,7 +246,7 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   for (const Entry& e : index.entries) {
     if (!looks_up(e)) continue;
     given.push_back(e.given ? e.given : Value(e.positions));
-    computed |= static_cast<bool>(given.back().trace);
+    computed |= static_cast<bool>(given.back().level);
   }
   for (int64_t axis : axes) sizes.push_back(sliced[static_cast<int>(axis)]);
   if (computed && !replaces) {
@@ -364,15 +367,15 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
   refuse_write(self, "setitem");
   refuse_outer_write(self, v);
   check_fits(v, self->value.dtype(), "setitem");
-  if (self->value.trace && self->value.trace->kind == ad::Trace::Kind::leaf) {
-    const auto leaf = self->value.trace;
+  if (ad::level_as<ad::Leaf>(self->value.level)) {
+    const auto leaf = self->value.level;
     Value changed(self->value.array);
     change_at(changed, index, Value(v.array), false);
-    changed.trace = leaf;
+    changed.level = leaf;
     write(self, std::move(changed));
     return;
   }
-  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.trace)
+  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.level)
     type_error("wengert.setitem: a differentiated value cannot be stored in an array of " +
                std::string(core::dtype_name(self->value.dtype())) +
                ": its derivative would be lost; make the array float");

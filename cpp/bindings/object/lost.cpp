@@ -1,5 +1,6 @@
 #include "bindings/object/lost.h"
 
+#include "ad/recorder.h"
 #include "bindings/object/array_methods.h"
 #include "bindings/object/backward.h"
 
@@ -16,16 +17,16 @@ std::string explained(const char* how, const std::string& about = {}) {
 
 }  // namespace
 
-const ad::Trace* follower(const Value& v) {
-  for (const Value* at = &v; at->trace; at = &at->box->primal) {
-    if (at->trace->alive && at->trace->kind != ad::Trace::Kind::program) return at->trace.get();
+const ad::Level* follower(const Value& v) {
+  for (const Value* at = &v; at->level; at = &at->box->primal) {
+    if (at->level->alive && !ad::level_as<ad::Recorder>(at->level)) return at->level.get();
     if (!at->box) break;
   }
   return nullptr;
 }
 
 void refuse_lost(const Value& v, const char* how) {
-  const ad::Trace* t = follower(v);
+  const ad::Level* t = follower(v);
   if (!t) return;
   if (t->depth == 0)
     type_error(std::string("wengert: ") + (std::string_view(how) == "numpy" ? "numpy()" : "conversion to NumPy") +
@@ -35,7 +36,7 @@ void refuse_lost(const Value& v, const char* how) {
 }
 
 void refuse_lost_number(const Value& v, const char* how) {
-  const ad::Trace* t = core::is_float(v.dtype()) ? follower(v) : nullptr;
+  const ad::Level* t = core::is_float(v.dtype()) ? follower(v) : nullptr;
   if (!t) return;
   if (t->depth > 0) type_error(explained(how));
   if (std::string_view(how) == "item" || !awaits_backward(v)) return;
@@ -47,8 +48,8 @@ void refuse_lost_number(const Value& v, const char* how) {
 }
 
 void refuse_outer_write(PyArray* a, const Value& v) {
-  const ad::Trace* t = v.trace.get();
-  if (!t || t->depth == 0 || t->kind == ad::Trace::Kind::program) return;
+  const ad::Level* t = v.level.get();
+  if (!t || t->depth == 0 || ad::level_as<ad::Recorder>(t)) return;
   if (a->link && a->link->root) a = a->link->root;
   // Levels are numbered as they open; the difference is right also when the count has gone round.
   if (static_cast<int32_t>(a->born - static_cast<uint32_t>(t->order)) >= 0) return;

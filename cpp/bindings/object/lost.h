@@ -5,7 +5,7 @@
 namespace wengert::bindings {
 
 // The innermost level that follows v to differentiate it (or to list it); null: there is no derivative to lose.
-const ad::Trace* follower(const Value& v);
+const ad::Level* follower(const Value& v);
 // Raises if the numbers of v may not leave. `how`: what asked, for the message: "number", "item", "array", "numpy".
 void refuse_lost(const Value& v, const char* how);
 // The same for single numbers: inside transforms they may not leave. At depth 0 (requires_grad) item() may, and float()

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "ad/recorder.h"
+
 namespace wengert::bindings {
 namespace {
 
@@ -35,7 +37,8 @@ bool ask(const Value& condition) {
 }
 
 bool in_body(const Value& v) {
-  return v.trace && v.trace->kind == ad::Trace::Kind::program && static_cast<ad::Recorder*>(v.trace.get())->body;
+  const auto* r = ad::level_as<ad::Recorder>(v.level);
+  return r && r->body;
 }
 
 bool below(const Value& x, double limit) {
@@ -50,7 +53,7 @@ bool fits(OpCode op, const Value& a, const Value& b) {
 // a ** b of floats, unless it is complex or too large; the operation is the one that is recorded afterwards.
 bool power_is_real(const Value& a, const Value& b) {
   const double exponent = core::item(*b.array);
-  const bool whole = !b.trace && std::floor(exponent) == exponent;
+  const bool whole = !b.level && std::floor(exponent) == exponent;
   if (!whole && !ask(ad::apply_binary(code_of<ops::GreaterEqual>, a, Value(0.0)))) return false;
   if (!whole || std::fmod(exponent, 2) != 0) return below(ad::apply_binary(code_of<ops::Power>, a, b), HUGE_VAL);
   const Value r = exponent == 2 && core::is_int(b.dtype()) ? ad::apply_unary(code_of<ops::Square>, a)
@@ -80,12 +83,12 @@ PyObject* python_arithmetic(OpCode op, const Value& a, const Value& b) {
   if (divides) {
     const bool zero = core::item(*b.array) == 0;
     if (zero ||
-        (b.trace && !ask(ad::apply_binary(code_of<ops::NotEqual>, b, weak(Value(core::scalar_int(0, DType::i64)))))))
+        (b.level && !ask(ad::apply_binary(code_of<ops::NotEqual>, b, weak(Value(core::scalar_int(0, DType::i64)))))))
       return with_numbers(f, a, b);
     return nullptr;
   }
   if (f == power) {
-    const bool known = !b.trace && core::item(*b.array) >= 0;  // a whole number to a whole number of times
+    const bool known = !b.level && core::item(*b.array) >= 0;  // a whole number to a whole number of times
     if (whole ? !known || !fits(op, a, b) : !power_is_real(a, b)) return with_numbers(f, a, b);
     return nullptr;
   }

@@ -1,13 +1,12 @@
 // Arguments of a compiled function that are Python numbers, while it is recorded: they count as Python counts.
 #pragma once
+#include "ad/recorder.h"
 #include "bindings/object/convert.h"
 
 namespace wengert::bindings {
 
 // Is it a Python number of the function that is being recorded?
-inline bool is_python_number(const Value& v) {
-  return v.weak && v.trace && v.trace->kind == ad::Trace::Kind::program && v.trace->alive;
-}
+inline bool is_python_number(const Value& v) { return v.weak && ad::level_as<ad::Recorder>(v.level) && v.level->alive; }
 
 // `a op b` of two Python numbers, one of them recorded, where arrays would give something else: whole numbers know no
 // limit, divisors of zero raise, truth values add up. Otherwise (null, no exception) the operation is recorded as it

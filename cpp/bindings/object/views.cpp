@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include "ad/functions.h"
+#include "ad/recorder.h"
+#include "ad/requires_grad.h"
 #include "bindings/loops.h"
 #include "bindings/object/array_methods.h"
 #include "bindings/transform/garbage.h"
@@ -25,9 +27,9 @@ template <class V> PyArray* handle(V&& v, bool scalar) {
   a->link = nullptr;
   a->version = scalar;
   a->weakrefs = nullptr;
-  a->born = static_cast<uint32_t>(ad::Trace::levels_opened());
+  a->born = static_cast<uint32_t>(ad::Level::levels_opened());
   Value& own = a->value;
-  if (own.weak && !(own.trace && own.trace->kind == ad::Trace::Kind::program)) own.weak = false;
+  if (own.weak && !(ad::level_as<ad::Recorder>(own.level))) own.weak = false;
   follow(a);
   return a;
 }
@@ -152,7 +154,7 @@ void refuse_write(PyArray* a, const char* name) {
                 ": this view is read-only, as in NumPy (of a diagonal, of a broadcast); write into a copy() of it");
   if (!ad::recording_enabled()) return;
   PyArray* root = root_of(a);
-  if (!root->value.trace || root->value.trace->kind != ad::Trace::Kind::leaf) return;
+  if (!ad::level_as<ad::Leaf>(root->value.level)) return;
   runtime_error("wengert." + std::string(name) + ": " +
                 (root != a ? "this is a view of an array that requires" : "this array requires") +
                 " gradients; changing it in place would change what was recorded. Use `with "
@@ -177,8 +179,8 @@ void write(PyArray* a, Value v) {
   Link& l = *a->link;
   read(root);
   const Dims layout = strides_of(root);
-  ad::TraceRef leaf;  // an array that requires gradients stays one
-  if (root->value.trace && root->value.trace->kind == ad::Trace::Kind::leaf) leaf = std::move(root->value.trace);
+  ad::LevelRef leaf;  // an array that requires gradients stays one
+  if (ad::level_as<ad::Leaf>(root->value.level)) leaf = std::move(root->value.level);
   a->value = std::move(v);  // which lets go of the storage: it is written in place if nobody else looks at it
   follow(a);
   Value whole = std::move(root->value);
@@ -192,12 +194,12 @@ void write(PyArray* a, Value v) {
       ad::update(code_of<ops::StridedUpdate>, whole, a->value, as_strided(layout, shape, l.strides, l.offset));
     }
   } catch (...) {
-    if (leaf) whole.trace = std::move(leaf);
+    if (leaf) whole.level = std::move(leaf);
     root->value = std::move(whole);
     l.seen = root->version + 1;  // what is in the view is not what is in the storage
     throw;
   }
-  if (leaf) whole.trace = std::move(leaf);
+  if (leaf) whole.level = std::move(leaf);
   set_root(root, std::move(whole));
   l.seen = root->version;
 }

@@ -1,5 +1,7 @@
 #include "bindings/transform/garbage.h"
 
+#include "ad/requires_grad.h"
+#include "ad/reverse.h"
 #include "bindings/interpreter.h"
 #include "bindings/transform/reverse_level.h"
 
@@ -11,14 +13,14 @@ namespace {
 
 struct Keeper {
   PyObject ob_base;
-  ad::ReverseTrace* level;  // null after its end
+  ad::ReverseLevel* level;  // null after its end
   Py_ssize_t owned;         // references in the name of the tape's owners
 };
 PyTypeObject* keeper_type = nullptr;
 
-Keeper* keeper_of(const ad::Trace* t) {
-  if (!t || t->kind != ad::Trace::Kind::reverse) return nullptr;
-  return static_cast<Keeper*>(static_cast<const ad::ReverseTrace*>(t)->keeper);
+Keeper* keeper_of(const ad::Level* t) {
+  const ad::ReverseLevel* r = ad::taped(t);
+  return r ? static_cast<Keeper*>(r->keeper) : nullptr;
 }
 PyObject* object(Keeper* k) { return reinterpret_cast<PyObject*>(k); }
 
@@ -34,7 +36,7 @@ void keep_up(Keeper* k) {
 
 bool countable(const Keeper* k) { return k->level && k->level->refs <= k->owned; }
 
-template <class F> void for_rules(ad::ReverseTrace& t, F f) {
+template <class F> void for_rules(ad::ReverseLevel& t, F f) {
   for (ad::Linked* at = t.calls.next; at != &t.calls; at = at->next)
     f(*static_cast<Rule*>(static_cast<ad::CustomCall*>(at)));
 }
@@ -47,7 +49,8 @@ int traverse(PyObject* self, visitproc visit, void* arg) {
     for (Py_ssize_t i = k->level->refs; i < k->owned; ++i) Py_VISIT(self);
   for (ad::Linked* at = k->level->calls.next; at != &k->level->calls; at = at->next)
     Py_VISIT(static_cast<Rule*>(static_cast<ad::CustomCall*>(at))->function());
-  return visit_trace(k->level->merged_into.get(), visit, arg);
+  const auto* graph = ad::level_as<ad::GradGraph>(k->level);
+  return graph ? visit_level(graph->merged_into.get(), visit, arg) : 0;
 }
 
 int clear(PyObject* self) {
@@ -72,7 +75,7 @@ void drop(void* keeper) {
   Py_DECREF(object(k));
 }
 
-void merged(ad::ReverseTrace* into, ad::ReverseTrace* from) {
+void merged(ad::ReverseLevel* into, ad::ReverseLevel* from) {
   keep_rules(into);
   keep_rules(from);  // the way to `into` for values that still name this one
 }
@@ -88,7 +91,7 @@ PyType_Spec spec = {"wengert._core.Keeper", sizeof(Keeper), 0,
 
 }  // namespace
 
-void keep_rules(ad::ReverseTrace* t) {
+void keep_rules(ad::ReverseLevel* t) {
   if (!t->keeper) {
     auto* k = PyObject_GC_New(Keeper, keeper_type);
     if (!k) throw py::error_already_set();
@@ -102,17 +105,17 @@ void keep_rules(ad::ReverseTrace* t) {
 
 void track(PyArray* a) {
   if (!tracked(a) && PyType_IS_GC(array_type)) PyObject_GC_Track(reinterpret_cast<PyObject*>(a));
-  if (Keeper* k = keeper_of(a->value.trace.get())) keep_up(k);
+  if (Keeper* k = keeper_of(a->value.level.get())) keep_up(k);
 }
 
-int visit_trace(const ad::Trace* t, visitproc visit, void* arg) {
+int visit_level(const ad::Level* t, visitproc visit, void* arg) {
   Keeper* k = keeper_of(t);
   if (k && countable(k)) Py_VISIT(object(k));
   return 0;
 }
 
 int visit_value(const Value& v, visitproc visit, void* arg) {
-  if (const int r = visit_trace(v.trace.get(), visit, arg)) return r;
+  if (const int r = visit_level(v.level.get(), visit, arg)) return r;
   if (!v.box || v.box->refs != 1) return 0;
   if (const int r = visit_value(v.box->primal, visit, arg)) return r;
   return visit_value(v.box->tangent, visit, arg);

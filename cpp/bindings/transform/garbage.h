@@ -8,6 +8,7 @@
 // are too many. References to the tape that the collector cannot see (from C++ only) are then left over, and nothing is
 // freed.
 #pragma once
+#include "ad/reverse.h"
 #include "bindings/object/convert.h"
 
 namespace wengert::bindings {
@@ -17,7 +18,7 @@ namespace wengert::bindings {
 extern bool rules_possible;
 void track(PyArray* a);
 inline void follow(PyArray* a) {
-  if (a->value.trace && rules_possible) [[unlikely]]
+  if (a->value.level && rules_possible) [[unlikely]]
     track(a);
 }
 
@@ -33,8 +34,8 @@ struct Rule : ad::CustomCall {
   std::vector<std::pair<Dims, DType>> operands_;
 };
 
-void keep_rules(ad::ReverseTrace* t);  // it has one now
-int visit_trace(const ad::Trace* t, visitproc visit, void* arg);
+void keep_rules(ad::ReverseLevel* t);  // it has one now
+int visit_level(const ad::Level* t, visitproc visit, void* arg);
 int visit_value(const Value& v, visitproc visit, void* arg);
 void bind_garbage(py::module_& m);
 

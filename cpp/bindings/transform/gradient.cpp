@@ -4,6 +4,7 @@
 
 #include <pybind11/numpy.h>
 
+#include "ad/reverse.h"
 #include "bindings/call/tree.h"
 #include "bindings/interpreter.h"
 #include "bindings/transform/garbage.h"
@@ -32,7 +33,7 @@ class Gradient {
       const Py_ssize_t i = position(k, n);
       if (i < 0 || i >= n || !trees[k].take(PyTuple_GET_ITEM(args, i), leaves)) Py_RETURN_NOTIMPLEMENTED;
     }
-    ReverseLevel level;
+    OpenReverse level;
     const py::object held = py::reinterpret_steal<py::object>(PyTuple_New(n));
     for (Py_ssize_t i = 0; i < n; ++i) {
       PyObject* o = PyTuple_GET_ITEM(args, i);
@@ -67,18 +68,18 @@ class Gradient {
   static py::object value_of(const Value& y, const std::vector<Argument>& leaves) {
     Family widest = Family::python;
     for (const Argument& a : leaves) widest = std::max(widest, a.family);
-    if (widest != Family::numpy || y.trace) return as_family(y, widest);
+    if (widest != Family::numpy || y.level) return as_family(y, widest);
     return py::handle(numpy_types.scalar[static_cast<int>(y.dtype())])(core::item(*y.array));
   }
 
-  PyObject* finish(const py::object& result, bool scalar, const ReverseLevel& level,
-                   const std::vector<Argument>& leaves, const std::vector<Tree>& trees) const {
+  PyObject* finish(const py::object& result, bool scalar, const OpenReverse& level, const std::vector<Argument>& leaves,
+                   const std::vector<Tree>& trees) const {
     py::object value;
     std::vector<Value> cotangents(leaves.size());
     if (scalar) {
       const Value y = read(as_array(result.ptr()));
-      ad::check_result(y, level.trace());
-      if (with_value_) value = value_of(ad::below(y, level.trace()), leaves);
+      ad::check_result(y, level.level());
+      if (with_value_) value = value_of(ad::below(y, level.level()), leaves);
       if (level.owns(y))
         cotangents =
             ad::sweep(level.reverse().tape, {{y.node, Value(core::scalar(1.0, y.dtype()))}}, level.inputs(), false);

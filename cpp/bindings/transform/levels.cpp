@@ -1,6 +1,10 @@
 // Levels of differentiation for the transforms of the Python layer.
 #include "bindings/transform/levels.h"
 
+#include "ad/forward.h"
+#include "ad/listing.h"
+#include "ad/recorder.h"
+#include "ad/reverse.h"
 #include "ad/rules.h"
 #include "bindings/call/params.h"
 #include "bindings/object/array_methods.h"
@@ -14,9 +18,9 @@
 namespace wengert::bindings {
 namespace {
 
-class DualLevel : public Level {
+class OpenForward : public OpenLevel {
  public:
-  explicit DualLevel(int64_t k) : Level(new ad::DualTrace(ad::current_depth() + 1, k)), k_(k) {}
+  explicit OpenForward(int64_t k) : OpenLevel(new ad::ForwardLevel(ad::current_depth() + 1, k)), k_(k) {}
   // tangent: of the primal's shape, or with a leading axis of length k.
   py::object input(const py::object& x, const py::object& tangent) {
     const Value v = differentiable(x, "input");
@@ -37,10 +41,10 @@ class DualLevel : public Level {
   int64_t k_;
 };
 
-class ListingLevel : public Level {
+class OpenListing : public OpenLevel {
  public:
-  ListingLevel() : Level(new ad::Listing(ad::current_depth() + 1)) {}
-  ad::Listing& listing() const { return *static_cast<ad::Listing*>(trace_.get()); }
+  OpenListing() : OpenLevel(new ad::Listing(ad::current_depth() + 1)) {}
+  ad::Listing& listing() const { return *static_cast<ad::Listing*>(level_.get()); }
   py::object input(const py::object& x) { return add(x, -1); }
   py::object add(const py::object& x, int op) {
     Value v = require_value(x.ptr(), "record");
@@ -78,19 +82,18 @@ class ListingLevel : public Level {
 };
 
 // The value one level below this one (the value itself if it belongs elsewhere).
-py::object primal(const Level& level, const py::object& y) {
+py::object primal(const OpenLevel& level, const py::object& y) {
   const Value v = require_value(y.ptr(), "primal");
-  ad::check_result(v, level.trace());
-  return wrapped(ad::below(v, level.trace()));
+  ad::check_result(v, level.level());
+  return wrapped(ad::below(v, level.level()));
 }
 
 // Puts a name on the node of x in every recording that is active.
 py::object name(const py::object& x, const std::string& label) {
   if (!is_array(x.ptr())) return x;
   Value v = read(as_array(x.ptr()));
-  while (v.trace) {
-    if (v.trace->kind == ad::Trace::Kind::listing && v.trace->alive)
-      static_cast<ad::Listing*>(v.trace.get())->entries[v.node].label = label;
+  while (v.level) {
+    if (auto* t = ad::level_as<ad::Listing>(v.level); t && t->alive) t->entries[v.node].label = label;
     v = ad::primal_of(v);
   }
   return x;
@@ -99,18 +102,17 @@ py::object name(const py::object& x, const std::string& label) {
 // The level that handles an operation on some arrays, for functions with rules of their own.
 class TopLevel {
  public:
-  explicit TopLevel(ad::Trace* t) : trace_(t) {}
-  int traverse(visitproc visit, void* arg) const { return visit_trace(trace_.get(), visit, arg); }
-  std::string kind() const {
-    if (trace_->depth == 0 || trace_->kind == ad::Trace::Kind::reverse) return "reverse";
-    if (trace_->kind == ad::Trace::Kind::program) return "program";
-    return trace_->kind == ad::Trace::Kind::dual ? "dual" : "listing";
-  }
+  explicit TopLevel(ad::Level* t) : level_(t) {}
+  int traverse(visitproc visit, void* arg) const { return visit_level(level_.get(), visit, arg); }
+  bool reverse() const { return level_->depth == 0 || ad::taped(level_.get()); }
+  bool forward() const { return static_cast<bool>(ad::level_as<ad::ForwardLevel>(level_)); }
+  bool listing() const { return static_cast<bool>(ad::level_as<ad::Listing>(level_)); }
   int64_t tangents() const {
-    return trace_->kind == ad::Trace::Kind::dual ? static_cast<ad::DualTrace*>(trace_.get())->tangents : 0;
+    const auto* f = ad::level_as<ad::ForwardLevel>(level_);
+    return f ? f->tangents : 0;
   }
   bool owns(const Value& v) const {
-    return v.trace && (v.trace == trace_ || (trace_->depth == 0 && v.trace->depth == 0));
+    return v.level && (v.level == level_ || (level_->depth == 0 && v.level->depth == 0));
   }
   py::object primal(const py::object& x) const {
     const Value v = require_value(x.ptr(), "primal");
@@ -127,7 +129,7 @@ class TopLevel {
                   " for a value of shape " + primal.shape().str());
     Value v;
     v.array = primal.array;
-    v.trace = trace_;
+    v.level = level_;
     v.box = core::Ref<ad::Box>(new ad::Box);
     v.box->primal = primal;
     v.box->tangent = ad::astype(tangent, primal.dtype());
@@ -135,9 +137,8 @@ class TopLevel {
   }
   // A rule of the user's own would be lost in the body of a loop, which is differentiated operation by operation.
   void refuse(const std::string& why) const {
-    if (trace_->kind != ad::Trace::Kind::program) return;
-    auto* r = static_cast<ad::Recorder*>(trace_.get());
-    if (r->body) r->refusal = why;
+    auto* r = ad::level_as<ad::Recorder>(level_);
+    if (r && r->body) r->refusal = why;
   }
   // results: one level down; backward(list of cotangents) -> list with one entry (or None) for each operand.
   py::list record(const py::sequence& operands, const py::sequence& results, const py::object& backward) const {
@@ -160,24 +161,23 @@ class TopLevel {
     rules_possible = true;
     for (const auto& x : operands)
       if (is_array(x.ptr())) follow(as_array(x.ptr()));
-    std::vector<Value> recorded = ad::record_call(trace_.get(), args, call);
+    std::vector<Value> recorded = ad::record_call(level_.get(), args, call);
     for (const Value& v : recorded)
-      if (v.trace && v.trace->kind == ad::Trace::Kind::reverse)
-        keep_rules(static_cast<ad::ReverseTrace*>(v.trace.get()));
+      if (ad::ReverseLevel* t = ad::taped(v.level.get())) keep_rules(t);
     py::list out;
     for (Value& v : recorded) out.append(wrapped(std::move(v)));
     return out;
   }
 
  private:
-  ad::TraceRef trace_;
+  ad::LevelRef level_;
 };
 
 py::object top_level(const py::sequence& xs) {
   std::vector<Value> v;
   for (const auto& x : xs)
     if (is_array(x.ptr())) v.push_back(read(as_array(x.ptr())));
-  ad::Trace* t = ad::highest(v.data(), static_cast<int>(v.size()));
+  ad::Level* t = ad::highest(v.data(), static_cast<int>(v.size()));
   return t ? py::cast(TopLevel(t)) : py::object(py::none());
 }
 
@@ -201,33 +201,36 @@ std::string current_location() {
 
 void bind_ad(py::module_& m) {
   ad::location_hook = current_location;
-  py::class_<Level>(m, "Level", collected<Level>())
-      .def("close", &Level::close, "Ends the transform; its values may no longer take part in operations.")
+  py::class_<OpenLevel>(m, "Level", collected<OpenLevel>())
+      .def("close", &OpenLevel::close, "Ends the transform; its values may no longer take part in operations.")
       .def("owns",
-           [](const Level& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
+           [](const OpenLevel& l, const py::object& y) { return is_array(y.ptr()) && l.owns(read(as_array(y.ptr()))); })
       .def_property_readonly(
-          "asked", [](const Level& l) { return l.trace()->asked; }, "Whether a number was asked of one of its values.")
+          "asked", [](const OpenLevel& l) { return l.level()->asked; },
+          "Whether a number was asked of one of its values.")
       .def("primal", primal);
-  py::class_<ReverseLevel, Level>(m, "ReverseLevel")
+  py::class_<OpenReverse, OpenLevel>(m, "ReverseLevel")
       .def(py::init<>())
-      .def("input", &ReverseLevel::input)
-      .def("sweep", &ReverseLevel::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
-      .def("rows", &ReverseLevel::rows)
-      .def("run", &ReverseLevel::run)
-      .def("jacobian", &ReverseLevel::jacobian)
-      .def_property_readonly("nodes", &ReverseLevel::nodes)
-      .def_property_readonly("bytes", &ReverseLevel::bytes);
-  py::class_<DualLevel, Level>(m, "DualLevel")
+      .def("input", &OpenReverse::input)
+      .def("sweep", &OpenReverse::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
+      .def("rows", &OpenReverse::rows)
+      .def("run", &OpenReverse::run)
+      .def("jacobian", &OpenReverse::jacobian)
+      .def_property_readonly("nodes", &OpenReverse::nodes)
+      .def_property_readonly("bytes", &OpenReverse::bytes);
+  py::class_<OpenForward, OpenLevel>(m, "DualLevel")
       .def(py::init<int64_t>(), py::arg("tangents") = 0)
-      .def("input", &DualLevel::input)
-      .def("tangent", &DualLevel::tangent);
-  py::class_<ListingLevel, Level>(m, "ListingLevel")
+      .def("input", &OpenForward::input)
+      .def("tangent", &OpenForward::tangent);
+  py::class_<OpenListing, OpenLevel>(m, "ListingLevel")
       .def(py::init<>())
-      .def("input", &ListingLevel::input)
-      .def("node_of", &ListingLevel::node_of)
-      .def("entries", &ListingLevel::entries);
+      .def("input", &OpenListing::input)
+      .def("node_of", &OpenListing::node_of)
+      .def("entries", &OpenListing::entries);
   py::class_<TopLevel>(m, "TopLevel", collected<TopLevel>())
-      .def_property_readonly("kind", &TopLevel::kind)
+      .def_property_readonly("reverse", &TopLevel::reverse)
+      .def_property_readonly("forward", &TopLevel::forward)
+      .def_property_readonly("listing", &TopLevel::listing)
       .def_property_readonly("tangents", &TopLevel::tangents)
       .def("primal", &TopLevel::primal)
       .def("tangent", &TopLevel::tangent)
@@ -238,7 +241,7 @@ void bind_ad(py::module_& m) {
       .def("record", &TopLevel::record);
   m.def("top_level", top_level);
   m.def("name", name);
-  m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).trace; });
+  m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).level; });
   m.def("is_scalar", [](const py::object& x) { return is_array(x.ptr()) && as_array(x.ptr())->scalar(); });
   m.def("is_read_only", [](const py::object& x) {
     return is_array(x.ptr()) && as_array(x.ptr())->link && as_array(x.ptr())->link->read_only;

@@ -2,19 +2,20 @@
 
 #include <pybind11/numpy.h>
 
+#include "ad/reverse.h"
 #include "bindings/interpreter.h"
 #include "bindings/transform/garbage.h"
 
 namespace wengert::bindings {
 
-int Level::traverse(visitproc visit, void* arg) const { return visit_trace(trace_.get(), visit, arg); }
+int OpenLevel::traverse(visitproc visit, void* arg) const { return visit_level(level_.get(), visit, arg); }
 
-Value Level::traced(const Value& primal, uint32_t node, const Value* tangent) const {
+Value OpenLevel::traced(const Value& primal, uint32_t node, const Value* tangent) const {
   Value v;
   v.array = primal.array;
-  v.trace = trace_;
+  v.level = level_;
   v.node = node;
-  if (primal.trace || tangent) {
+  if (primal.level || tangent) {
     v.box = core::Ref<ad::Box>(new ad::Box);
     v.box->primal = primal;
     if (tangent) v.box->tangent = *tangent;
@@ -52,7 +53,7 @@ bool lifted(PyObject* o, Argument& a) {
 }
 
 py::object as_family(Value v, Family family) {
-  if (family == Family::array || v.trace) return wrapped(std::move(v));
+  if (family == Family::array || v.level) return wrapped(std::move(v));
   if (family == Family::python) {
     if (!v.shape().empty()) return wrapped(std::move(v));
     return py::reinterpret_steal<py::object>(PyFloat_FromDouble(core::item(*v.array)));
@@ -61,7 +62,7 @@ py::object as_family(Value v, Family family) {
   return py::reinterpret_steal<py::object>(to_numpy(a, true));
 }
 
-py::list ReverseLevel::sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep) {
+py::list OpenReverse::sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep) {
   std::vector<std::pair<uint32_t, Value>> seeds;
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Value y = require_value(py::object(outputs[i]).ptr(), "sweep");
@@ -80,8 +81,8 @@ py::list ReverseLevel::sweep(const py::sequence& outputs, const py::sequence& co
   return r;
 }
 
-std::vector<std::vector<Value>> ReverseLevel::swept_rows(const Value& y) {
-  ad::check_result(y, trace());
+std::vector<std::vector<Value>> OpenReverse::swept_rows(const Value& y) {
+  ad::check_result(y, level());
   const int64_t n = owns(y) ? y.array->size : 0;
   std::vector<std::vector<Value>> of_input(inputs_.size());
   for (int64_t i = 0; i < n; ++i) {
@@ -93,7 +94,7 @@ std::vector<std::vector<Value>> ReverseLevel::swept_rows(const Value& y) {
   return of_input;
 }
 
-py::list ReverseLevel::rows(const py::object& y) {
+py::list OpenReverse::rows(const py::object& y) {
   std::vector<std::vector<Value>> of_input = swept_rows(require_value(y.ptr(), "jacrev"));
   py::list r;
   for (size_t k = 0; k < inputs_.size(); ++k) {
@@ -103,7 +104,7 @@ py::list ReverseLevel::rows(const py::object& y) {
   return r;
 }
 
-py::object ReverseLevel::run(const py::object& f, const py::tuple& args, const py::dict& kwargs, Py_ssize_t position) {
+py::object OpenReverse::run(const py::object& f, const py::tuple& args, const py::dict& kwargs, Py_ssize_t position) {
   const auto n = static_cast<Py_ssize_t>(args.size());
   if (position < 0) position += n;
   Argument a;
@@ -121,7 +122,7 @@ py::object ReverseLevel::run(const py::object& f, const py::tuple& args, const p
   return result;
 }
 
-py::object ReverseLevel::jacobian(const py::object& y) {
+py::object OpenReverse::jacobian(const py::object& y) {
   const Value v = require_value(y.ptr(), "jacobian");
   const uint32_t x = inputs_.at(0);
   Value block = stacked(swept_rows(v)[0], x);
@@ -130,7 +131,7 @@ py::object ReverseLevel::jacobian(const py::object& y) {
   return as_family(std::move(block), family_);
 }
 
-Value ReverseLevel::stacked(std::vector<Value>& rows, uint32_t input) const {
+Value OpenReverse::stacked(std::vector<Value>& rows, uint32_t input) const {
   bool none = true, plain = true;
   for (const Value& v : rows) {
     none &= !v;

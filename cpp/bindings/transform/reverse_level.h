@@ -1,5 +1,6 @@
 // Levels of differentiation as Python sees them; reverse mode, and the forms in which its derivatives go back.
 #pragma once
+#include "ad/reverse.h"
 #include "ad/rules.h"
 #include "bindings/call/family.h"
 #include "bindings/object/convert.h"
@@ -12,24 +13,24 @@ inline py::object wrapped_like(const py::handle& o, Value v) {
 }
 
 // One active transform: made on entry, closed on exit (also after exceptions), its tape usable afterwards.
-class Level {
+class OpenLevel {
  public:
-  explicit Level(ad::Trace* t) : trace_(t) { ad::push_level(); }
-  Level(const Level&) = delete;
-  ~Level() { close(); }
+  explicit OpenLevel(ad::Level* t) : level_(t) { ad::push_level(); }
+  OpenLevel(const OpenLevel&) = delete;
+  ~OpenLevel() { close(); }
   void close() {
     if (!open_) return;
     open_ = false;
-    trace_->alive = false;
+    level_->alive = false;
     ad::pop_level();
   }
-  ad::Trace* trace() const { return trace_.get(); }
+  ad::Level* level() const { return level_.get(); }
   int traverse(visitproc visit, void* arg) const;  // for the garbage collector
-  bool owns(const Value& v) const { return v.trace == trace_; }
+  bool owns(const Value& v) const { return v.level == level_; }
 
  protected:
   Value traced(const Value& primal, uint32_t node, const Value* tangent = nullptr) const;
-  ad::TraceRef trace_;
+  ad::LevelRef level_;
   bool open_ = true;
 };
 
@@ -44,10 +45,10 @@ struct Argument {
 bool lifted(PyObject* o, Argument& a);
 py::object as_family(Value v, Family family);
 
-class ReverseLevel : public Level {
+class OpenReverse : public OpenLevel {
  public:
-  ReverseLevel() : Level(new ad::ReverseTrace(ad::current_depth() + 1)) {}
-  ad::ReverseTrace& reverse() const { return *static_cast<ad::ReverseTrace*>(trace_.get()); }
+  OpenReverse() : OpenLevel(new ad::ReverseLevel(ad::current_depth() + 1)) {}
+  ad::ReverseLevel& reverse() const { return *static_cast<ad::ReverseLevel*>(level_.get()); }
   const std::vector<uint32_t>& inputs() const { return inputs_; }
 
   py::object input(const py::object& x) { return wrapped_like(x, leaf(differentiable(x, "input"))); }

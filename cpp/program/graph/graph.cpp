@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "ad/recorder.h"
 #include "program/loop/loop.h"
 
 namespace wengert::program {

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ad/recorder.h"
 #include "ad/tape.h"
 #include "ops/info.h"
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ad/recorder.h"
 #include "ops/result_type.h"
 #include "program/file/saved.h"
 #include "program/loop/loop.h"

@@ -1,6 +1,7 @@
 // Runs a plan: step after step over laid-out memory.
 #include <cstring>
 
+#include "ad/recorder.h"
 #include "ops/elementwise/evaluate.h"
 #include "ops/linalg.h"
 #include "program/loop/loop.h"

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 
+#include "ad/recorder.h"
 #include "ops/elementwise/element_kernels.h"
 #include "ops/elementwise/evaluate.h"
 #include "program/scalar/code.h"

@@ -1,8 +1,9 @@
-// Recorded runs: listings for people, and steps for replay (see program/).
+#include "ad/recorder.h"
+
 #include <algorithm>
 #include <cmath>
 
-#include "ad/levels.h"
+#include "ad/process.h"
 #include "ad/rules.h"
 #include "ops/result_type.h"
 
@@ -12,29 +13,6 @@ using ops::info;
 
 std::string (*location_hook)() = nullptr;
 constinit thread_local Recorder* following = nullptr;
-
-// ---- listings -----------------------------------------------------------------------------------------------------
-
-Value list(Listing* t, OpCode op, Operands args, int n, const ParamsRef& params) {
-  Value out = evaluate_below(op, args, n, params, t);
-  Listing::Entry e;
-  e.op = op;
-  e.params = params;
-  for (int i = 0; i < n; ++i) {
-    if (args[i]->trace.get() == t) {
-      e.args.push_back(args[i]->node);
-    } else {
-      e.args.push_back(static_cast<uint32_t>(t->entries.size()));
-      t->entries.push_back({-2, {}, {}, args[i]->array, {}, {}});
-    }
-  }
-  e.value = out.array;
-  if (location_hook) e.location = location_hook();
-  t->entries.push_back(std::move(e));
-  return traced(out, TraceRef(t), static_cast<uint32_t>(t->entries.size() - 1));
-}
-
-// ---- programs -----------------------------------------------------------------------------------------------------
 
 ArrayRef example_array(DType t, const Dims& shape) {
   if (shape.product() <= 1) return core::zeros(t, shape);
@@ -56,35 +34,29 @@ Value example(OpCode op, Operands args, int n, const ParamsRef& params) {
 }
 }  // namespace
 
-Value record_step(Recorder* t, OpCode op, Operands args, int n, const ParamsRef& params) {
+Value Recorder::process(OpCode op, Operands args, int n, const ParamsRef& params) {
   bool plain = true;
-  if (!t->body)
-    for (int i = 0; i < n; ++i) plain &= args[i]->trace.get() == t ? !args[i]->box : !args[i]->trace;
-  Value out = t->examples ? example(op, args, n, params)
-              : plain     ? computed(op, args, n, params)
-                          : evaluate_below(op, args, n, params, t);
-  uint32_t few[kFew + 1];
-  std::vector<uint32_t> many;
-  uint32_t* nodes = few;
-  if (n > kFew) {
-    many.resize(static_cast<size_t>(n) + 1);
-    nodes = many.data();
-  }
-  for (int i = 0; i < n; ++i) nodes[i] = t->node_of(*args[i]);
+  if (!body)
+    for (int i = 0; i < n; ++i) plain &= args[i]->level.get() == this ? !args[i]->box : !args[i]->level;
+  Value out = examples ? example(op, args, n, params)
+              : plain  ? computed(op, args, n, params)
+                       : evaluate_below(op, args, n, params, this);
+  NodeNumbers nodes(n);
+  for (int i = 0; i < n; ++i) nodes[i] = node_of(*args[i]);
   if (const ArrayRef* at = following ? ops::positions_of(op, params) : nullptr) {
     uint32_t positions;
     Recorder* owner = Recorder::of_positions(*at, &positions);
-    if (owner && owner != t && t->body) {  // computed around the loop
+    if (owner && owner != this && body) {  // computed around the loop
       Value outside(*at);
-      outside.trace = TraceRef(owner);
+      outside.level = LevelRef(owner);
       outside.node = positions;
-      positions = t->node_of(outside);
-      owner = t;
+      positions = node_of(outside);
+      owner = this;
     }
-    if (owner == t) nodes[n++] = positions;
+    if (owner == this) nodes[n++] = positions;
   }
-  const uint32_t node = t->append(op, out.array, params, nodes, static_cast<uint32_t>(n));
-  return traced(out, TraceRef(t), node);
+  const uint32_t node = append(op, out.array, params, nodes, static_cast<uint32_t>(n));
+  return traced(out, LevelRef(this), node);
 }
 
 uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
@@ -95,17 +67,17 @@ uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params,
 }
 
 uint32_t Recorder::node_of(const Value& v) {
-  if (v.trace.get() == this) return v.node;
-  if (v.trace && body) {
+  if (v.level.get() == this) return v.node;
+  if (v.level && body) {
     for (size_t k = 0; k < captured.size(); ++k) {
       const Value& c = captured[k];
-      if (c.array == v.array && c.trace == v.trace && c.box == v.box && c.node == v.node) return captured_nodes[k];
+      if (c.array == v.array && c.level == v.level && c.box == v.box && c.node == v.node) return captured_nodes[k];
     }
     captured.push_back(v);
     captured_nodes.push_back(append(kInput, v.array, {}, nullptr, 0));
     return captured_nodes.back();
   }
-  if (v.trace && (v.trace->depth > 0 || recording_enabled())) {
+  if (v.level && (v.level->depth > 0 || recording_enabled())) {
     refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
     elsewhere = true;
   }
@@ -129,29 +101,29 @@ void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
 }
 
 namespace {
-// The value as the recording sees it; no trace: it is not recorded.
+// The value as the recording sees it; no level: it is not recorded.
 Value recorded_value(const Value& v) {
   Value at = v;
-  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
-  return at.trace && at.trace->alive ? at : Value(v.array);
+  while (at.level && !level_as<Recorder>(at.level)) at = primal_of(at);
+  return at.level && at.level->alive ? at : Value(v.array);
 }
 }  // namespace
 
 void observe(const Value& v, Asked asked) {
-  if (!v.trace) return;
-  for (Value at = v; at.trace; at = primal_of(at)) at.trace->asked = true;
+  if (!v.level) return;
+  for (Value at = v; at.level; at = primal_of(at)) at.level->asked = true;
   const Value at = recorded_value(v);
-  if (at.trace) static_cast<Recorder*>(at.trace.get())->ask(at.node, asked, at.array);
+  if (at.level) static_cast<Recorder*>(at.level.get())->ask(at.node, asked, at.array);
 }
 
 void observe_whole(const Value& v) {
   constexpr double kLargest = 0x1p62;  // beyond it whole numbers are told apart by the float itself
-  if (!v.trace) return;
+  if (!v.level) return;
   const Value at = recorded_value(v);
-  if (!at.trace) return;
+  if (!at.level) return;
   if (!core::is_float(at.dtype()) || !(std::abs(core::item(*at.array)) < kLargest)) return observe(v, Asked::number);
   const Value whole = astype(at, DType::i64);
-  static_cast<Recorder*>(whole.trace.get())->ask(whole.node, Asked::number, whole.array);
+  static_cast<Recorder*>(whole.level.get())->ask(whole.node, Asked::number, whole.array);
 }
 
 Recorder* Recorder::of_positions(const ArrayRef& flat, uint32_t* node) {
@@ -180,40 +152,40 @@ void Recorder::follow(const ArrayRef& flat, uint32_t node) {
 
 void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
   std::vector<uint32_t> nodes;
-  for (const Value& v : from) nodes.push_back(body ? node_of(v) : v.trace.get() == this ? v.node : constant(v.array));
+  for (const Value& v : from) nodes.push_back(body ? node_of(v) : v.level.get() == this ? v.node : constant(v.array));
   const ParamsRef p(new PositionsParams(sizes));
   follow(flat, append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size())));
 }
 
 void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
   std::vector<Value> recorded;
-  Trace* top = nullptr;
+  Level* top = nullptr;
   for (const Value& v : from) {
     recorded.push_back(recorded_value(v));
-    Trace* t = recorded.back().trace.get();
+    Level* t = recorded.back().level.get();
     if (t && (!top || t->depth > top->depth)) top = t;
   }
   if (!top) return;
   for (size_t i = 0; i < from.size(); ++i)
-    if (recorded[i].trace && recorded[i].trace.get() != top && !static_cast<Recorder*>(top)->body)
+    if (recorded[i].level && recorded[i].level.get() != top && !static_cast<Recorder*>(top)->body)
       observe(from[i], Asked::elements);
   static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
 }
 
 Value without_derivatives(const Value& v) {
-  if (!v.trace) return v;
+  if (!v.level) return v;
   Value at = v;
-  while (at.trace && at.trace->kind != Trace::Kind::program) at = primal_of(at);
-  if (!at.trace) return Value(v.array);
-  if (auto* t = static_cast<Recorder*>(at.trace.get()); t->body && t->alive && core::is_float(at.dtype())) {
+  while (at.level && !level_as<Recorder>(at.level)) at = primal_of(at);
+  if (!at.level) return Value(v.array);
+  if (auto* t = static_cast<Recorder*>(at.level.get()); t->body && t->alive && core::is_float(at.dtype())) {
     const uint32_t node = t->append(Recorder::kCut, at.array, {}, &at.node, 1);
-    return traced(Value(at.array), at.trace, node);
+    return traced(Value(at.array), at.level, node);
   }
   if (!at.box) return at;
   Value r = at;
   r.box = nullptr;
   const Value below = without_derivatives(at.box->primal);
-  if (below.trace) {
+  if (below.level) {
     r.box = Ref<Box>(new Box);
     r.box->primal = below;
   }

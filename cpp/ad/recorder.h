@@ -1,0 +1,99 @@
+// A run recorded for replay: what becomes a program (see program/).
+#pragma once
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "ad/tape.h"
+#include "core/pool_allocator.h"
+
+namespace wengert::ad {
+
+// What Python asked of a value while it was recorded for replay; on replay the answer must be the same.
+enum class Asked : uint8_t { truth, number, elements };
+
+// Parameters of what a recording holds beyond the primitives.
+struct PositionsParams : ops::ParamsOf<PositionsParams> {
+  explicit PositionsParams(Dims d = {}) : sizes(std::move(d)) {}
+  Dims sizes;  // of the axes the positions belong to
+  template <class Visit> static void fields(PositionsParams& p, Visit&& visit) {
+    visit(ops::Field{"sizes", ops::FieldKind::dims}, p.sizes);
+  }
+};
+struct ResultParams : ops::ParamsOf<ResultParams> {
+  explicit ResultParams(int64_t k = 0) : index(k) {}
+  int64_t index;  // among the results of the loop
+  template <class Visit> static void fields(ResultParams& p, Visit&& visit) {
+    visit(ops::Field{"index", ops::FieldKind::integer}, p.index);
+  }
+};
+
+// A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
+struct Recorder : Level {
+  // kPositions (PositionsParams): flat positions, from one array of whole numbers for each axis.
+  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult (ResultParams): one of its
+  // results. kCut: the operand without its derivative (stop_gradient in the body of a loop).
+  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
+  struct Step {
+    int op;  // opcode, or one of the above
+    DType dtype;
+    uint32_t first, count;  // operands, in `args`
+    Dims shape;
+    ParamsRef params;
+    ArrayRef value;  // of constants
+    int64_t size() const { return shape.product(); }
+    bool is(OpCode code) const { return op == static_cast<int>(code); }
+    template <class Op> const typename Op::Params& p() const { return ops::params_of<Op>(params); }
+    bool leaf() const { return op == kInput || op == kConstant; }
+    // Reads its positions from a last, additional operand.
+    bool looks_up() const {
+      return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 &&
+             static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity;
+    }
+  };
+  struct Question {
+    uint32_t node;
+    Asked asked;
+    ArrayRef answer;
+    std::string location;
+  };
+  static constexpr char tag = 0;
+  explicit Recorder(int depth) : Level(&tag, depth) {}
+  Value process(OpCode op, Operands args, int n, const ParamsRef& params) override;
+  const char* name() const override { return "compiled"; }
+  // The node of an operand: its own, that of a constant, or (in the body of a loop) of an additional input.
+  uint32_t node_of(const Value& v);
+  uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
+  uint32_t constant(const ArrayRef& value);
+  void ask(uint32_t node, Asked asked, const ArrayRef& value);
+  // `flat`, as the positions of operations to come, stands for positions that are computed from `from` on every replay.
+  void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
+
+  core::List<Step> steps;
+  core::List<uint32_t> args;
+  std::vector<Question> questions;
+  std::unordered_map<const core::Array*, uint32_t> constants;
+  std::unordered_map<const core::Array*, uint32_t> positions_of;
+  std::vector<ArrayRef> held;  // keeps the keys of `constants` and `positions_of` alive
+  std::unordered_map<uint64_t, size_t> asked_before;
+  Recorder* outer = nullptr;  // the next one with positions of its own, while this one runs
+  void finish();              // no more operations
+  // The node behind the positions an operation uses; kNoNode: they are constants.
+  static Recorder* of_positions(const ArrayRef& flat, uint32_t* node);
+  void follow(const ArrayRef& flat, uint32_t node);  // `flat` are the positions behind this node
+  std::string refusal;                               // why this run must not be replayed; empty: it may
+  bool elsewhere = false;                            // that lies in where it runs, not in the function
+  // The body of a loop: values of other levels become inputs; the operations on them belong to the body only.
+  bool body = false;
+  bool examples = false;        // of which only shapes and types count: nothing is computed
+  std::vector<Value> captured;  // what these inputs stand for
+  std::vector<uint32_t> captured_nodes;
+  std::vector<std::string> notes;  // for Compiled.why()
+};
+
+// Zeros that take no memory, for values of which only type and shape count.
+ArrayRef example_array(DType t, const Dims& shape);
+extern __attribute__((tls_model("initial-exec"))) constinit thread_local Recorder* following;  // the innermost with
+                                                                                               // positions
+
+}  // namespace wengert::ad
