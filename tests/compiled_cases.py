@@ -6,7 +6,7 @@ import copy
 
 import numpy as np
 import wengert as wg
-from wengert.verified import difference
+from wengert.program.verified import difference
 
 V = np.array([0.5, -1.5, 2.0, 3.25])
 W = np.array([1.0, 2.0, -3.0, 0.25])

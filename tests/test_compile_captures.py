@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import wengert as wg
 from compiled_cases import V, W
-from wengert.verified import difference
+from wengert.program.verified import difference
 
 # ---- where it stands -----------------------------------------------------------------------------------------------
 

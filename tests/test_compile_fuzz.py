@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pytest
 import wengert as wg
-from wengert.verified import difference
+from wengert.program.verified import difference
 
 N = 5  # elements of every array
 

@@ -7,7 +7,7 @@ import wengert as wg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wengert import _core
-from wengert.compiled import _loaded
+from wengert.program.compiled import _loaded
 
 wnp = wg.numpy
 

@@ -12,7 +12,7 @@ import pytest
 import wengert as wg
 from primitive_cases import REGISTRY, cases, draw
 from wengert import _core
-from wengert.compiled import _loaded
+from wengert.program.compiled import _loaded
 
 wnp = wg.numpy
 CASES = [c for p in REGISTRY.values() for c in cases(p)]

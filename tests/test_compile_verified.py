@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import wengert as wg
 from compiled_cases import V, W, same
-from wengert.verified import difference
+from wengert.program.verified import difference
 
 COUNT = iter(range(1000))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import wengert as wg
 import wengert.numpy as wnp
-from wengert import hints
+from wengert._internals import hints
 
 X = wg.array([1.0, 2.0])
 ROWS = [(module, name) for module, names in hints.NAMES.items() for name in names]

@@ -61,7 +61,7 @@ def test_a_loop_makes_no_array_of_its_counters(body, value):
 @pytest.mark.parametrize("n", [1, 4, 7, 8, 9, 12, 15])  # pieces of four and what is left over
 @pytest.mark.parametrize("lower", [0, -3, 5])
 def test_the_counter_of_a_loop(lower, n, monkeypatch):
-    monkeypatch.setattr("wengert.loops._BLOCK", 4)
+    monkeypatch.setattr("wengert.program.loops._BLOCK", 4)
     x = wg.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
 
     def f(x):

@@ -9,7 +9,7 @@ import pytest
 import wengert as wg
 import wengert.numpy as wnp
 from wengert import _core
-from wengert.tree import tree_flatten
+from wengert._internals.tree import tree_flatten
 
 RNG = np.random.default_rng(5)
 W, X, H = RNG.normal(size=(3, 3)), RNG.normal(size=(12, 3)), RNG.normal(size=3)

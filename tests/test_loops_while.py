@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import wengert as wg
 import wengert.numpy as wnp
-from wengert import rolled
-from wengert.tree import tree_flatten
+from wengert._internals.tree import tree_flatten
+from wengert.program import rolled
 
 W = np.array([[0.9, 0.2], [-0.1, 0.8]])
 
@@ -225,8 +225,8 @@ def test_an_endless_loop_can_be_interrupted(name):
     out = run_script(f"""
 for t in (lambda f: f, wg.value_and_grad, lambda f: lambda x: wg.jvp(f, (x,), (1.0,))):
     if t is wg.value_and_grad:
-        import wengert.rolled
-        wengert.rolled._ROOM = 10**16  # or the loop ends there
+        import wengert.program.rolled
+        wengert.program.rolled._ROOM = 10**16  # or the loop ends there
     f = t({name})
     g = wg.compile(f)
     assert interrupted(g, 0.5)

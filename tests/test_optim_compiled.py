@@ -51,7 +51,7 @@ def loss(params, key, x, y):
 
 
 def leaves(tree):
-    from wengert.tree import tree_flatten
+    from wengert._internals.tree import tree_flatten
 
     return [np.asarray(x) for x in tree_flatten(tree)[0]]
 

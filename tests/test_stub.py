@@ -5,7 +5,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from wengert import _core, stubs
+from wengert import _core
+from wengert._internals import stubs
 
 SOURCE = Path(__file__).resolve().parents[1] / "python" / "wengert" / "_core.pyi"
 

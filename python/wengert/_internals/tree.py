@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ._core import Array, check_depth
+from wengert._core import Array, check_depth
 
 _LEAVES = (Array, np.ndarray, float, int, np.generic, complex, str, bytes)
 

@@ -12,9 +12,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from . import _core
-from .pickling import importable_name
-from .tree import is_leaf, tree_unflatten
+from wengert import _core
+from wengert._internals.tree import is_leaf, tree_unflatten
+from wengert.transforms.pickling import importable_name
 
 __all__ = ["compile", "load_program"]
 
@@ -52,7 +52,7 @@ def _unflatten(spec: Any, leaves: list[Any]) -> Any:
 
 
 def _watch(f: Any, arguments: tuple[Any, ...], static: tuple[int, ...]) -> Any:
-    from .captures import Watch
+    from wengert.program.captures import Watch
 
     return Watch(f, arguments, static)
 
@@ -132,7 +132,7 @@ def compile(
         raise ValueError(f"compile: argument {min(both)} is both static and donated; a static argument does not change")
     g = _defined(_new(), f, nums, donated, cache_size)
     if verify:
-        from .verified import verified
+        from wengert.program.verified import verified
 
         return verified(f, g)
     return g

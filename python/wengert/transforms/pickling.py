@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import _core
+from wengert import _core
 
 Function = Callable[..., Any]
 

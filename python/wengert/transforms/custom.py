@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from . import _core
-from ._core import Array
-from .arguments import zeros_like
-from .pickling import importable_name
-from .transforms import vjp
-from .tree import is_leaf, tree_flatten, tree_unflatten
+from wengert import _core
+from wengert._core import Array
+from wengert._internals.tree import is_leaf, tree_flatten, tree_unflatten
+from wengert.transforms.inputs import zeros_like
+from wengert.transforms.pickling import importable_name
+from wengert.transforms.reverse import vjp
 
 Function = Callable[..., Any]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._core import Array
-from .tree import is_leaf, tree_flatten, tree_unflatten
+from wengert import _core
+from wengert._core import Array
+from wengert._internals.tree import is_leaf, tree_flatten, tree_unflatten
 
 Function = Callable[..., Any]
 
@@ -214,3 +214,18 @@ def split_aux(y: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
             f"{name}: with has_aux=True the function must return a pair (value, auxiliary), got {type(y).__name__}"
         )
     return y
+
+
+def stop_gradient(x: Any) -> Any:
+    """The value of ``x`` (an array or a tree) with all derivatives cut off.
+
+    >>> import wengert as wg
+    >>> wg.grad(lambda x: x * wg.stop_gradient(x))(3.0)
+    3.0
+    """
+    if isinstance(x, Array):
+        return _core.stop_gradient(x)
+    if is_leaf(x):
+        return x
+    leaves, spec = tree_flatten(x)
+    return tree_unflatten(spec, [stop_gradient(v) for v in leaves])

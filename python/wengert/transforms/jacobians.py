@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._core import Array
-from .arguments import (
+from wengert import _core
+from wengert._core import Array
+from wengert._internals.hints import explain_keywords
+from wengert._internals.tree import tree_flatten, tree_unflatten
+from wengert.transforms.forward import push_forward, pushed
+from wengert.transforms.inputs import (
     Function,
     Inputs,
     checked_argnums,
@@ -22,9 +25,7 @@ from .arguments import (
     shape_of,
     split_aux,
 )
-from .hints import explain_keywords
-from .transforms import grad, push_forward, pushed
-from .tree import tree_flatten, tree_unflatten
+from wengert.transforms.reverse import grad
 
 
 @explain_keywords

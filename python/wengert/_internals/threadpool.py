@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from . import _core
+from wengert import _core
 
 
 def register(threadpoolctl: Any) -> None:
@@ -27,7 +27,7 @@ def register(threadpoolctl: Any) -> None:
             _core.set_num_threads(num_threads)
 
         def get_version(self) -> str:
-            from . import __version__
+            from wengert import __version__
 
             return __version__
 

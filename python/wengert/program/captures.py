@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._core import Array
-from .code_paths import Code, Path, mentions, paths
+from wengert import _core
+from wengert._core import Array
+from wengert.program.code_paths import Code, Path, mentions, paths
 
 # ---- whose code counts -----------------------------------------------------------------------------------------------
 
-_OURS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _LIBRARY = tuple(
     os.path.join(p, "")
     for p in {

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from . import _core, hints
-from ._core import Array
+from wengert import _core
+from wengert._core import Array
+from wengert._internals import hints
 
 
 def _repr(value: Any, note: str) -> str:
@@ -21,7 +22,7 @@ def _repr(value: Any, note: str) -> str:
 
 
 def _lost(*args: Any) -> str:
-    from ._lost import explain
+    from wengert._internals.lost import explain
 
     return explain(*args)
 
@@ -29,19 +30,19 @@ def _lost(*args: Any) -> str:
 # The mirror is imported at the first need: importing wengert must stay cheap. All of it: while another thread imports
 # it, `wengert.numpy.protocols` is there already, but its tables are still empty.
 def _ufunc(*args: Any, **kwargs: Any) -> Any:
-    from . import numpy
+    from wengert import numpy
 
     return numpy.protocols.array_ufunc(*args, **kwargs)
 
 
 def _function(*args: Any, **kwargs: Any) -> Any:
-    from . import numpy
+    from wengert import numpy
 
     return numpy.protocols.array_function(*args, **kwargs)
 
 
 def _namespace(_array: Any, *, api_version: str | None = None) -> Any:
-    from . import numpy
+    from wengert import numpy
 
     return numpy
 
@@ -71,7 +72,7 @@ _METHODS = [
 
 def _method(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        from . import numpy
+        from wengert import numpy
 
         return getattr(numpy, name)(self, *args, **kwargs)
 
@@ -162,7 +163,7 @@ def _trunc(self: Any) -> int:
 
 def _round(self: Any, digits: int | None = None) -> Any:
     """round(x) is a whole number, as of a float; round(x, digits) is numpy.round, which is differentiated."""
-    from . import numpy
+    from wengert import numpy
 
     rounded = numpy.round(self, digits or 0)
     return int(rounded) if digits is None and self.ndim == 0 else rounded
@@ -178,14 +179,14 @@ def _as_integer_ratio(self: Any) -> tuple[int, int]:
 
 def _sort(self: Any, axis: int = -1, **kwargs: Any) -> None:
     """Sorts this array in place along an axis (numpy.sort gives a sorted copy)."""
-    from . import numpy
+    from wengert import numpy
 
     self[...] = numpy.sort(self, axis, **kwargs)
 
 
 def _partition(self: Any, kth: Any, axis: int = -1, **kwargs: Any) -> None:
     """Partitions this array in place along an axis (numpy.partition gives a copy)."""
-    from . import numpy
+    from wengert import numpy
 
     self[...] = numpy.partition(self, kth, axis, **kwargs)
 
@@ -199,7 +200,7 @@ def _fill(self: Any, value: Any) -> None:
 
 def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
     """Sets elements by their position in the flattened array; values are repeated as needed."""
-    from . import numpy
+    from wengert import numpy
 
     at = np.asarray(indices).ravel()
     if not at.size:

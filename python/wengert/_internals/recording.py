@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from .tree import tree_flatten
+from wengert import _core
+from wengert._internals.tree import tree_flatten
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _joined(module: str, name: str) -> str:
 
 
 def _repair(name: str) -> str:
-    from . import numpy as mirror
+    from wengert import numpy as mirror
 
     if name in _REPAIRS:
         return _REPAIRS[name]

@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._core import Array
-from .custom import checkpoint as checkpointed
-from .rolled import NotRolled, apply, body_of, recorder, run_in_pieces
-from .tree import LEAF, tree_flatten, tree_unflatten
+from wengert import _core
+from wengert._core import Array
+from wengert._internals.tree import LEAF, tree_flatten, tree_unflatten
+from wengert.program.rolled import NotRolled, apply, body_of, recorder, run_in_pieces
+from wengert.transforms.custom import checkpoint as checkpointed
 
 __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 

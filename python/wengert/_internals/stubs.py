@@ -150,7 +150,7 @@ def generate(module: ModuleType | None = None) -> str:
 
 def default_path() -> Path:
     """Where the stub lives: beside the package's other files."""
-    return Path(__file__).with_name("_core.pyi")
+    return Path(__file__).parents[1] / "_core.pyi"
 
 
 def run(out: Path | None = None, check: bool = False) -> int:

@@ -178,7 +178,7 @@ def _hint(module: str, name: str) -> str | None:
     if hint or name.startswith("_"):
         return hint
     if module == "wengert":
-        from . import numpy as mirror
+        from wengert import numpy as mirror
 
         return f"it is wengert.numpy.{name}" if name in vars(mirror) else None
     if module == "wengert.numpy":

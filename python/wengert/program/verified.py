@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import _core
-from ._core import Array
+from wengert import _core
+from wengert._core import Array
 
 __all__ = ["difference", "verified"]
 
