@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core import Array, array, asarray
 from ._internals import array as _array
-from ._internals import hints, threadpool
+from ._internals import hints, threadpool, version
 from ._internals.array import no_grad
 from .transforms import pickling
 from .transforms.forward import jvp, linearize
@@ -24,7 +24,7 @@ from .transforms.reverse import elementwise_grad, grad, value_and_grad, vjp
 if TYPE_CHECKING:
     from ._internals.registry import Primitive, apply, primitives  # noqa: F401
 
-__version__ = "0.1.0"
+__version__ = version
 
 # Loaded when first used: an import of wengert stays a matter of milliseconds.
 _LATER = {
@@ -93,7 +93,7 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise hints.missing(__name__, name)
+    raise hints.missing(__name__, name, lambda: importlib.import_module(".numpy", __name__))
 
 
 def __dir__() -> list[str]:

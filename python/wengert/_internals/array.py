@@ -1,4 +1,4 @@
-"""The Python half of ``wengert.Array``: printing, NumPy's protocols, the methods that are compositions."""
+"""The Python half of ``wengert.Array``: NumPy's protocols, the methods that are compositions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,7 @@ import numpy as np
 
 from wengert import _core
 from wengert._core import Array
-from wengert._internals import hints
-
-
-def _repr(value: Any, note: str) -> str:
-    text = np.array2string(value, separator=", ", prefix="Array(")
-    if value.dtype not in (np.float64, np.int64, np.bool_):
-        text += f", dtype={value.dtype}"
-    return f"Array({text}{', ' + note if note else ''})"
+from wengert._internals import hints, printing
 
 
 def _lost(*args: Any) -> str:
@@ -81,14 +74,6 @@ def _method(name: str) -> Any:
     return method
 
 
-def plain(x: Any) -> Any:
-    """A NumPy copy to write down, also of a parameter: what is written down has no derivative to lose.
-
-    Values that are being differentiated are refused as everywhere.
-    """
-    return (x.detach() if x.requires_grad else x).numpy()
-
-
 class Flags:
     """How an Array lies in memory, as `numpy.ndarray.flags` says it."""
 
@@ -133,11 +118,6 @@ def _dense(lengths: tuple[int, ...], steps: tuple[int, ...], itemsize: int) -> b
             return False
         itemsize *= length
     return True
-
-
-def _tolist(self: Any) -> Any:
-    """The numbers as nested Python lists."""
-    return plain(self).tolist()
 
 
 def _flatten(self: Any, order: str = "C") -> Any:
@@ -219,14 +199,6 @@ def _resize(self: Any, *_shape: Any, refcheck: bool = True) -> None:
     raise TypeError("wengert.Array.resize: an Array keeps its shape; write x = wengert.numpy.resize(x, shape)")
 
 
-def _format(self: Any, spec: str) -> str:
-    return format(_core.stop_gradient(self).item(), spec) if spec else str(self)
-
-
-def _str(self: Any) -> str:
-    return str(_core.stop_gradient(self).numpy())
-
-
 def _deepcopy(self: Any, _memo: Any) -> Any:
     return _core.array(_core.stop_gradient(self), requires_grad=True) if self.requires_grad else self.copy("K")
 
@@ -260,7 +232,7 @@ def install() -> None:
     """Puts everything on the type; called once when wengert is imported."""
     _core.set_hooks(
         {
-            "repr": _repr,
+            "repr": printing.array_repr,
             "lost": _lost,
             "array_ufunc": _ufunc,
             "array_function": _function,
@@ -270,7 +242,7 @@ def install() -> None:
     for name in _METHODS:
         setattr(Array, name, _method(name))
     for name, function in {
-        "tolist": _tolist,
+        "tolist": printing.tolist,
         "flatten": _flatten,
         "sort": _sort,
         "partition": _partition,
@@ -283,8 +255,8 @@ def install() -> None:
         "__ceil__": _ceil,
         "__trunc__": _trunc,
         "__round__": _round,
-        "__format__": _format,
-        "__str__": _str,
+        "__format__": printing.array_format,
+        "__str__": printing.array_str,
         "__deepcopy__": _deepcopy,
         "__reduce__": _reduce,
         "__dlpack__": _dlpack,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -173,14 +174,12 @@ def _numpy_names(linear_algebra: bool) -> frozenset[str]:
     return frozenset(dir(np.linalg if linear_algebra else np))
 
 
-def _hint(module: str, name: str) -> str | None:
+def _hint(module: str, name: str, beside: Callable[[], ModuleType] | None) -> str | None:
     hint = NAMES[module].get(name)
     if hint or name.startswith("_"):
         return hint
-    if module == "wengert":
-        from wengert import numpy as mirror
-
-        return f"it is wengert.numpy.{name}" if name in vars(mirror) else None
+    if beside and name in vars(found := beside()):
+        return f"it is {found.__name__}.{name}"
     if module == "wengert.numpy":
         if name in vars(sys.modules["wengert.numpy.linalg"]):
             return f"it is wengert.numpy.linalg.{name}"
@@ -191,9 +190,9 @@ def _hint(module: str, name: str) -> str | None:
     return None
 
 
-def missing(module: str, name: str) -> AttributeError:
-    """The error for a name that a module of wengert does not have."""
-    hint = _hint(module, name)
+def missing(module: str, name: str, beside: Callable[[], ModuleType] | None = None) -> AttributeError:
+    """The error for a name that a module of wengert does not have; `beside` gives another one that may have it."""
+    hint = _hint(module, name, beside)
     text = f"{module} has no '{name}': {hint}" if hint else f"{module} has no '{name}'"
     return AttributeError(text, name=name, obj=sys.modules[module])
 

@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from wengert import _core
+from wengert._internals import version
 
 
 def register(threadpoolctl: Any) -> None:
@@ -27,9 +28,7 @@ def register(threadpoolctl: Any) -> None:
             _core.set_num_threads(num_threads)
 
         def get_version(self) -> str:
-            from wengert import __version__
-
-            return __version__
+            return version
 
     threadpoolctl.register(WengertController)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops, set_ufuncs
-from wengert._internals.array import plain
+from wengert._internals.printing import plain
 from wengert.numpy import discrete, linalg, reductions
 from wengert.numpy.arrays import normalize_axes, normalize_axis, operand
 from wengert.numpy.cumulative import accumulate, cumsum
