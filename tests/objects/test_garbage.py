@@ -1,6 +1,6 @@
 """Cycles through transforms, rules and tapes are freed by the garbage collector; nothing grows; weak references.
 
-The long form of the leak tests: ``WENGERT_LONG=1 python -m pytest tests/test_garbage.py`` (100,000 rounds each).
+The long form of the leak tests, of 100,000 rounds: ``WENGERT_LONG=1 python -m pytest tests/objects/test_garbage.py``.
 """
 
 import contextlib

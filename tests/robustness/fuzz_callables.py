@@ -1,8 +1,9 @@
 """Every public callable and method, called with arguments good and bad: nothing may crash, hang or lose its error.
 
-    python tests/fuzz_callables.py 60                 for a minute
-    python tests/fuzz_callables.py 60 --seed 7        other calls
-    python tests/fuzz_callables.py --batch 7/12 -v    one batch again, every call printed; add --only 31 for one call
+    python tests/robustness/fuzz_callables.py 60                 for a minute
+    python tests/robustness/fuzz_callables.py 60 --seed 7        other calls
+    python tests/robustness/fuzz_callables.py --batch 7/12 -v    one batch again, every call printed
+    python tests/robustness/fuzz_callables.py --batch 7/12 --only 31    one call of it
 
 A batch is a forked process with limits of memory and time. The text of a call is written to shared memory before the
 call is made, so the last one is known however the process ends. A call is a finding if the process dies, if it does

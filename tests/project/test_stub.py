@@ -8,7 +8,7 @@ import pytest
 from wengert import _core
 from wengert._internals import stubs
 
-SOURCE = Path(__file__).resolve().parents[1] / "python" / "wengert" / "_core.pyi"
+SOURCE = Path(__file__).resolve().parents[2] / "python" / "wengert" / "_core.pyi"
 
 
 def test_the_stub_is_up_to_date():

@@ -1,4 +1,4 @@
-"""A slice of tests/fuzz_callables.py; minutes of it are run by hand, see CONTRIBUTING.md."""
+"""A slice of fuzz_callables.py; minutes of it are run by hand, see CONTRIBUTING.md."""
 
 import pathlib
 import subprocess

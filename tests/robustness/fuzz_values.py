@@ -1,4 +1,4 @@
-"""Arguments for tests/fuzz_callables.py: good ones, wrong ones and hostile ones, each with a text that shows it."""
+"""Arguments for fuzz_callables.py: good ones, wrong ones and hostile ones, each with a text that shows it."""
 
 from __future__ import annotations
 

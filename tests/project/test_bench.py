@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rich")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench import chains, compile, guards, libraries, memory, overhead, report, run, scaling, steps, timing
 from bench.case import Case, disagreement, leaves
