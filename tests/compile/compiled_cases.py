@@ -33,3 +33,30 @@ def same(f, *calls, rounds=2, changed=True, g=None, **options):
                 d = difference(a, b, f"the arguments of call {i} in round {k}")
                 assert d is None, (d, g.why())
     return g
+
+
+def close(a, b, tol=1e-12):
+    import optree
+
+    x, sx = optree.tree_flatten(a)
+    y, sy = optree.tree_flatten(b)
+    assert sx == sy
+    for p, q in zip(x, y, strict=True):
+        if isinstance(q, str):
+            assert p == q
+            continue
+        p, q = np.asarray(p), np.asarray(q)
+        assert p.shape == q.shape
+        assert p.dtype == q.dtype
+        tolerance = 2e-5 if p.dtype == np.float32 else tol
+        np.testing.assert_allclose(
+            p, q, rtol=tolerance, atol=tolerance * max(1.0, np.abs(q[np.isfinite(q)]).max(initial=0))
+        )
+
+
+def agree(f, *calls, tol=1e-12):
+    """Compiled agrees with eager, up to rounding, on every call, and on a second round (replayed)."""
+    g = wg.compile(f)
+    for args in (*calls, *calls):
+        close(g(*args), f(*args), tol)
+    return g

@@ -8,37 +8,9 @@ import threading
 import numpy as np
 import pytest
 import wengert as wg
-from wengert.problems import load
-from wengert.problems.program import input_values, program_function
+from compiled_cases import agree, close
 
 wnp = wg.numpy
-
-
-def close(a, b, tol=1e-12):
-    import optree
-
-    x, sx = optree.tree_flatten(a)
-    y, sy = optree.tree_flatten(b)
-    assert sx == sy
-    for p, q in zip(x, y, strict=True):
-        if isinstance(q, str):
-            assert p == q
-            continue
-        p, q = np.asarray(p), np.asarray(q)
-        assert p.shape == q.shape
-        assert p.dtype == q.dtype
-        tolerance = 2e-5 if p.dtype == np.float32 else tol
-        np.testing.assert_allclose(
-            p, q, rtol=tolerance, atol=tolerance * max(1.0, np.abs(q[np.isfinite(q)]).max(initial=0))
-        )
-
-
-def same(f, *calls, tol=1e-12):
-    """Compiled equals eager on every call, and on a second round (replayed)."""
-    g = wg.compile(f)
-    for args in (*calls, *calls):
-        close(g(*args), f(*args), tol)
-    return g
 
 
 RNG = np.random.default_rng(0)
@@ -46,7 +18,7 @@ RNG = np.random.default_rng(0)
 
 def test_scalars_are_replayed():
     f = wg.value_and_grad(lambda x, w: wnp.sin(x * w) ** 2 / (2.0 + wnp.cos(x)), argnums=(0, 1))
-    g = same(f, (0.7, -1.3), (0.1, 2.0))
+    g = agree(f, (0.7, -1.3), (0.1, 2.0))
     assert g.stats()["recordings"] == 1
     assert g.stats()["replays"] == 3
     assert g.why() == ["first call"]
@@ -63,8 +35,8 @@ def test_arrays(shape, dtype):
         return f(x, y)[0]
 
     x, y = RNG.normal(size=shape).astype(dtype), RNG.normal(size=shape).astype(dtype)
-    same(f, (x, y), (y, x))
-    same(wg.value_and_grad(h, argnums=(0, 1)), (x, y), (y, x), tol=1e-11)
+    agree(f, (x, y), (y, x))
+    agree(wg.value_and_grad(h, argnums=(0, 1)), (x, y), (y, x), tol=1e-11)
 
 
 def test_families():
@@ -83,7 +55,7 @@ def test_families():
 def test_python_numbers_stay_weak():
     x = np.ones(3, np.float32)
     f = lambda x, lr: (lr * 2.0) * x - (1 - lr) ** 2  # noqa: E731
-    same(f, (x, 0.1), (x, 0.3))
+    agree(f, (x, 0.1), (x, 0.3))
     assert wg.compile(f)(x, 0.1).dtype == np.float32
 
 
@@ -94,8 +66,8 @@ def test_trees():
 
     p = {"w": RNG.normal(size=(3, 2)), "b": RNG.normal(size=2)}
     batch = {"x": RNG.normal(size=(5, 3))}
-    same(f, (p, batch))
-    same(wg.grad(lambda p, b: f(p, b)["loss"]), (p, batch))
+    agree(f, (p, batch))
+    agree(wg.grad(lambda p, b: f(p, b)["loss"]), (p, batch))
 
 
 def test_keywords_and_static_arguments():
@@ -116,10 +88,10 @@ def test_branches():
             return x * x
         return wnp.cos(x)
 
-    g = same(f, (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
+    g = agree(f, (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
     assert g.stats()["recordings"] == 3
     assert any("condition was true" in w and "test_compile.py" in w for w in g.why())
-    same(wg.grad(f), (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
+    agree(wg.grad(f), (1.0,), (-0.5,), (-2.0,), (3.0,), (-7.0,))
 
 
 def test_loops_of_unknown_length():
@@ -130,19 +102,19 @@ def test_loops_of_unknown_length():
             n += 1
         return x * n
 
-    g = same(f, *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
+    g = agree(f, *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
     assert g.stats()["recordings"] == 4
-    same(wg.value_and_grad(f), *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
+    agree(wg.value_and_grad(f), *[(float(v),) for v in (0.5, 3.0, 17.0, 100.0, 2.5)])
 
 
 def test_numbers_taken_out():
-    same(lambda x, n: sum((x**k for k in range(n)), 0.0), (1.5, 3), (1.2, 5), (0.3, 3))
-    same(lambda x: x * float(x), (2.0,), (3.0,))
-    same(lambda x, i: x[i] * 2.0, (np.arange(5.0), 1), (np.arange(5.0), 3))
-    same(lambda x: np.sort(x) * np.arange(4.0), (np.array([3.0, 1.0, 2.0, 0.0]),), (np.array([1.0, 3.0, 2.0, 0.0]),))
-    same(lambda x, i: x[i], (np.arange(5.0), np.array([0, 2])), (np.arange(5.0), np.array([1, 4])))
-    same(lambda x: x[x > 0], (np.array([1.0, -1.0, 2.0]),), (np.array([-1.0, 5.0, 2.0]),))
-    same(lambda x: x * np.asarray(wg.stop_gradient(x)).sum(), (np.ones(3),), (np.arange(3.0),))
+    agree(lambda x, n: sum((x**k for k in range(n)), 0.0), (1.5, 3), (1.2, 5), (0.3, 3))
+    agree(lambda x: x * float(x), (2.0,), (3.0,))
+    agree(lambda x, i: x[i] * 2.0, (np.arange(5.0), 1), (np.arange(5.0), 3))
+    agree(lambda x: np.sort(x) * np.arange(4.0), (np.array([3.0, 1.0, 2.0, 0.0]),), (np.array([1.0, 3.0, 2.0, 0.0]),))
+    agree(lambda x, i: x[i], (np.arange(5.0), np.array([0, 2])), (np.arange(5.0), np.array([1, 4])))
+    agree(lambda x: x[x > 0], (np.array([1.0, -1.0, 2.0]),), (np.array([-1.0, 5.0, 2.0]),))
+    agree(lambda x: x * np.asarray(wg.stop_gradient(x)).sum(), (np.ones(3),), (np.arange(3.0),))
 
 
 def test_positions_are_no_reason_to_record_again():
@@ -151,15 +123,15 @@ def test_positions_are_no_reason_to_record_again():
         (RNG.normal(size=(5, 4)), RNG.integers(-5, 5, 6), RNG.integers(-4, 4, 6).astype(np.int32)) for _ in range(3)
     ]
     for h in (f, wg.value_and_grad(f), wg.hessian(f)):
-        g = same(h, *calls, tol=1e-11)
+        g = agree(h, *calls, tol=1e-11)
         assert g.stats()["recordings"] == 1
     with pytest.raises(IndexError, match="out of bounds"):
         g(calls[0][0], np.full(6, 5), calls[0][2])
-    same(lambda x, i: x[i], (np.arange(3.0), np.array([[0, 2]])), (np.arange(3.0), np.array([[1, -1]])))
+    agree(lambda x, i: x[i], (np.arange(3.0), np.array([[0, 2]])), (np.arange(3.0), np.array([[1, -1]])))
     update = lambda x, i: _set(x * 1.0, i)  # noqa: E731
-    same(update, (np.arange(3.0), np.array([0, 0])), (np.arange(3.0), np.array([1, 0])))
+    agree(update, (np.arange(3.0), np.array([0, 0])), (np.arange(3.0), np.array([1, 0])))
     add = lambda x, i: wg._core.ops.index_add(x, i, x[:2] * 2.0)  # noqa: E731
-    same(
+    agree(
         wg.grad(lambda x, i: np.sum(add(x, i) ** 2)),
         (np.arange(3.0), np.array([0, 0])),
         (np.arange(3.0), np.array([1, 0])),
@@ -184,7 +156,7 @@ def test_a_value_that_always_changes_ends_in_plain_calls():
 def test_functions_of_python_take_a_number_out():
     """math.sin(x) asks for the number: it is checked, and refused where it carries a derivative."""
     f = lambda x, y: x * math.sin(x) + float(y) * wnp.cos(x)  # noqa: E731
-    g = same(f, (1.0, 2.0), (1.0, 2.0), (3.0, 2.0))
+    g = agree(f, (1.0, 2.0), (1.0, 2.0), (3.0, 2.0))
     assert any("a number taken out was" in w and "test_compile.py" in w for w in g.why())
     g = wg.compile(wg.grad(f))
     for _ in range(3):
@@ -192,7 +164,7 @@ def test_functions_of_python_take_a_number_out():
             g(1.0, 2.0)
     assert g.stats()["programs"] == 0
     f = lambda x, y: x * math.sin(x.detach()) + float(y) * wnp.cos(x)  # noqa: E731
-    g = same(wg.grad(f), *[(0.1 * k, 2.0) for k in range(40)])
+    g = agree(wg.grad(f), *[(0.1 * k, 2.0) for k in range(40)])
     assert any("called as it is" in w for w in g.why())
     assert g.stats()["programs"] == 0
 
@@ -226,16 +198,16 @@ def test_transforms_of_compiled_functions():
 def test_transforms_inside():
     f = lambda x: np.sum(np.tanh(x) ** 2 * x)  # noqa: E731
     x, v = RNG.normal(size=4), RNG.normal(size=4)
-    same(wg.grad(f), (x,), (v,))
-    same(wg.hessian(f), (x,), (v,), tol=1e-11)
-    same(wg.jacfwd(wg.grad(f)), (x,), (v,), tol=1e-11)
-    same(wg.jacrev(lambda x: np.sin(x) * x[0]), (x,), (v,))
-    same(wg.jacobian(lambda x: np.sin(x) * x[0]), (x,), (v,))
-    same(lambda x, v: wg.hvp(f, x, v), (x, v), (v, x), tol=1e-11)
-    same(lambda x, v: wg.jvp(f, (x,), (v,)), (x, v), (v, x))
-    same(lambda x: wg.vjp(np.sin, x)[1](x), (x,), (v,))
-    same(wg.grad(lambda x: wg.grad(lambda y: np.sum(y**3 * wg.stop_gradient(y)))(x).sum()), (x,), (v,), tol=1e-11)
-    same(wg.grad(wg.checkpoint(f)), (x,), (v,))
+    agree(wg.grad(f), (x,), (v,))
+    agree(wg.hessian(f), (x,), (v,), tol=1e-11)
+    agree(wg.jacfwd(wg.grad(f)), (x,), (v,), tol=1e-11)
+    agree(wg.jacrev(lambda x: np.sin(x) * x[0]), (x,), (v,))
+    agree(wg.jacobian(lambda x: np.sin(x) * x[0]), (x,), (v,))
+    agree(lambda x, v: wg.hvp(f, x, v), (x, v), (v, x), tol=1e-11)
+    agree(lambda x, v: wg.jvp(f, (x,), (v,)), (x, v), (v, x))
+    agree(lambda x: wg.vjp(np.sin, x)[1](x), (x,), (v,))
+    agree(wg.grad(lambda x: wg.grad(lambda y: np.sum(y**3 * wg.stop_gradient(y)))(x).sum()), (x,), (v,), tol=1e-11)
+    agree(wg.grad(wg.checkpoint(f)), (x,), (v,))
 
 
 def test_a_closure_over_a_differentiated_value_is_not_recorded():
@@ -257,9 +229,9 @@ def test_in_place():
         return h
 
     x = RNG.normal(size=4)
-    same(f, (x,), (x + 1,))
-    same(wg.grad(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,))
-    same(wg.hessian(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,), tol=1e-11)
+    agree(f, (x,), (x + 1,))
+    agree(wg.grad(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,))
+    agree(wg.hessian(lambda x: np.sum(f(x) ** 2)), (x,), (x + 1,), tol=1e-11)
 
 
 @pytest.mark.parametrize("n", [3, 400])
@@ -302,105 +274,6 @@ def test_strided_inputs():
             close(g(view), wg.value_and_grad(f)(view), 1e-11)
 
 
-@pytest.mark.parametrize("name", sorted(load()))
-def test_the_problem_set(name):
-    problem = load()[name]
-    f = program_function(problem, wg)
-    x = input_values(problem)
-    shifted = tuple(v * 1.01 for v in x)
-    same(f, x, shifted, tol=1e-10)
-    if len(problem.outputs) == 1 and np.ndim(f(*x)) == 0:
-        same(wg.value_and_grad(f, argnums=tuple(range(len(x)))), x, shifted, tol=1e-10)
-        if sum(np.size(v) for v in x) < 40:
-            same(wg.hessian(lambda *a: f(*a)), x, tol=1e-9)
-
-
-def operands(p, shape, rng):
-    out = []
-    for lo, hi in p.domain:
-        lo, hi = max(lo, -2.0), min(hi, 2.0 if lo < 1 else lo + 2.0)
-        out.append(rng.uniform(lo + 0.05, hi - 0.05, shape))
-    return out
-
-
-@pytest.mark.parametrize("shapes", [((3,), (3,)), ((4, 5), (5,)), ((40, 20), (40, 1)), ((6, 50), ())])
-@pytest.mark.parametrize(
-    "p",
-    [p for p in wg.primitives() if p.kind == "elementwise" and not p.params and p.arity in (1, 2)],
-    ids=lambda p: p.name,
-)
-def test_elementwise_registry(p, shapes):
-    rng = np.random.default_rng(3)
-    args = [
-        a if np.ndim(a) else float(a)
-        for a in (operands(p, s, rng)[min(k, p.arity - 1)] for k, s in enumerate(shapes[: p.arity]))
-    ]
-    other = [a * 0.97 for a in args]
-    f = lambda *a: wg.apply(p.name, *a)  # noqa: E731
-    same(f, tuple(args), tuple(other))
-    if p.differentiable:
-        loss = lambda *a: wnp.sum(f(*a) * 0.5)  # noqa: E731
-        same(wg.value_and_grad(loss, argnums=tuple(range(len(args)))), tuple(args), tuple(other), tol=1e-10)
-        g = wg.grad(loss)
-        same(wg.grad(lambda *a: wnp.sum(g(*a) ** 2)), tuple(args), tol=1e-9)
-
-
-@pytest.mark.parametrize("shape", [(), (40, 1), (50,), (1, 1)])
-def test_functions_of_what_was_spread(shape):
-    """A broadcast operand is read where it lies: also by functions of one operand."""
-    f = lambda x: (wnp.tanh(wnp.broadcast_to(x, (40, 50))), wnp.broadcast_to(x > 0, (40, 50)).astype(float))  # noqa: E731
-    same(f, (RNG.normal(size=shape),), (RNG.normal(size=shape),))
-
-
-STRUCTURED = {
-    "where": lambda x: wnp.where(x > 0.2, x * x, -x),
-    "sum": lambda x: (x.sum(), x.sum(axis=0), x.sum(axis=1, keepdims=True)),
-    "mean": lambda x: (x.mean(), x.mean(axis=0), x.mean(axis=-1)),
-    "prod": lambda x: x.prod(axis=1),
-    "max": lambda x: (x.max(), x.max(axis=0), x.min(axis=1)),
-    "logsumexp": lambda x: (wnp.logsumexp(x), wnp.logsumexp(x, axis=1)),
-    "any": lambda x: ((x > 1).any(), (x > -9).all(axis=0)),
-    "argmax": lambda x: (x.argmax(), x.argmin(axis=1)),
-    "cumsum": lambda x: (x.cumsum(axis=0), x.cumsum(axis=1)),
-    "softmax": lambda x: (wnp.softmax(x), wnp.softmax(x, axis=0)),
-    "log_softmax": lambda x: (wnp.log_softmax(x), wnp.log_softmax(x, axis=0)),
-    "matmul": lambda x: (x @ x.T, x[0] @ x.T, x @ x[1], x[0] @ x[1], (x[None] @ x.T)),
-    "reshape": lambda x: (x.reshape(-1) * 2.0, x.T.reshape(-1), x.T.reshape(2, -1) + 1.0),
-    "transpose": lambda x: (x.T * 1.5, x.T, wnp.tanh(x.T)),
-    "broadcast_to": lambda x: wnp.broadcast_to(x[0], (3, *x.shape)) * 2.0,
-    "astype": lambda x: (x.astype(np.float32) * 3, (x * 4).astype(np.int64) + 1),
-    "concatenate": lambda x: wnp.concatenate([x, x * 2.0, x[:1]], axis=0),
-    "stack": lambda x: (wnp.stack([x, x + 1.0]), wnp.stack([x, x], axis=1)),
-    "slice": lambda x: (x[1:, ::2], x[0], x[..., -1], x[::-1] * 2.0),
-    "gather": lambda x: x[np.array([0, 1, 0])] * x[np.array([[0, 1]]), np.array([[1, 0]])].sum(),
-    "empty": lambda x: (x[:0], x[:0].sum(axis=0)),
-    "flips": lambda x: wnp.flip(x, 0) + wnp.roll(x, 1, axis=1),
-}
-
-
-@pytest.mark.parametrize("shape", [(2, 3), (4, 40), (31, 130)])
-@pytest.mark.parametrize("name", STRUCTURED)
-def test_structured_registry(name, shape):
-    f = STRUCTURED[name]
-    x, y = RNG.normal(size=shape), RNG.normal(size=shape)
-    same(f, (x,), (y,))
-    if name in ("any", "argmax"):
-        return
-
-    def loss(x):
-        import optree
-
-        total = 0.0
-        for k, v in enumerate(optree.tree_leaves(f(x))):
-            total = total + wnp.sum(wnp.sin(v * (k + 1.0)))
-        return total
-
-    same(wg.value_and_grad(loss), (x,), (y,), tol=1e-10)
-    if x.size < 20:
-        same(wg.hessian(loss), (x,), (y,), tol=1e-9)
-    same(lambda x: wg.jvp(loss, (x,), (wnp.cos(x),)), (x,), (y,), tol=1e-10)
-
-
 def test_a_small_network():
     def loss(p, x, labels):
         h = wnp.tanh(x @ p[0] + p[1])
@@ -409,9 +282,11 @@ def test_a_small_network():
 
     p = (RNG.normal(size=(6, 8)), RNG.normal(size=8), RNG.normal(size=(8, 3)), RNG.normal(size=3))
     labels = np.array([0, 1, 2, 1, 0])
-    same(wg.value_and_grad(loss), (p, RNG.normal(size=(5, 6)), labels), (p, RNG.normal(size=(5, 6)), labels), tol=1e-11)
+    agree(
+        wg.value_and_grad(loss), (p, RNG.normal(size=(5, 6)), labels), (p, RNG.normal(size=(5, 6)), labels), tol=1e-11
+    )
     q = tuple(v.astype(np.float32) for v in p)
-    same(wg.value_and_grad(loss), (q, RNG.normal(size=(5, 6)).astype(np.float32), labels))
+    agree(wg.value_and_grad(loss), (q, RNG.normal(size=(5, 6)).astype(np.float32), labels))
 
 
 def test_threads():
@@ -496,10 +371,10 @@ def test_reports():
 def test_second_derivatives_at_kinks():
     f = lambda x: wnp.sum(wnp.where(x > 0, wnp.sqrt(wnp.abs(x)), 0.0) + wnp.maximum(x, 0.0) + wnp.abs(x))  # noqa: E731
     x = np.array([0.0, 1.0, -1.0, 4.0])
-    same(wg.grad(f), (x,), (x[::-1].copy(),))
-    same(lambda x: wnp.sqrt(x * x), (0.0,), (2.0,))
-    same(wg.grad(lambda x: wnp.sqrt(x * x)), (0.0,), (2.0,), (-3.0,))
-    same(lambda x: (x * 0.0, 0.0 / x, x - x), (np.inf,), (2.0,), (np.nan,))
+    agree(wg.grad(f), (x,), (x[::-1].copy(),))
+    agree(lambda x: wnp.sqrt(x * x), (0.0,), (2.0,))
+    agree(wg.grad(lambda x: wnp.sqrt(x * x)), (0.0,), (2.0,), (-3.0,))
+    agree(lambda x: (x * 0.0, 0.0 / x, x - x), (np.inf,), (2.0,), (np.nan,))
 
 
 def test_products_over_time_are_gathered():
@@ -511,11 +386,11 @@ def test_products_over_time_are_gathered():
         return total
 
     args = (*(RNG.normal(size=s) * 0.3 for s in ((20, 20), (10, 20), (20, 9), (20,), (7, 5, 10), (5, 20))),)
-    g = same(wg.value_and_grad(loss, argnums=(0, 1, 2, 3)), args, tol=1e-11)
+    g = agree(wg.value_and_grad(loss, argnums=(0, 1, 2, 3)), args, tol=1e-11)
     assert "gathered products" in g.explain()
     assert g.listing().count("matmul(") < 7 + 7 + 6  # the recurrence both ways, and one each for the others
-    same(wg.value_and_grad(loss, argnums=(0, 1, 2)), tuple(a.astype(np.float32) for a in args))
-    same(lambda *a: wg.jvp(loss, a, a), args, tol=1e-11)
+    agree(wg.value_and_grad(loss, argnums=(0, 1, 2)), tuple(a.astype(np.float32) for a in args))
+    agree(lambda *a: wg.jvp(loss, a, a), args, tol=1e-11)
 
 
 def _module_function(x):

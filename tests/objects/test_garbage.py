@@ -1,26 +1,13 @@
-"""Cycles through transforms, rules and tapes are freed by the garbage collector; nothing grows; weak references.
+"""Cycles through transforms, rules and tapes are freed by the garbage collector, and nothing that is in use."""
 
-The long form of the leak tests, of 100,000 rounds: ``WENGERT_LONG=1 python -m pytest tests/objects/test_garbage.py``.
-"""
-
-import contextlib
 import gc
-import os
 import sys
 import weakref
 
 import numpy as np
 import pytest
 import wengert as wg
-import wengert.numpy as wnp
-from wengert import _core
-
-X = np.array([1.0, 2.0, 3.0])
-ROUNDS = 100_000 if os.environ.get("WENGERT_LONG") else 1500
-
-
-class Box:
-    """A user's model: anything may hang on it."""
+from garbage_cases import Box, X, jvp_rule, leaf, rematerialised, vector, vjp_rule
 
 
 def freed(make):
@@ -32,30 +19,6 @@ def freed(make):
     gc.collect()
     assert keep is None
     return r() is None
-
-
-def scalar(b):
-    return lambda x: (b and np.sum(x * x)) * 1.0
-
-
-def vector(b):
-    return lambda x: (b and x * x) * 1.0
-
-
-def vjp_rule(b):
-    f = wg.custom_vjp(lambda x: x * x)
-    f.defvjp(lambda x: (x * x, x), lambda r, g: (b and 2 * r * g,))
-    return f
-
-
-def jvp_rule(b):
-    f = wg.custom_jvp(lambda x: x * x)
-    f.defjvp(lambda p, t: (p[0] * p[0], (b and 2.0) * p[0] * t[0]))
-    return f
-
-
-def rematerialised(b):
-    return wg.checkpoint(vector(b))
 
 
 def scanned(b):
@@ -111,10 +74,6 @@ def test_a_transform_of_an_own_method(transform):
     del m
     gc.collect()
     assert r() is None
-
-
-def leaf():
-    return wg.array(X, requires_grad=True)
 
 
 def joined(b):
@@ -429,204 +388,3 @@ def test_arrays_are_known_to_the_collector_only_where_rules_are():
     assert gc.is_tracked(vjp_rule(1)(leaf()))
     assert sys.getsizeof(wg.array(X)) > 0
     assert gc.get_referents(wg.array(X)) == [wg.Array]
-
-
-# ---- weak references -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: wg.array([1.0]),
-        lambda: leaf(),
-        lambda: leaf() * 2,
-        lambda: wg.array(X)[1:],
-        lambda: wnp.zeros((100, 100)),
-        lambda: vjp_rule(1)(leaf()),
-    ],
-)
-def test_arrays_can_be_referred_to_weakly(make):
-    a = make()
-    seen = []
-    r = weakref.ref(a, lambda _: seen.append(1))
-    assert r() is a
-    cache = weakref.WeakValueDictionary({"a": a})
-    done = weakref.finalize(a, seen.append, 2)
-    del a
-    assert r() is None
-    assert not done.alive
-    assert sorted(seen) == [1, 2]
-    assert not cache
-
-
-def test_a_weak_reference_does_not_outlive_its_array_into_another():
-    for _ in range(100):  # the memory is used again at once
-        a = wg.array([1.0])
-        r = weakref.ref(a)
-        del a
-        b = wg.array([2.0])
-        assert r() is None
-        assert weakref.getweakrefcount(b) == 0
-
-
-def test_a_tracked_array_in_the_callback_of_its_weak_reference():
-    y = vjp_rule(1)(leaf())
-    made = []
-    r = weakref.ref(y, lambda _: (gc.collect(), made.append(vjp_rule(1)(leaf()))))
-    del y
-    assert r() is None
-    assert made[0].shape == (3,)
-
-
-# ---- nothing grows ---------------------------------------------------------------------------------------------------
-
-
-def loop_of(body):
-    def run(n):
-        for _ in range(n):
-            body()
-
-    return run
-
-
-def raising(x):
-    raise KeyError(x)
-
-
-def raise_in_gradient():
-    with contextlib.suppress(KeyError):
-        wg.grad(lambda x: raising(vjp_rule(1)(x)))(X)
-
-
-def step_backward():
-    w = leaf()
-    (rematerialised(1)(w * 2)).sum().backward()
-
-
-def drop_unused():
-    b = Box()
-    b.y = vjp_rule(b)(leaf())
-    b.g = wg.grad(scalar(b))
-    b.p = wg.vjp(vector(b), X)[1]
-
-
-LEAKS = {
-    "gradients": lambda: wg.grad(scalar(1))(X),
-    "backward": step_backward,
-    "exceptions": raise_in_gradient,
-    "pullbacks": lambda: wg.vjp(vector(1), X)[1](X),
-    "dropped": drop_unused,
-    "weak references": lambda: weakref.ref(wg.array(X)),
-    "no_grad": lambda: wg.no_grad()(vector(1))(X),
-}
-
-
-@pytest.mark.parametrize("name", LEAKS)
-def test_nothing_grows(name):
-    body = LEAKS[name]
-
-    def held():
-        gc.collect()
-        return len(gc.get_objects())
-
-    for _ in range(20):
-        body()
-    before = held()
-    loop_of(body)(ROUNDS)
-    assert held() - before < 50
-
-
-def test_recordings_do_not_grow():
-    g = wg.compile(lambda x: x * 2, cache_size=2)
-    rounds = max(ROUNDS // 10, 100)
-    for n in range(1, 20):
-        g(np.ones(n))
-    gc.collect()
-    before = len(gc.get_objects())
-    for n in range(rounds):
-        g(np.ones(n % 50 + 1))
-    gc.collect()
-    assert len(gc.get_objects()) - before < 50
-
-
-def test_functions_as_arguments_live_no_longer_than_the_cache():
-    seen = []
-
-    def call(g, k):
-        def step(x):
-            return x * k
-
-        seen.append(weakref.ref(step))
-        assert g(step, 2.0) == 2.0 * k
-        assert g(step, 3.0) == 3.0 * k
-
-    g = wg.compile(lambda f, x: f(x), cache_size=4)
-    for k in range(60):
-        call(g, k)
-    gc.collect()
-    assert 1 <= sum(r() is not None for r in seen) <= 4
-    g.clear_cache()
-    gc.collect()
-    assert not any(r() is not None for r in seen)
-
-
-@pytest.mark.parametrize("how", ["static", "argument", "key", "traced", "given up", "eager"])
-def test_no_object_of_a_call_stays_for_ever(how):
-    class Key:
-        pass
-
-    if how == "static":
-        g = wg.compile(lambda k, x: x * 2, static_argnums=0, cache_size=3)
-        call = lambda k: g(k, 1.5)  # noqa: E731
-    elif how == "key":
-        g = wg.compile(lambda d: next(iter(d.values())) * 2, cache_size=3)
-        call = lambda k: g({k: 1.5})  # noqa: E731
-    elif how == "traced":
-        g = wg.compile(lambda k, x: x * 2, static_argnums=0, cache_size=3)
-        call = lambda k: wg.grad(lambda x: g(k, x))(1.5)  # noqa: E731
-    elif how == "given up":
-        g = wg.compile(lambda k, x: (x * 2, object()), static_argnums=0, cache_size=3)
-        call = lambda k: g(k, 1.5)  # noqa: E731
-    elif how == "eager":
-        g = wg.compile(lambda k, x: 1.0, static_argnums=0, cache_size=3)
-        call = lambda k: g(k, np.ma.array([1.0]))  # noqa: E731
-    else:
-        g = wg.compile(lambda f, x: f(x), cache_size=3)
-        call = lambda k: g((lambda x, k=k: x * 2), 1.5)  # noqa: E731
-    seen = []
-    for _ in range(40):
-        k = Key()
-        seen.append(weakref.ref(k))
-        call(k)
-        del k
-    gc.collect()
-    assert sum(r() is not None for r in seen) <= 3
-
-
-def test_recursive_compiled_functions_keep_what_they_use():
-    g = wg.compile(lambda f, n, x: x if n == 0 else f(g(f, n - 1, x)), static_argnums=1)
-    f = lambda x: x * 2  # noqa: E731
-    assert g(f, 5, 1.0) == 32.0
-    assert g(f, 5, 2.0) == 64.0
-    assert g.stats()["replays"] >= 1
-
-
-def test_keepers_end_with_their_tapes():
-    gc.collect()
-    kind = type(next(k for k in gc.get_referents(vjp_rule(1)(leaf())) if type(k).__name__ == "Keeper"))
-    gc.collect()
-    assert not [o for o in gc.get_objects() if type(o) is kind]
-    y = vjp_rule(1)(leaf())
-    held = [o for o in gc.get_objects() if type(o) is kind]
-    assert len(held) == 1
-    del y
-    gc.collect()
-    assert gc.get_referents(held[0]) == [kind]  # empty, and harmless in the hands of whoever found it
-
-
-def test_the_pool_of_arrays_still_serves():
-    assert _core.pool_bytes() >= 0
-    for _ in range(1000):
-        y = vjp_rule(1)(leaf())
-        y = wg.array(X) * 2
-    np.testing.assert_array_equal(np.asarray(y), X * 2)

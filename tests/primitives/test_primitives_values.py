@@ -7,7 +7,8 @@ import mpmath
 import numpy as np
 import pytest
 import wengert as wg
-from primitive_cases import ELEMENTWISE, EXACT, REGISTRY, VALUE_DOMAIN, cases, draw, oracle, spread
+from primitive_cases import ELEMENTWISE, REGISTRY, cases, draw, spread
+from primitive_oracles import EXACT, VALUE_DOMAIN, oracle
 from wengert import _core
 
 FLOATS = [np.float64, np.float32]

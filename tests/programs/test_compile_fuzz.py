@@ -1,7 +1,7 @@
 """Random programs, compiled and plain, call after call: branches, loops, writes in place, views, aliased arguments,
 containers that change, captures that change between calls, transforms.
 
-    python tests/compile/test_compile_fuzz.py SECONDS [SEED]    by hand, for longer
+    python tests/programs/test_compile_fuzz.py SECONDS [SEED]    by hand, for longer
 """
 
 from __future__ import annotations
