@@ -1,4 +1,5 @@
-// Bodies of loops as graphs, and loops as operations: what python/wengert/rolled.py builds derivatives of loops from.
+// Bodies of loops as graphs, and loops as operations: what python/wengert/program/rolled.py builds derivatives of loops
+// from.
 #include "bindings/loops.h"
 
 #include <pybind11/stl.h>

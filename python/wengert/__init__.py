@@ -9,32 +9,41 @@ from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import _array, hints, pickling, threadpool
-from ._array import no_grad
 from ._core import Array, array, asarray
-from .jacobians import hessian, hvp, jacfwd, jacobian, jacrev
-from .registry import Primitive, apply, primitives
-from .transforms import elementwise_grad, grad, jvp, linearize, stop_gradient, value_and_grad, vjp
+from ._internals import array as _array
+from ._internals import hints, threadpool, version
+from ._internals.array import no_grad
+from .transforms import pickling
+from .transforms.forward import jvp, linearize
+from .transforms.inputs import stop_gradient
+from .transforms.jacobians import hessian, hvp, jacfwd, jacobian, jacrev
+from .transforms.reverse import elementwise_grad, grad, value_and_grad, vjp
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from ._internals.registry import Primitive, apply, primitives  # noqa: F401
+
+__version__ = version
 
 # Loaded when first used: an import of wengert stays a matter of milliseconds.
 _LATER = {
+    "Primitive": "_internals.registry",
+    "apply": "_internals.registry",
+    "primitives": "_internals.registry",
     "check_grads": "testing",
     "numerical_gradient": "testing",
-    "custom_vjp": "custom",
-    "custom_jvp": "custom",
-    "checkpoint": "custom",
-    "compile": "compiled",
-    "load_program": "compiled",
-    "scan": "loops",
-    "fori_loop": "loops",
-    "while_loop": "loops",
-    "cond": "loops",
-    "record": "recording",
-    "name": "recording",
+    "custom_vjp": "transforms.custom",
+    "custom_jvp": "transforms.custom",
+    "checkpoint": "transforms.custom",
+    "compile": "program.compiled",
+    "load_program": "program.compiled",
+    "scan": "program.loops",
+    "fori_loop": "program.loops",
+    "while_loop": "program.loops",
+    "cond": "program.loops",
+    "record": "_internals.recording",
+    "name": "_internals.recording",
     "trace": "trace",
     "graph": "trace",
     "paths": "trace",
@@ -45,8 +54,6 @@ _MODULES = ("numpy", "random", "reference", "optim", "testing", "problems")
 
 __all__ = [
     "Array",
-    "Primitive",
-    "apply",
     "array",
     "asarray",
     "elementwise_grad",
@@ -60,7 +67,6 @@ __all__ = [
     "linearize",
     "no_grad",
     "numpy",
-    "primitives",
     "random",
     "stop_gradient",
     "value_and_grad",
@@ -87,11 +93,7 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _MODULES:
         return importlib.import_module(f".{name}", __name__)
-    raise hints.missing(__name__, name, _in_mirror)
-
-
-def _in_mirror(name: str) -> bool:
-    return name in vars(importlib.import_module(".numpy", __name__))
+    raise hints.missing(__name__, name, lambda: importlib.import_module(".numpy", __name__))
 
 
 def __dir__() -> list[str]:

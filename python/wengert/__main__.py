@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from wengert import demo
 
         return demo.run(out=args.out, epochs=args.epochs, seed=args.seed)
-    from wengert import stubs
+    from wengert._internals import stubs
 
     return stubs.run(out=args.out, check=args.check)
 

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from . import _core
+from ._internals import version
 
 
 def show_config(print_it: bool = True) -> dict[str, Any]:
@@ -19,10 +20,8 @@ def show_config(print_it: bool = True) -> dict[str, Any]:
     import numpy
     import optree
 
-    from . import __version__
-
     config = {
-        "wengert": __version__,
+        "wengert": version,
         "python": sys.version.split()[0],
         "numpy": numpy.__version__,
         "optree": optree.__version__,

@@ -41,8 +41,8 @@ import numpy as np
 import wengert as wg
 import wengert.numpy as wnp
 
-from . import hints
-from .tree import tree_flatten, tree_unflatten
+from ._internals import hints
+from ._internals.tree import tree_flatten, tree_unflatten
 
 
 class Optimizer:

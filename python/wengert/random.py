@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import hints
 from . import numpy as wnp
 from ._core import Array, ops
+from ._internals import hints
 from .numpy.arrays import ArrayLike, DType, Shape, floating, is_array, lengths, normalize_axis, operand
 
 __all__ = [

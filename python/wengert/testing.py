@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .arguments import Inputs, check_scalar, checked_argnums, like
-from .transforms import jvp, vjp
-from .tree import tree_flatten, tree_unflatten
+from ._internals.tree import tree_flatten, tree_unflatten
+from .transforms.forward import jvp
+from .transforms.inputs import Inputs, check_scalar, checked_argnums, like
+from .transforms.reverse import vjp
 
 Function = Callable[..., Any]
 

@@ -20,9 +20,9 @@ std::string op_name(OpCode op) { return std::string(info(op).name); }
              std::to_string(got));
 }
 
-// What python/wengert/hints.py has to say about it.
+// What python/wengert/_internals/hints.py has to say about it.
 std::string keyword_hint(PyObject* name) {
-  return std::string(py::str(py::module_::import("wengert.hints").attr("keyword")(py::handle(name))));
+  return std::string(py::str(py::module_::import("wengert._internals.hints").attr("keyword")(py::handle(name))));
 }
 
 void refuse_keywords(OpCode op, PyObject* kwnames) {

@@ -1,5 +1,5 @@
 // What a compiled function reads besides its arguments, and whether it still is what it was when the function was
-// recorded. Found by python/wengert/captures.py, compared here on every replay.
+// recorded. Found by python/wengert/program/captures.py, compared here on every replay.
 #pragma once
 #include <memory>
 #include <string>

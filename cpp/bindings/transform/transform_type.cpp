@@ -1,5 +1,5 @@
 // What transforms of functions return: a callable that knows what it was made from, so that it can be pickled and
-// copied (python/wengert/pickling.py), and that may have a short way in C++ (gradient.cpp).
+// copied (python/wengert/transforms/pickling.py), and that may have a short way in C++ (gradient.cpp).
 #include "bindings/transform/transform_type.h"
 
 #include <structmember.h>

@@ -38,10 +38,10 @@ from numpy import (
     set_printoptions,
 )
 
-from wengert import hints as _hints
 from wengert._core import Array as ndarray
 from wengert._core import ops as _ops
 from wengert._core import registry as _registry
+from wengert._internals import hints as _hints
 from wengert.numpy import elementwise as _elementwise
 from wengert.numpy import linalg, protocols
 from wengert.numpy.aliases import ALIASES as _ALIASES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wengert import hints
 from wengert._core import Array, ops
+from wengert._internals import hints
 from wengert.numpy import indexing
 from wengert.numpy.arrays import ArrayLike, Axis, floating, normalize_axes, operand
 from wengert.numpy.products import cross, outer, tensordot, vecdot
