@@ -101,7 +101,7 @@ def measurements(tiny: bool) -> dict[str, dict[str, Callable[[], Any]]]:
         for a, b in zip(_flat(checked(*args)), _flat(free(*args)), strict=True):
             np.testing.assert_array_equal(a, b)
         # Both check that divisors which are Python numbers are not zero.
-        checks = [wg._core.compiled_programs(g)[0]["checks"] for g in (checked, free)]
+        checks = [wg._core.compiled_programs(g)[0]["guards"] for g in (checked, free)]
         if checks[0] - checks[1] != len(answers):
             raise AssertionError(
                 f"{name}: not every question is checked, or something is checked though nothing was asked"

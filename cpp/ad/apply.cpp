@@ -32,8 +32,8 @@ Value computed(OpCode op, Operands args, int n, const ParamsRef& params) {
   const ops::Info& f = info(op);
   if (f.elementwise)
     return Value(n == 1 ? ops::unary(op, args[0]->array) : ops::binary(op, args[0]->array, args[1]->array));
-  if (n <= kFew) {
-    ArrayRef a[kFew];
+  if (n <= kOnStack) {
+    ArrayRef a[kOnStack];
     for (int i = 0; i < n; ++i) a[i] = args[i]->array;
     return Value(ops::evaluate(op, {a, static_cast<size_t>(n)}, params.get()));
   }

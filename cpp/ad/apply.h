@@ -6,7 +6,7 @@
 
 namespace wengert::ad {
 
-enum class Asked : uint8_t;
+enum class GuardOn : uint8_t;
 
 // Operands share their element type; their number and shapes are the operation's.
 Value apply(OpCode op, const Value* args, int n, const ParamsRef& params);
@@ -27,11 +27,11 @@ Value astype(const Value& x, DType t);
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params);
 
 // Python learnt something about the numbers of v: a recording for replay must ask again (see program/).
-void observe(const Value& v, Asked asked);
+void guard(const Value& v, GuardOn on);
 // The same for int(): the program stays valid while the number rounds to the same whole number.
-void observe_whole(const Value& v);
+void guard_whole(const Value& v);
 // `flat` was computed from the whole numbers `from`, one array for each of the axes; a recording follows that.
-void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
+void follow_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 // v cut off from every derivative level; recordings for replay still follow it.
 Value without_derivatives(const Value& v);
 

@@ -12,7 +12,7 @@ using ops::ParamsRef;
 
 struct Value;
 using Operands = const Value* const*;
-inline constexpr int kFew = 4;  // operands kept on the stack
+inline constexpr int kOnStack = 4;  // operands kept on the stack
 
 struct Level : core::Counted<Level> {
   // Which class it is (see level_as): the address of its `tag`. Asked in the hot path, where a virtual call is dear.

@@ -24,14 +24,14 @@ uint32_t append(Tape& tape, OpCode op, uint32_t* nodes, Operands args, int n, co
 class Pointers {
  public:
   Pointers(const Value* args, int n) {
-    if (n > kFew) many_.resize(static_cast<size_t>(n));
-    p_ = n > kFew ? many_.data() : few_;
+    if (n > kOnStack) many_.resize(static_cast<size_t>(n));
+    p_ = n > kOnStack ? many_.data() : few_;
     for (int i = 0; i < n; ++i) p_[i] = args + i;
   }
   operator Operands() const { return p_; }  // NOLINT: stands for the list
 
  private:
-  const Value* few_[kFew];
+  const Value* few_[kOnStack];
   std::vector<const Value*> many_;
   const Value** p_;
 };
@@ -40,13 +40,13 @@ class Pointers {
 class NodeNumbers {
  public:
   explicit NodeNumbers(int n) {
-    if (n > kFew) many_.resize(static_cast<size_t>(n) + 1);
-    p_ = n > kFew ? many_.data() : few_;
+    if (n > kOnStack) many_.resize(static_cast<size_t>(n) + 1);
+    p_ = n > kOnStack ? many_.data() : few_;
   }
   operator uint32_t*() { return p_; }  // NOLINT: stands for the list
 
  private:
-  uint32_t few_[kFew + 1];
+  uint32_t few_[kOnStack + 1];
   std::vector<uint32_t> many_;
   uint32_t* p_;
 };

@@ -59,11 +59,11 @@ Value Recorder::process(OpCode op, Operands args, int n, const ParamsRef& params
   return traced(out, LevelRef(this), node);
 }
 
-uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n) {
-  if (steps.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
-  steps.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
-  args.insert(args.end(), nodes, nodes + n);
-  return static_cast<uint32_t>(steps.size() - 1);
+uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* operands, uint32_t n) {
+  if (nodes.size() >= kNoNode - 1) runtime_error("wengert.compile: a program holds at most 2**32 - 2 operations");
+  nodes.push_back({op, like->dtype, static_cast<uint32_t>(args.size()), n, like->shape, params, {}});
+  args.insert(args.end(), operands, operands + n);
+  return static_cast<uint32_t>(nodes.size() - 1);
 }
 
 uint32_t Recorder::node_of(const Value& v) {
@@ -89,15 +89,15 @@ uint32_t Recorder::constant(const ArrayRef& value) {
   if (found != constants.end()) return found->second;
   const uint32_t node = append(kConstant, value, {}, nullptr, 0);
   // Memory that belongs to somebody else may change before the next call.
-  steps.back().value = value->buffer && value->buffer->drop ? core::copy(value) : value;
+  nodes.back().value = value->buffer && value->buffer->drop ? core::copy(value) : value;
   constants.emplace(value.get(), node);
-  if (steps.back().value.get() != value.get()) held.push_back(value);
+  if (nodes.back().value.get() != value.get()) held.push_back(value);
   return node;
 }
 
-void Recorder::ask(uint32_t node, Asked asked, const ArrayRef& value) {
-  if (!asked_before.emplace(uint64_t{node} << 2 | static_cast<uint64_t>(asked), questions.size()).second) return;
-  questions.push_back({node, asked, core::copy(value), location_hook ? location_hook() : std::string()});
+void Recorder::guard(uint32_t node, GuardOn on, const ArrayRef& value) {
+  if (!guarded_before.emplace(uint64_t{node} << 2 | static_cast<uint64_t>(on), guards.size()).second) return;
+  guards.push_back({node, on, core::copy(value), location_hook ? location_hook() : std::string()});
 }
 
 namespace {
@@ -109,21 +109,21 @@ Value recorded_value(const Value& v) {
 }
 }  // namespace
 
-void observe(const Value& v, Asked asked) {
+void guard(const Value& v, GuardOn on) {
   if (!v.level) return;
   for (Value at = v; at.level; at = primal_of(at)) at.level->asked = true;
   const Value at = recorded_value(v);
-  if (at.level) static_cast<Recorder*>(at.level.get())->ask(at.node, asked, at.array);
+  if (at.level) static_cast<Recorder*>(at.level.get())->guard(at.node, on, at.array);
 }
 
-void observe_whole(const Value& v) {
+void guard_whole(const Value& v) {
   constexpr double kLargest = 0x1p62;  // beyond it whole numbers are told apart by the float itself
   if (!v.level) return;
   const Value at = recorded_value(v);
   if (!at.level) return;
-  if (!core::is_float(at.dtype()) || !(std::abs(core::item(*at.array)) < kLargest)) return observe(v, Asked::number);
+  if (!core::is_float(at.dtype()) || !(std::abs(core::item(*at.array)) < kLargest)) return guard(v, GuardOn::number);
   const Value whole = astype(at, DType::i64);
-  static_cast<Recorder*>(whole.level.get())->ask(whole.node, Asked::number, whole.array);
+  static_cast<Recorder*>(whole.level.get())->guard(whole.node, GuardOn::number, whole.array);
 }
 
 Recorder* Recorder::of_positions(const ArrayRef& flat, uint32_t* node) {
@@ -157,7 +157,7 @@ void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, c
   follow(flat, append(kPositions, flat, p, nodes.data(), static_cast<uint32_t>(nodes.size())));
 }
 
-void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+void follow_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
   std::vector<Value> recorded;
   Level* top = nullptr;
   for (const Value& v : from) {
@@ -168,7 +168,7 @@ void observe_positions(const ArrayRef& flat, const std::vector<Value>& from, con
   if (!top) return;
   for (size_t i = 0; i < from.size(); ++i)
     if (recorded[i].level && recorded[i].level.get() != top && !static_cast<Recorder*>(top)->body)
-      observe(from[i], Asked::elements);
+      guard(from[i], GuardOn::elements);
   static_cast<Recorder*>(top)->positions(flat, recorded, sizes);
 }
 

@@ -9,8 +9,14 @@
 
 namespace wengert::ad {
 
-// What Python asked of a value while it was recorded for replay; on replay the answer must be the same.
-enum class Asked : uint8_t { truth, number, elements };
+// What Python asked of a value while it was recorded; a replay in which the answer is another one is not this program.
+enum class GuardOn : uint8_t { truth, number, elements };
+struct Guard {
+  uint32_t node;
+  GuardOn on;
+  ArrayRef answer;
+  std::string location;
+};
 
 // Parameters of what a recording holds beyond the primitives.
 struct PositionsParams : ops::ParamsOf<PositionsParams> {
@@ -31,10 +37,10 @@ struct ResultParams : ops::ParamsOf<ResultParams> {
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Level {
   // kPositions (PositionsParams): flat positions, from one array of whole numbers for each axis.
-  // kLoop: a loop or branch with programs of its own (see program/loop.h); kResult (ResultParams): one of its
+  // kLoop: a loop or branch with programs of its own (see program/loop.h); kLoopResult (ResultParams): one of its
   // results. kCut: the operand without its derivative (stop_gradient in the body of a loop).
-  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kResult = -5, kCut = -6;
-  struct Step {
+  static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kLoopResult = -5, kCut = -6;
+  struct Node {
     int op;  // opcode, or one of the above
     DType dtype;
     uint32_t first, count;  // operands, in `args`
@@ -51,12 +57,6 @@ struct Recorder : Level {
              static_cast<int>(count) > ops::info(static_cast<OpCode>(op)).arity;
     }
   };
-  struct Question {
-    uint32_t node;
-    Asked asked;
-    ArrayRef answer;
-    std::string location;
-  };
   static constexpr char tag = 0;
   explicit Recorder(int depth) : Level(&tag, depth) {}
   Value process(OpCode op, Operands args, int n, const ParamsRef& params) override;
@@ -65,17 +65,17 @@ struct Recorder : Level {
   uint32_t node_of(const Value& v);
   uint32_t append(int op, const ArrayRef& like, const ParamsRef& params, const uint32_t* nodes, uint32_t n);
   uint32_t constant(const ArrayRef& value);
-  void ask(uint32_t node, Asked asked, const ArrayRef& value);
+  void guard(uint32_t node, GuardOn on, const ArrayRef& value);
   // `flat`, as the positions of operations to come, stands for positions that are computed from `from` on every replay.
   void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 
-  core::List<Step> steps;
+  core::List<Node> nodes;
   core::List<uint32_t> args;
-  std::vector<Question> questions;
+  std::vector<Guard> guards;
   std::unordered_map<const core::Array*, uint32_t> constants;
   std::unordered_map<const core::Array*, uint32_t> positions_of;
   std::vector<ArrayRef> held;  // keeps the keys of `constants` and `positions_of` alive
-  std::unordered_map<uint64_t, size_t> asked_before;
+  std::unordered_map<uint64_t, size_t> guarded_before;
   Recorder* outer = nullptr;  // the next one with positions of its own, while this one runs
   void finish();              // no more operations
   // The node behind the positions an operation uses; kNoNode: they are constants.

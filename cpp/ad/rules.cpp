@@ -218,7 +218,7 @@ bool sweep_elementwise(Tape& tape, uint32_t i, Cotangents& ct, Numbers& numbers)
 
 // A result leaves its cotangent where it is; the call, which lies before its results, takes all and runs its rule.
 void sweep_call(Tape& tape, uint32_t i, Cotangents& ct) {
-  if (tape.node(i).op == kResult) {
+  if (tape.node(i).op == kCallResult) {
     const uint32_t call = tape.arg(i, 0);
     if (!ct.has(call)) ct.add(call, Value(core::make_scalar(DType::b1)));  // marks the call as reached
     return;
@@ -258,7 +258,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
   for (uint32_t i = top; i-- > 0;) {
     if (!ct.has(i)) continue;
     const OpCode op = tape.node(i).op;
-    if (op == kLeaf || op == kConstant) continue;  // collected below
+    if (op == kLeaf || op == kShapeOnly) continue;  // collected below
     if (is_wanted[i])
       for (size_t k = 0; k < wanted.size(); ++k)
         if (wanted[k] == i) result[k] = ct.cell(i).value();
@@ -266,7 +266,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
       runtime_error(
           "wengert.backward: a second sweep through a graph whose saved values were dropped by the first; pass "
           "retain_graph=True to the first backward, or compute the value again");
-    if (op == kCall || op == kResult) {
+    if (op == kCall || op == kCallResult) {
       sweep_call(tape, i, ct);
       if (!keep) tape.drop_saved(i);
       continue;

@@ -41,7 +41,7 @@ class Vjp {
   int nargs() const { return tape_.arity(node_); }
   bool wants(int i) const {
     const uint32_t a = tape_.arg(node_, i);
-    return a != kNoNode && tape_.node(a).op != kConstant;
+    return a != kNoNode && tape_.node(a).op != kShapeOnly;
   }
   const Dims& shape(int i) {
     const uint32_t a = tape_.arg(node_, i);

@@ -130,7 +130,7 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
     constants.assign(arg_nodes, arg_nodes + n);
     for (int i = 0; i < n; ++i)
       if (constants[static_cast<size_t>(i)] == kNoNode)
-        constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kConstant);
+        constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kShapeOnly);
     arg_nodes = constants.data();
   }
   uint8_t saves = params ? kSavesParams : 0;
@@ -184,7 +184,7 @@ uint32_t Tape::append_call(const std::vector<uint32_t>& arg_nodes, const Ref<Cus
   args_.insert(args_.end(), arg_nodes.begin(), arg_nodes.end());
   cells_.push_back(Cell(call));
   for (size_t i = 0; i < call->results.size(); ++i) {
-    leaf(*call->results[i].array, kResult);
+    leaf(*call->results[i].array, kCallResult);
     args_.push_back(node);
     args_.push_back(static_cast<uint32_t>(i));
   }
@@ -203,7 +203,7 @@ uint32_t Tape::absorb(Tape& other) {
   for (uint32_t i = 0; i < other.size(); ++i)
     for (int k = 0; k < other.arity(i); ++k) {
       const uint32_t a = other.arg(i, k);
-      const bool number = other.nodes_[i].op == kResult && k == 1;  // which result, not a node
+      const bool number = other.nodes_[i].op == kCallResult && k == 1;  // which result, not a node
       args_.push_back(a == kNoNode || number ? a : a + by);
     }
   cells_.insert(cells_.end(), other.cells_.begin(), other.cells_.end());

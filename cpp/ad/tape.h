@@ -77,8 +77,9 @@ class Cell {
 
 inline constexpr uint32_t kNoNode = 0xffffffff;
 // Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
-// kCall node with one kResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
-inline constexpr OpCode kLeaf = ops::kOps, kConstant = ops::kOps + 1, kCall = ops::kOps + 2, kResult = ops::kOps + 3;
+// kCall node with one kCallResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
+inline constexpr OpCode kLeaf = ops::kOps, kShapeOnly = ops::kOps + 1, kCall = ops::kOps + 2,
+                        kCallResult = ops::kOps + 3;
 // kNumbers: everything saved is a single number, kept in the list of numbers instead of the list of cells.
 inline constexpr uint8_t kSavesParams = 16, kConsumed = 32, kNumbers = 64;
 

@@ -75,8 +75,8 @@ class BodyRecorder {
       Value v = require_value(y.ptr(), "scan");
       out.push_back(run_->node_of(v));
     }
-    if (!run_->questions.empty()) {
-      const ad::Recorder::Question& q = run_->questions[0];
+    if (!run_->guards.empty()) {
+      const ad::Guard& q = run_->guards[0];
       refusal_ = "it asks for a number" + (q.location.empty() ? std::string() : " at " + q.location);
       return nullptr;
     }
@@ -139,7 +139,7 @@ ad::ParamsRef at_positions(const Node& n, const Value& positions) {
 Value positions_of(const Node& n, const std::vector<Value>& from) {
   ArrayRef flat = core::zeros(DType::i64, n.shape);
   Value v(flat);
-  ad::observe_positions(flat, from, program::sizes_of(n));
+  ad::follow_positions(flat, from, program::sizes_of(n));
   uint32_t node;
   if (ad::Recorder* r = ad::Recorder::of_positions(flat, &node)) {
     v.level = ad::LevelRef(r);
@@ -180,7 +180,7 @@ py::list replay(const Body& body, const py::sequence& values, const py::object& 
         results[i] = py::list(apply_loop(std::const_pointer_cast<Loop>(program::loop_of(n)), in));
         break;
       }
-      case program::kResult:
+      case program::kLoopResult:
         at[i] = require_value(py::object(results.at(g.operand(i, 0))[program::result_index(n)]).ptr(), "scan");
         break;
       default: {
@@ -262,7 +262,7 @@ py::list call(const std::shared_ptr<Loop>& loop, const py::sequence& operands) {
       recorder->append(program::kLoop, token, params, nodes.data(), static_cast<uint32_t>(nodes.size()));
   for (size_t k = 0; k < values.size(); ++k) {
     Value v(values[k]);
-    v.node = recorder->append(program::kResult, v.array, program::result_params(k), &node, 1);
+    v.node = recorder->append(program::kLoopResult, v.array, program::result_params(k), &node, 1);
     v.level = ad::LevelRef(recorder);
     out.append(wrapped(std::move(v)));
   }

@@ -75,8 +75,8 @@ namespace {
 
 // Is there a NaN among n elements?
 template <class T> bool has_nan(const T* x, int64_t n) {
-  constexpr int64_t kFew = 256;  // the reduction has to be called first
-  if (n > kFew) {
+  constexpr int64_t kManyTerms = 256;  // the reduction has to be called first
+  if (n > kManyTerms) {
     T sum;  // finite, unless an element is not: almost always all there is to do
     simd::reduce_rows_of(simd::Reduction::sum, x, 1, n, n, &sum);
     if (std::isfinite(sum)) return false;

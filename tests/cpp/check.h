@@ -4,7 +4,7 @@
 #include <cstdio>
 
 struct Tests {
-  int checks = 0, failures = 0;
+  int guards = 0, failures = 0;
   static Tests& all() {
     static Tests t;
     return t;
@@ -13,7 +13,7 @@ struct Tests {
 
 #define CHECK(condition, ...)                                             \
   do {                                                                    \
-    ++Tests::all().checks;                                                \
+    ++Tests::all().guards;                                                \
     if (!(condition) && ++Tests::all().failures <= 20) {                  \
       std::printf("%s:%d: failed: %s: ", __FILE__, __LINE__, #condition); \
       std::printf(__VA_ARGS__);                                           \
@@ -22,6 +22,6 @@ struct Tests {
   } while (0)
 
 inline int report() {
-  std::printf("%d checks, %d failures\n", Tests::all().checks, Tests::all().failures);
+  std::printf("%d guards, %d failures\n", Tests::all().guards, Tests::all().failures);
   return Tests::all().failures == 0 ? 0 : 1;
 }

@@ -220,7 +220,7 @@ void pipeline(Random& r) {
   got.clear();
   const uint32_t failed = run(p, inputs, &got);
   if (is_smooth) {
-    if (failed != kNone && tolerance == 0 && h.checks.empty()) fail("the program did not run", h);
+    if (failed != kNone && tolerance == 0 && h.guards.empty()) fail("the program did not run", h);
     if (failed == kNone) compare(p.graph(), got, want, rounding(g), passes + "planning");
   }
   ++counts.programs;
@@ -354,7 +354,7 @@ void change_graph(Random& r, Graph& g) {
       if (!g.outputs.empty()) g.outputs[static_cast<size_t>(r.below(static_cast<int64_t>(g.outputs.size())))] = i;
       break;
     default:
-      if (!g.checks.empty()) g.checks[0].node = i;
+      if (!g.guards.empty()) g.guards[0].node = i;
   }
 }
 

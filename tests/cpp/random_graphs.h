@@ -132,7 +132,7 @@ inline std::vector<ArrayRef> results_of(const Loop& l, const std::vector<ArrayRe
 inline ArrayRef value_of(const Graph& g, uint32_t i, const std::vector<ArrayRef>& values, const Watch& watch = {}) {
   const Node& n = g.nodes[i];
   if (n.op == program::kLoop) return core::zeros(DType::b1, {});  // its results are computed by themselves
-  if (n.op == program::kResult) {
+  if (n.op == program::kLoopResult) {
     const uint32_t loop = g.operand(i, 0);
     std::vector<ArrayRef> in;
     for (uint32_t a : g.operands(loop)) {
@@ -470,7 +470,7 @@ class Maker {
     for (size_t k = 0; k < results.size(); ++k) {
       if (results.size() > 1 && r_.chance(15)) continue;  // nobody wants it
       const uint32_t from[] = {node};
-      keep(g_.add(program::kResult, from, program::result_params(k), l->result_type(k), l->result_shape(k)),
+      keep(g_.add(program::kLoopResult, from, program::result_params(k), l->result_type(k), l->result_shape(k)),
            results[k]);
     }
     return 3;
@@ -517,8 +517,8 @@ class Maker {
     const uint32_t i = any();
     const ArrayRef& v = values_[i];
     if (v->size > 64) return;
-    const auto asked = v->size == 1 ? static_cast<ad::Asked>(r_.below(3)) : ad::Asked::elements;
-    g_.checks.push_back({i, asked, core::copy(v), "random.py:1"});
+    const auto asked = v->size == 1 ? static_cast<ad::GuardOn>(r_.below(3)) : ad::GuardOn::elements;
+    g_.guards.push_back({i, asked, core::copy(v), "random.py:1"});
   }
 
   Random& r_;

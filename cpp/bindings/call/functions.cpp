@@ -24,7 +24,7 @@ namespace {
 // Whole-number powers of whole numbers: NumPy refuses negative exponents.
 void check_integer_power(const Value& a, const Value& b) {
   if (!core::is_int(a.dtype()) || !core::is_int(b.dtype())) return;
-  ad::observe(b, ad::Asked::elements);
+  ad::guard(b, ad::GuardOn::elements);
   const ArrayRef e = core::contiguous(b.array);
   for (int64_t i = 0; i < e->size; ++i)
     if (core::item_int(*e, i) < 0)
@@ -49,7 +49,7 @@ bool out_of_range(const Value& literal, DType t) {
   if (!literal.weak || !core::is_int(t)) return false;
   if (literal.weak == Value::kBeyond) return true;
   if (literal.dtype() != DType::i64 || t != DType::i32) return false;
-  ad::observe(literal, ad::Asked::number);
+  ad::guard(literal, ad::GuardOn::number);
   const int64_t i = core::item_int(*literal.array);
   return i < INT32_MIN || i > INT32_MAX;
 }
@@ -124,7 +124,7 @@ namespace {
 // ---- elementwise functions: one instance each -----------------------------------------------------------------------
 
 template <OpCode Op> PyObject* unary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n != 1) wrong_count(Op, n);
     if (kwnames) refuse_keywords(Op, kwnames);
     if (is_array(args[0])) {
@@ -137,7 +137,7 @@ template <OpCode Op> PyObject* unary_function(PyObject*, PyObject* const* args, 
 }
 
 template <OpCode Op> PyObject* binary_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n != 2) wrong_count(Op, n);
     if (kwnames) refuse_keywords(Op, kwnames);
     if (is_array(args[0]) && is_array(args[1]))
@@ -189,13 +189,13 @@ PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, Py
 namespace {
 
 template <OpCode Op> PyObject* structured_entry(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&] { return structured_function(Op, args, n, kwnames); });
+  return translated([&] { return structured_function(Op, args, n, kwnames); });
 }
 
 // ---- functions that are not primitives themselves -------------------------------------------------------------------
 
 PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n != 2) type_error("wengert.getitem takes an array and an index");
     if (is_array(args[0])) return get_item(as_array(args[0]), args[1]);
     return wrap(indexed(require_value(args[0], "getitem"), args[1]));
@@ -203,7 +203,7 @@ PyObject* getitem_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
 }
 
 template <bool Add> PyObject* index_change_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const char* name = Add ? "index_add" : "index_update";
     if (n != 3) type_error("wengert." + std::string(name) + " takes an array, an index and a value");
     Value x = require_value(args[0], name);
@@ -243,7 +243,7 @@ Dims unit_axes_dropped(const Value& x, PyObject* axis) {
 }
 
 template <bool Insert> PyObject* unit_axes_function(PyObject*, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const char* name = Insert ? "expand_dims" : "squeeze";
     PyObject* axis = n > 1 ? args[1] : nullptr;
     if (kwnames && PyTuple_GET_SIZE(kwnames) == 1 &&
@@ -264,7 +264,7 @@ template <bool Insert> PyObject* unit_axes_function(PyObject*, PyObject* const* 
 }
 
 PyObject* ravel_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n != 1) type_error("wengert.ravel takes an array");
     if (is_array(args[0])) return raveled(as_array(args[0]));
     const Value x = require_value(args[0], "ravel");
@@ -273,7 +273,7 @@ PyObject* ravel_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
 }
 
 PyObject* diagonal_function(PyObject*, PyObject* const* args, Py_ssize_t n) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n != 5) type_error("wengert.diagonal takes an array, an offset, two axes and whether it is read-only");
     const Value x = require_value(args[0], "diagonal");
     const int rank = x.shape().size();
@@ -404,7 +404,7 @@ void bind_ops(py::module_& m) {
           names[i++] = k;
           all.push_back(v.ptr());
         }
-        PyObject* r = guarded([&]() -> PyObject* {
+        PyObject* r = translated([&]() -> PyObject* {
           const auto code = static_cast<OpCode>(op);
           if (!info(code).elementwise) return structured_function(code, all.data(), n, names.ptr());
           std::vector<Value> v;

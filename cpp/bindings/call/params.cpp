@@ -108,7 +108,7 @@ struct Parser {
     const Value at = require_value(given, name.c_str());
     if (!core::is_int(at.dtype()) && at.array->size)
       type_error("wengert." + name + ": positions must be integers, got a " + core::describe(*at.array));
-    ad::observe(at, ad::Asked::elements);
+    ad::guard(at, ad::GuardOn::elements);
     v = core::cast(at.array, DType::i64);
   }
 };

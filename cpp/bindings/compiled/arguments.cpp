@@ -254,8 +254,8 @@ void find_same(Call& c) {
   const size_t n = c.leaves.size();
   if (n < 2) return;
   auto is_one = [](const Leaf& l) { return l.kind == 'A' || l.kind == 'n'; };
-  constexpr size_t kFew = 6;
-  if (n > kFew) {  // mostly none: a small filter says so in 1 ns a leaf
+  constexpr size_t kPairwise = 6;
+  if (n > kPairwise) {  // mostly none: a small filter says so in 1 ns a leaf
     uint64_t bits[16] = {};
     bool none = true;
     for (const Leaf& l : c.leaves) {
@@ -272,7 +272,7 @@ void find_same(Call& c) {
     put_int(c.signature, static_cast<int64_t>(later));
     put_int(c.signature, static_cast<int64_t>(earlier));
   };
-  if (n <= kFew) {
+  if (n <= kPairwise) {
     for (size_t i = 1; i < n; ++i)
       for (size_t j = 0; is_one(c.leaves[i]) && j < i; ++j)
         if (c.leaves[j].object == c.leaves[i].object) {

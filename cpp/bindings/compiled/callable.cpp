@@ -23,12 +23,12 @@ constexpr uint64_t kTooMany = 32;  // recordings of one signature, then it is no
 constexpr uint64_t kFailures = 4;  // of these that could not be replayed, though the next one might
 constexpr size_t kReasonsKept = 200;
 
-std::string check_text(const Program& p, uint32_t k) {
-  const program::Check& c = p.graph().checks[k];
+std::string guard_text(const Program& p, uint32_t k) {
+  const program::Guard& c = p.graph().guards[k];
   std::string s =
-      c.asked == ad::Asked::truth ? (core::item(*c.answer) != 0 ? "a condition was true" : "a condition was false")
-      : c.answer->size == 1       ? "a number taken out was " + std::to_string(core::item(*c.answer))
-                                  : "the elements of an array of shape " + c.answer->shape.str() + " were looked at";
+      c.on == ad::GuardOn::truth ? (core::item(*c.answer) != 0 ? "a condition was true" : "a condition was false")
+      : c.answer->size == 1      ? "a number taken out was " + std::to_string(core::item(*c.answer))
+                                 : "the elements of an array of shape " + c.answer->shape.str() + " were looked at";
   if (!c.location.empty()) s += " at " + c.location;
   return s;
 }
@@ -216,7 +216,7 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
           return plain_call(s, args, n, kwnames);
         }
         ++s.misses;
-        if (k == 0) reason = check_text(*spec->program, failed) + ", now it is not";
+        if (k == 0) reason = guard_text(*spec->program, failed) + ", now it is not";
         continue;
       }
       ++s.replays;
@@ -237,7 +237,7 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
 }
 
 PyObject* vectorcall(PyObject* self, PyObject* const* args, size_t nargsf, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     State& s = *reinterpret_cast<Compiled*>(self)->state;
     const Py_ssize_t n = PyVectorcall_NARGS(nargsf);
     if (kwnames && PyTuple_GET_SIZE(kwnames) == 0) kwnames = nullptr;
@@ -414,7 +414,7 @@ py::list program_list(const py::object& o) {
       d["flops"] = program::flops(p.graph());
       d["bytes"] = p.bytes_moved();
       d["arena"] = p.arena();
-      d["checks"] = p.graph().checks.size();
+      d["guards"] = p.graph().guards.size();
       d["replays"] = spec->replays;
       r.append(d);
     }

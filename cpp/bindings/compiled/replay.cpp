@@ -145,9 +145,9 @@ class Replayer {
       }
     }
     {
-      constexpr double kLong = 1e5;  // operations: well over the price of the interpreter lock
+      constexpr double kLongWork = 1e5;  // operations: well over the price of the interpreter lock
       // Loops of unknown length are interrupted by signals, whose handlers are Python, too.
-      const bool held = p_.work() > kLong || p_.open_ended();
+      const bool held = p_.work() > kLongWork || p_.open_ended();
       const core::Unlocked unlocked(held && !p_.needs_lock());
       const simd::RoundToNearest rounding;
       failed = p_.run(*r_.memory, r_.in.data(), r_.out.data());

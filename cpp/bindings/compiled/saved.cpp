@@ -306,7 +306,7 @@ void check_inputs(const program::Graph& g, const Call& c) {
 
 std::shared_ptr<Specialisation> specialisation(SavedProgram& p, const Call& c, int64_t most) {
   check_inputs(p.graph, c);
-  for (const program::Check& k : p.graph.checks) utf8(k.location);
+  for (const program::Guard& k : p.graph.guards) utf8(k.location);
   auto spec = std::make_shared<Specialisation>();
   spec->result = template_of(p.result);
   for (const auto& [leaf, output] : p.changed) {

@@ -32,13 +32,13 @@ const Value& single(PyObject* a, const char* what) {
 
 const core::Array& only_element(PyObject* a, const char* what) {
   const Value& v = single(a, what);
-  ad::observe(v, ad::Asked::number);
+  ad::guard(v, ad::GuardOn::number);
   return *v.array;
 }
 
 const core::Array& whole_element(PyObject* a) {
   const Value& v = single(a, "int()");
-  ad::observe_whole(v);
+  ad::guard_whole(v);
   return *v.array;
 }
 
@@ -69,7 +69,7 @@ namespace {
 // ---- attributes -----------------------------------------------------------------------------------------------------
 
 template <PyObject* (*F)(PyArray*)> PyObject* getter(PyObject* o, void*) {
-  return guarded([&] { return F(as_array(o)); });
+  return translated([&] { return F(as_array(o)); });
 }
 
 PyObject* get_shape(PyArray* a) { return from_dims(read(a).shape()); }
@@ -96,7 +96,7 @@ PyObject* get_mt(PyArray* a) { return transposed(a, true); }
 // ---- methods --------------------------------------------------------------------------------------------------------
 
 template <OpCode Op> PyObject* method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&] {
+  return translated([&] {
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     std::vector<PyObject*> all{self};
     all.insert(all.end(), args, args + total);
@@ -106,7 +106,7 @@ template <OpCode Op> PyObject* method(PyObject* self, PyObject* const* args, Py_
 
 // reshape and transpose take the numbers one by one as well.
 template <OpCode Op> PyObject* spread_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n == 0 || (n == 1 && !PyIndex_Check(args[0]))) return method<Op>(self, args, n, kwnames);
     const py::object t = py::reinterpret_steal<py::object>(PyTuple_New(n));
     for (Py_ssize_t i = 0; i < n; ++i) {
@@ -119,7 +119,7 @@ template <OpCode Op> PyObject* spread_method(PyObject* self, PyObject* const* ar
 }
 
 PyObject* item(PyObject* self, PyObject*) {
-  return guarded([&] {
+  return translated([&] {
     const core::Array& x = only_element(self, "item()");
     refuse_lost_number(read(as_array(self)), "item");
     return to_python_scalar(x);
@@ -127,17 +127,17 @@ PyObject* item(PyObject* self, PyObject*) {
 }
 
 PyObject* numpy_copy(PyObject* self, PyObject*) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     refuse_lost(read(as_array(self)), "numpy");
-    ad::observe(read(as_array(self)), ad::Asked::elements);
+    ad::guard(read(as_array(self)), ad::GuardOn::elements);
     return to_numpy(core::copy(read(as_array(self)).array), true);
   });
 }
 
 PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     refuse_lost(read(as_array(self)), "array");
-    ad::observe(read(as_array(self)), ad::Asked::elements);
+    ad::guard(read(as_array(self)), ad::GuardOn::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(read(as_array(self)).array, false));
     py::object dtype = py::none(), copy = py::none();
     const py::tuple t = py::reinterpret_borrow<py::tuple>(args);
@@ -154,7 +154,7 @@ PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* call_hook(const char* name, PyObject* self, PyObject* args, PyObject* kwargs) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const py::tuple rest = py::reinterpret_borrow<py::tuple>(args);
     py::tuple all(rest.size() + 1);
     all[0] = py::reinterpret_borrow<py::object>(self);
@@ -192,7 +192,7 @@ PyObject* array_namespace(PyObject* self, PyObject* args, PyObject* kwargs) {
 }
 
 PyObject* detach(PyObject* self, PyObject*) {
-  return guarded([&] { return wrap(ad::without_derivatives(read(as_array(self)))); });
+  return translated([&] { return wrap(ad::without_derivatives(read(as_array(self)))); });
 }
 
 // One of NumPy's letters: C, F, A (F if it lies so, else C), K (as it lies).
@@ -224,7 +224,7 @@ PyObject* copy_in(PyArray* a, char order) {
 }
 
 PyObject* copy_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&] {
+  return translated([&] {
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     if (total > 1 ||
         (kwnames && n == 0 && total && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, 0), "order") != 0))
@@ -233,11 +233,11 @@ PyObject* copy_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObj
   });
 }
 PyObject* plain_copy(PyObject* self, PyObject*) {
-  return guarded([&] { return copy_in(as_array(self), 'C'); });
+  return translated([&] { return copy_in(as_array(self), 'C'); });
 }
 
 PyObject* view_method(PyObject* self, PyObject* const*, Py_ssize_t n) {
-  return guarded([&] {
+  return translated([&] {
     if (n) type_error("wengert.view: another dtype would read the bytes of the numbers; use astype(dtype)");
     return same_view(as_array(self));
   });
@@ -245,7 +245,7 @@ PyObject* view_method(PyObject* self, PyObject* const*, Py_ssize_t n) {
 
 // The keywords of NumPy that say nothing here (order="K", casting, subok) are taken; copy=False may give self.
 PyObject* astype_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     PyObject *dtype = n > 0 ? args[0] : nullptr, *copy = n > 4 ? args[4] : Py_True;
     for (Py_ssize_t k = 0; kwnames && k < PyTuple_GET_SIZE(kwnames); ++k) {
       PyObject* name = PyTuple_GET_ITEM(kwnames, k);
@@ -281,10 +281,10 @@ PyObject* get_base(PyArray* a) {
 }  // namespace
 
 PyObject* array_repr(PyObject* self) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const Value& v = read(as_array(self));
     if (is_python_number(v)) return PyObject_Repr(number_of(v).ptr());
-    ad::observe(v, ad::Asked::elements);
+    ad::guard(v, ad::GuardOn::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
     std::string note;
     if (v.level && v.level->depth == 0)
@@ -296,7 +296,7 @@ PyObject* array_repr(PyObject* self) {
 }
 
 int array_buffer(PyObject* self, Py_buffer* view, int flags) {
-  return guarded([&]() -> int {
+  return translated([&]() -> int {
     view->obj = nullptr;
     if (flags & PyBUF_WRITABLE) {
       PyErr_SetString(PyExc_BufferError,
@@ -307,7 +307,7 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
       PyErr_SetString(PyExc_BufferError, "wengert: the buffer of a value that carries a derivative");
       return -1;
     }
-    ad::observe(read(as_array(self)), ad::Asked::elements);
+    ad::guard(read(as_array(self)), ad::GuardOn::elements);
     const py::object a =
         py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));
     return PyObject_GetBuffer(a.ptr(), view, flags);

@@ -72,7 +72,7 @@ bool repeats(OpCode op, PyObject* sequence, PyObject* n) {
 }
 
 template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (is_array(a) && is_array(b)) return binary<Op>(read(as_array(a)), read(as_array(b)));
     Value other;
     if (is_array(a)) {
@@ -144,7 +144,7 @@ PyObject* changed_to(PyObject* a, Value r, const ad::LevelRef& leaf, const char*
 ad::LevelRef leaf_of(const Value& x) { return ad::level_as<ad::Leaf>(x.level) ? x.level : ad::LevelRef(); }
 
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
     const Value& x = read(as_array(a));
@@ -170,15 +170,15 @@ PyObject* in_place_power(PyObject* a, PyObject* b, PyObject* modulus) {
 }
 
 template <OpCode Op> PyObject* unary_slot(PyObject* a) {
-  return guarded([&] { return wrap(ad::apply_unary(Op, read(as_array(a)))); });
+  return translated([&] { return wrap(ad::apply_unary(Op, read(as_array(a)))); });
 }
 
 PyObject* positive_slot(PyObject* a) {
-  return guarded([&] { return wrap(copied(read(as_array(a)))); });
+  return translated([&] { return wrap(copied(read(as_array(a)))); });
 }
 
 PyObject* invert_slot(PyObject* a) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const Value& x = read(as_array(a));
     if (is_python_number(x) && !core::is_float(x.dtype())) return PyNumber_Invert(number_of(x).ptr());
     if (x.dtype() != DType::b1)
@@ -196,7 +196,7 @@ template <OpCode Op> PyObject* bits(PyObject* a, PyObject* b) {
 
 // Shifts: of Python numbers only.
 template <PythonOperation F> PyObject* number_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     if (!x.weak || !y.weak || (!is_python_number(x) && !is_python_number(y))) Py_RETURN_NOTIMPLEMENTED;
@@ -205,7 +205,7 @@ template <PythonOperation F> PyObject* number_slot(PyObject* a, PyObject* b) {
 }
 
 template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     if (x.weak && y.weak && (is_python_number(x) || is_python_number(y)) &&
@@ -216,7 +216,7 @@ template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
 }
 
 PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
     if (is_array(a) && !is_python_number(read(as_array(a))) && squares(read(as_array(a)), b))
       return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
@@ -232,7 +232,7 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
 }
 
 PyObject* matmul_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     return wrap(matrix_product(x, y));
@@ -240,7 +240,7 @@ PyObject* matmul_slot(PyObject* a, PyObject* b) {
 }
 
 PyObject* divmod_slot(PyObject* a, PyObject* b) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     if (x.weak && y.weak) {
@@ -255,7 +255,7 @@ PyObject* divmod_slot(PyObject* a, PyObject* b) {
 }
 
 PyObject* compare(PyObject* a, PyObject* b, int op) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     static constexpr OpCode codes[] = {code_of<ops::Less>,     code_of<ops::LessEqual>, code_of<ops::Equal>,
                                        code_of<ops::NotEqual>, code_of<ops::Greater>,   code_of<ops::GreaterEqual>};
     Value other;
@@ -265,26 +265,26 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
 }
 
 Py_hash_t hashed(PyObject* a) {
-  return guarded([&]() -> Py_hash_t {
+  return translated([&]() -> Py_hash_t {
     if (!is_python_number(read(as_array(a)))) return PyObject_HashNotImplemented(a);
     return PyObject_Hash(number_of(read(as_array(a))).ptr());
   });
 }
 
 int truth(PyObject* a) {
-  return guarded([&]() -> int {
+  return translated([&]() -> int {
     const Value& v = read(as_array(a));
     if (v.array->size != 1)
       value_error("wengert: the truth value of an array of shape " + v.shape().str() +
                   " is ambiguous; use .any() or .all()");
-    ad::observe(v, ad::Asked::truth);
+    ad::guard(v, ad::GuardOn::truth);
     return core::item(*v.array) != 0;
   });
 }
 
 // Whatever wants a C double comes here: float(x), the functions of math, NumPy's `out[i] = x`.
 PyObject* to_float(PyObject* a) {
-  return guarded([&] {
+  return translated([&] {
     const core::Array& x = only_element(a, "float()");
     refuse_lost_number(read(as_array(a)), "number");
     return PyFloat_FromDouble(core::item(x));
@@ -292,14 +292,14 @@ PyObject* to_float(PyObject* a) {
 }
 // A whole number has no derivative to lose.
 PyObject* to_integer(PyObject* a) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const core::Array& x = whole_element(a);
     if (core::is_float(x.dtype)) return PyLong_FromDouble(core::item(x));
     return PyLong_FromLongLong(core::item_int(x));
   });
 }
 PyObject* index_slot(PyObject* a) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const core::Array& x = only_element(a, "an index");
     if (!core::is_int(x.dtype))
       type_error("wengert: only integer arrays can be used as an index, got " + core::describe(x));
@@ -310,17 +310,17 @@ PyObject* index_slot(PyObject* a) {
 // ---- container ------------------------------------------------------------------------------------------------------
 
 Py_ssize_t length(PyObject* a) {
-  return guarded([&]() -> Py_ssize_t {
+  return translated([&]() -> Py_ssize_t {
     const Dims& s = read(as_array(a)).shape();
     if (s.empty()) type_error("wengert: len() of a 0-d array");
     return s[0];
   });
 }
 PyObject* subscript(PyObject* a, PyObject* index) {
-  return guarded([&] { return get_item(as_array(a), index); });
+  return translated([&] { return get_item(as_array(a), index); });
 }
 int assign_subscript(PyObject* a, PyObject* index, PyObject* v) {
-  return guarded([&]() -> int {
+  return translated([&]() -> int {
     if (!v) type_error("wengert: elements of an array cannot be deleted");
     set_item(as_array(a), index, v);
     return 0;
@@ -337,7 +337,7 @@ struct Elements {
 PyTypeObject* elements_type = nullptr;
 
 PyObject* elements_of(PyObject* a, bool backwards) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     const Dims& shape = read(as_array(a)).shape();
     if (shape.empty()) type_error("wengert: iteration over a 0-d array");
     auto* it = PyObject_New(Elements, elements_type);

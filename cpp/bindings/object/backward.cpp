@@ -95,7 +95,7 @@ PyObject* get_grad(PyArray* a) {
 }
 
 int set_grad(PyObject* o, PyObject* v, void*) {
-  return guarded([&]() -> int {
+  return translated([&]() -> int {
     ad::Leaf* leaf = leaf_of(as_array(o));
     if (!leaf) type_error("wengert: .grad can only be set on an array made with requires_grad=True");
     if (!v || v == Py_None) {
@@ -113,7 +113,7 @@ int set_grad(PyObject* o, PyObject* v, void*) {
 }
 
 int set_requires_grad(PyObject* o, PyObject* v, void*) {
-  return guarded([&]() -> int {
+  return translated([&]() -> int {
     const int on = v ? PyObject_IsTrue(v) : 0;
     if (on < 0) throw PythonError{};
     Value& x = as_array(o)->value;
@@ -131,7 +131,7 @@ int set_requires_grad(PyObject* o, PyObject* v, void*) {
 }
 
 PyObject* backward(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-  return guarded([&]() -> PyObject* {
+  return translated([&]() -> PyObject* {
     if (n > 2) type_error("wengert.backward takes cotangent and retain_graph, got " + std::to_string(n) + " arguments");
     PyObject *given = n > 0 ? args[0] : nullptr, *keep = n > 1 ? args[1] : Py_False;
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {

@@ -14,12 +14,12 @@ using core::ArrayRef;
 using core::Dims;
 using core::DType;
 
-// A Python exception is already set; unwind to the nearest guarded().
+// A Python exception is already set; unwind to the nearest translated().
 struct PythonError {};
 
 // Runs f; any C++ exception becomes the Python exception of its kind.
 void set_python_error() noexcept;  // call inside a catch block only
-template <class F> auto guarded(F&& f) noexcept -> decltype(f()) {
+template <class F> auto translated(F&& f) noexcept -> decltype(f()) {
   try {
     return f();
   } catch (...) {

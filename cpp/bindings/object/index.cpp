@@ -36,7 +36,7 @@ bool is_plain_int(PyObject* o) { return PyLong_Check(o) && !PyBool_Check(o); }
 // Integer or boolean arrays (Arrays, ndarrays, lists); bool arrays become one array of positions for each axis.
 void add_array(PyObject* o, Index& index) {
   Value v = require_value(o, "getitem");
-  if (!core::is_int(v.dtype())) ad::observe(v, ad::Asked::elements);
+  if (!core::is_int(v.dtype())) ad::guard(v, ad::GuardOn::elements);
   ArrayRef a = core::contiguous(v.array);
   if (core::is_float(a->dtype) && a->size) {
     index_error("wengert.getitem: an index must be integers or booleans, got a " + core::describe(*a) +
@@ -102,7 +102,7 @@ void add_entry(PyObject* o, Index& index) {
   } else {
     if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype()) &&
         !in_body(read(as_array(o)))) {
-      ad::observe(read(as_array(o)), ad::Asked::number);
+      ad::guard(read(as_array(o)), ad::GuardOn::number);
       index.entries.push_back({Entry::single, core::item_int(*read(as_array(o)).array)});
       return;
     }
@@ -250,9 +250,9 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
   }
   for (int64_t axis : axes) sizes.push_back(sliced[static_cast<int>(axis)]);
   if (computed && !replaces) {
-    ad::observe_positions(flat, given, sizes);
+    ad::follow_positions(flat, given, sizes);
   } else if (computed) {  // which of repeated positions stays depends on all of them
-    for (const Value& v : given) ad::observe(v, ad::Asked::elements);
+    for (const Value& v : given) ad::guard(v, ad::GuardOn::elements);
   }
   r.gather = ops::new_params<ops::Gather>();
   r.gather->indices = flat;

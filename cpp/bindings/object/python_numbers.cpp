@@ -32,7 +32,7 @@ Value weak(Value v) {
 // True now; a check from now on, if it is recorded.
 bool ask(const Value& condition) {
   if (core::item(*condition.array) == 0) return false;
-  ad::observe(condition, ad::Asked::truth);
+  ad::guard(condition, ad::GuardOn::truth);
   return true;
 }
 
@@ -64,7 +64,7 @@ bool power_is_real(const Value& a, const Value& b) {
 }  // namespace
 
 py::object number_of(const Value& v) {
-  ad::observe(v, ad::Asked::number);
+  ad::guard(v, ad::GuardOn::number);
   return py::reinterpret_steal<py::object>(to_python_scalar(*v.array));
 }
 

@@ -12,7 +12,7 @@ inline bool is_python_number(const Value& v) { return v.weak && ad::level_as<ad:
 // limit, divisors of zero raise, truth values add up. Otherwise (null, no exception) the operation is recorded as it
 // is; whatever that depends on has become a check.
 PyObject* python_arithmetic(ad::OpCode op, const Value& a, const Value& b);
-// The same for operations that arrays do not have: with the numbers as they are, which become checks.
+// The same for operations that arrays do not have: with the numbers as they are, which become guards.
 using PythonOperation = PyObject* (*)(PyObject*, PyObject*);
 PyObject* with_numbers(PythonOperation f, const Value& a, const Value& b);
 py::object number_of(const Value& v);

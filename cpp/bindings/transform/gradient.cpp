@@ -118,7 +118,7 @@ void bind_gradient(py::module_& m) {
 PyObject* run_gradient(PyObject* gradient, PyObject* args, PyObject* kwargs) {
   const py::object held = py::reinterpret_borrow<py::object>(gradient);
   const auto* i = reinterpret_cast<py::detail::instance*>(gradient);
-  return guarded([&] { return (*static_cast<const Gradient*>(i->simple_value_holder[0]))(args, kwargs); });
+  return translated([&] { return (*static_cast<const Gradient*>(i->simple_value_holder[0]))(args, kwargs); });
 }
 
 }  // namespace wengert::bindings

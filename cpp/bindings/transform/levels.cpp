@@ -264,7 +264,7 @@ void bind_ad(py::module_& m) {
   m.def("to_numpy", [](const py::object& x) {
     const Value v = require_value(x.ptr(), "to_numpy");
     refuse_lost(v, "array");
-    ad::observe(v, ad::Asked::elements);
+    ad::guard(v, ad::GuardOn::elements);
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });
   m.def("stop_gradient",

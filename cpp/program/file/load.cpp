@@ -51,7 +51,7 @@ int op_of(const std::string& name) {
   if (name == "<constant>") return kConstant;
   if (name == "<positions>") return kPositions;
   if (name == "<loop>") return kLoop;
-  if (name == "<result>") return kResult;
+  if (name == "<result>") return kLoopResult;
   if (name == "<cut>") return kCut;
   const int op = ops::find(name);
   if (op < 0) bad_file("there is no operation '" + name + "' in this version");
@@ -118,14 +118,14 @@ Graph read_graph(Reader& r, int depth) {
   for (auto* list : {&g.inputs, &g.outputs})
     for (uint32_t n = r.count(4, "inputs or outputs"); n-- > 0;)
       list->push_back(r.number<uint32_t>("an input or output"));
-  for (uint32_t n = r.count(13, "checks"); n-- > 0;) {
-    Check c;
+  for (uint32_t n = r.count(13, "guards"); n-- > 0;) {
+    Guard c;
     c.node = r.number<uint32_t>("a check");
-    c.asked = r.choice<ad::Asked>(3, "the kind of a check");
+    c.on = r.choice<ad::GuardOn>(3, "the kind of a check");
     c.answer = read_array(r);
     if (!c.answer->contiguous) bad_file("the answer of a check repeats its elements");
     c.location = r.text("the place of a check");
-    g.checks.push_back(std::move(c));
+    g.guards.push_back(std::move(c));
   }
   return g;
 }

@@ -52,7 +52,7 @@ std::string name_of(int op) {
   if (op == kConstant) return "<constant>";
   if (op == kPositions) return "<positions>";
   if (op == kLoop) return "<loop>";
-  if (op == kResult) return "<result>";
+  if (op == kLoopResult) return "<result>";
   if (op == kCut) return "<cut>";
   if (op < 0 || op >= ops::kOps) runtime_error("wengert.save: there is no name for instruction " + std::to_string(op));
   return std::string(ops::info(static_cast<OpCode>(op)).name);
@@ -110,10 +110,10 @@ void write_graph(Writer& w, const Graph& g) {
     w.count(list->size());
     for (uint32_t i : *list) w.number(i);
   }
-  w.count(g.checks.size());
-  for (const Check& c : g.checks) {
+  w.count(g.guards.size());
+  for (const Guard& c : g.guards) {
     w.number(c.node);
-    w.number(c.asked);
+    w.number(c.on);
     write_array(w, *c.answer, false);
     w.text(c.location);
   }

@@ -1,5 +1,5 @@
 // Compiled functions as plain data, and as the bytes of a file. What is kept is what was recorded (operations by name,
-// shapes, constants, checks), not how this machine runs it: programs are planned again where they are loaded.
+// shapes, constants, guards), not how this machine runs it: programs are planned again where they are loaded.
 #pragma once
 #include <memory>
 #include <string_view>

@@ -8,7 +8,7 @@ namespace wengert::program {
 
 ParamsRef empty_params(int op) {
   if (op == kPositions) return ParamsRef(new ad::PositionsParams);
-  if (op == kResult) return result_params(0);
+  if (op == kLoopResult) return result_params(0);
   const auto make = op >= 0 ? ops::info(static_cast<OpCode>(op)).new_params : nullptr;
   return make ? make() : ParamsRef();
 }
@@ -49,20 +49,20 @@ ArrayRef repeated_once(const ArrayRef& v) {
 
 Graph graph_of(ad::Recorder& run, const std::vector<uint32_t>& inputs, const std::vector<uint32_t>& outputs) {
   Graph g;
-  g.nodes = std::move(run.steps);
+  g.nodes = std::move(run.nodes);
   g.args = std::move(run.args);
   g.inputs = inputs;
   g.outputs = outputs;
   for (Node& n : g.nodes)
     if (n.op == kConstant) n.value = repeated_once(n.value);
-  for (const ad::Recorder::Question& q : run.questions) g.checks.push_back({q.node, q.asked, q.answer, q.location});
+  g.guards = std::move(run.guards);
   return g;
 }
 
 void renumber(Graph& g, std::span<const uint32_t> at) {
   for (uint32_t& i : g.inputs) i = at[i];
   for (uint32_t& i : g.outputs) i = at[i];
-  for (Check& c : g.checks) c.node = at[c.node];
+  for (Guard& c : g.guards) c.node = at[c.node];
 }
 
 Compaction::Compaction(Graph& g) : g_(g), at_(g.nodes.size(), kNone) { args_.reserve(g.args.size()); }
@@ -103,7 +103,7 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
   }
   r.inputs = g.inputs;
   r.outputs = g.outputs;
-  r.checks = g.checks;
+  r.guards = g.guards;
   renumber(r, at);
   return r;
 }
@@ -210,8 +210,8 @@ std::string listing(const Graph& g) {
   std::string s;
   std::vector<std::string> names(g.nodes.size());
   for (size_t k = 0; k < g.inputs.size(); ++k) names[g.inputs[k]] = "x" + std::to_string(k);
-  std::vector<std::vector<size_t>> checks(g.nodes.size());
-  for (size_t k = 0; k < g.checks.size(); ++k) checks[g.checks[k].node].push_back(k);
+  std::vector<std::vector<size_t>> guards(g.nodes.size());
+  for (size_t k = 0; k < g.guards.size(); ++k) guards[g.guards[k].node].push_back(k);
   size_t next = 0;
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
     const Node& n = g.nodes[i];
@@ -226,7 +226,7 @@ std::string listing(const Graph& g) {
       s += "input";
     } else if (n.op == kConstant) {
       s += "constant";
-    } else if (n.op == kResult) {
+    } else if (n.op == kLoopResult) {
       s += names[g.operand(i, 0)] + "[" + std::to_string(result_index(n)) + "]";
     } else {
       s += (n.op == kLoop        ? loop_text(n)
@@ -243,10 +243,10 @@ std::string listing(const Graph& g) {
     }
     s += "\n";
     if (n.op == kLoop) s += inner_listing(n);
-    for (size_t k : checks[i]) {
-      const Check& c = g.checks[k];
-      s += "check " + names[i];
-      if (c.asked == ad::Asked::truth)
+    for (size_t k : guards[i]) {
+      const Guard& c = g.guards[k];
+      s += "guard " + names[i];
+      if (c.on == ad::GuardOn::truth)
         s += core::item(*c.answer) != 0 ? " is true" : " is false";
       else if (c.answer->size == 1)
         s += " == " + number_text(core::item(*c.answer));

@@ -21,25 +21,19 @@ using ops::ParamsRef;
 
 inline constexpr int kInput = ad::Recorder::kInput, kConstant = ad::Recorder::kConstant,
                      kPositions = ad::Recorder::kPositions, kLoop = ad::Recorder::kLoop,
-                     kResult = ad::Recorder::kResult, kCut = ad::Recorder::kCut;
+                     kLoopResult = ad::Recorder::kLoopResult, kCut = ad::Recorder::kCut;
 inline constexpr uint32_t kNone = 0xffffffff;
 
-using Node = ad::Recorder::Step;
+using Node = ad::Recorder::Node;
 
-// What Python asked during the recording; a replay with another answer is not this program.
-struct Check {
-  uint32_t node;
-  ad::Asked asked;
-  ArrayRef answer;
-  std::string location;
-};
+using ad::Guard;
 
 struct Graph {
   List<Node> nodes;
   List<uint32_t> args;
   std::vector<uint32_t> inputs;   // node of each input
   std::vector<uint32_t> outputs;  // node of each output
-  std::vector<Check> checks;
+  std::vector<Guard> guards;
 
   std::span<const uint32_t> operands(uint32_t i) const { return {args.data() + nodes[i].first, nodes[i].count}; }
   uint32_t operand(uint32_t i, uint32_t k) const { return args[nodes[i].first + k]; }
@@ -70,14 +64,14 @@ class Compaction {
   void replace(uint32_t i, uint32_t found) { at_[i] = found; }
   uint32_t now(uint32_t i) const { return at_[i]; }  // of an old node
   const uint32_t* operands(uint32_t kept) const { return args_.data() + g_.nodes[kept].first; }
-  void finish();  // inputs, outputs and checks follow
+  void finish();  // inputs, outputs and guards follow
 
  private:
   Graph& g_;
   List<uint32_t> at_, args_;
   uint32_t kept_ = 0;
 };
-void renumber(Graph& g, std::span<const uint32_t> at);  // inputs, outputs and checks
+void renumber(Graph& g, std::span<const uint32_t> at);  // inputs, outputs and guards
 
 ArrayRef repeated_once(const ArrayRef& value);  // strides 0 if all elements are equal
 
@@ -99,7 +93,7 @@ uint32_t simplify(Graph& to, const Node& node, std::span<const uint32_t> operand
 uint32_t rejoined(Graph& to, const Node& node, std::span<const uint32_t> operands);
 Graph with_gathered_products(Graph g);  // products over time steps made into larger ones
 Graph without_repeats(Graph g);         // common subexpressions are computed once
-Graph without_dead_code(Graph g);       // nothing but what outputs and checks need
+Graph without_dead_code(Graph g);       // nothing but what outputs and guards need
 
 struct PassReport {
   const char* pass;

@@ -30,19 +30,19 @@ class Validator {
     for (uint32_t i : g_.outputs)
       if (i >= g_.nodes.size() || g_.nodes[i].op == kLoop)
         wrong("output " + std::to_string(i) + " is not among the operations");
-    for (const Check& c : g_.checks) check(c);
+    for (const Guard& c : g_.guards) check(c);
   }
 
  private:
   std::string name(uint32_t i) const {
     const int op = g_.nodes[i].op;
     if (op >= 0) return std::string(ops::info(static_cast<OpCode>(op)).name);
-    return op == kInput       ? "input"
-           : op == kConstant  ? "constant"
-           : op == kPositions ? "positions"
-           : op == kLoop      ? "loop"
-           : op == kResult    ? "result of a loop"
-                              : "stop_gradient";
+    return op == kInput        ? "input"
+           : op == kConstant   ? "constant"
+           : op == kPositions  ? "positions"
+           : op == kLoop       ? "loop"
+           : op == kLoopResult ? "result of a loop"
+                               : "stop_gradient";
   }
   ops::ArrayType type(uint32_t i) const { return {g_.nodes[i].dtype, g_.nodes[i].shape}; }
 
@@ -50,7 +50,7 @@ class Validator {
     const Node& n = g_.nodes[i];
     ops::check_array(type(i));
     for (uint32_t a : g_.operands(i))
-      if (g_.nodes[a].op == kLoop && n.op != kResult) value_error("a loop is no operand: its results are");
+      if (g_.nodes[a].op == kLoop && n.op != kLoopResult) value_error("a loop is no operand: its results are");
     if (n.params && n.op != kLoop) {
       const ParamsRef own = empty_params(n.op);
       const ops::Params &given = *n.params, *wanted = own.get();
@@ -62,7 +62,7 @@ class Validator {
       positions(i);
     } else if (n.op == kLoop) {
       loop(i);
-    } else if (n.op == kResult) {
+    } else if (n.op == kLoopResult) {
       loop_result(i);
     } else if (n.op == kCut) {
       if (n.count != 1 || !same(type(i), type(g_.operand(i, 0)))) value_error("it changes its operand");
@@ -140,7 +140,7 @@ class Validator {
     if (n.dtype != DType::b1 || n.shape.size()) value_error("a loop stands for a bool");
     for (const Graph* g : {&l.body, &l.other}) {
       Validator(*g, most_).run();
-      if (!g->checks.empty()) value_error("its program has checks");
+      if (!g->guards.empty()) value_error("its program has guards");
     }
     const std::vector<uint32_t>&in = l.body.inputs, &out = l.body.outputs;
     const bool limited = l.kind == Loop::repeat && l.length > 0;
@@ -204,13 +204,13 @@ class Validator {
       if (g_.nodes[i].op == kInput && !given[i]) wrong("input " + std::to_string(i) + " is not given");
   }
 
-  void check(const Check& c) {
+  void check(const Guard& c) {
     if (c.node >= g_.nodes.size() || g_.nodes[c.node].op == kLoop)
       wrong("a check of " + std::to_string(c.node) + ", which is not among the operations");
     const Node& n = g_.nodes[c.node];
     if (c.answer->dtype != n.dtype || !(c.answer->shape == n.shape))
       wrong("a check compares " + core::describe(*c.answer) + " with an array of shape " + n.shape.str());
-    if (c.asked != ad::Asked::elements && n.size() != 1)
+    if (c.on != ad::GuardOn::elements && n.size() != 1)
       wrong("a check asks for the number of an array of shape " + n.shape.str());
   }
 

@@ -1,7 +1,7 @@
 // Loops and branches as single operations with programs of their own: the size of a program that contains one does not
 // depend on the number of steps.
 //
-// A graph holds a kLoop node (its Params are a LoopParams) and one kResult node for each of its results. How
+// A graph holds a kLoop node (its Params are a LoopParams) and one kLoopResult node for each of its results. How
 // a loop is differentiated stands in python/wengert/program/rolled.py, which makes the loop of tangents and the loop of
 // cotangents from its body; Split and `recompute` are what it needs of this file.
 #pragma once

@@ -32,7 +32,7 @@ struct Builder {
     const Loop& l = *loop_of(node(loop));
     const DType t = l.result_type(k);
     const Dims shape = l.result_shape(k);
-    return g.add(kResult, std::array{loop}, result_params(k), t, shape);
+    return g.add(kLoopResult, std::array{loop}, result_params(k), t, shape);
   }
 };
 
@@ -271,7 +271,7 @@ Graph with_moved_products(const Graph& g) {
     const Node& n = g.nodes[i];
     operands.clear();
     for (uint32_t a : g.operands(i)) operands.push_back(at[a]);
-    if (n.op == kResult && results.count(g.operand(i, 0))) {
+    if (n.op == kLoopResult && results.count(g.operand(i, 0))) {
       at[i] = results[g.operand(i, 0)][result_index(n)];
       continue;
     }
@@ -287,7 +287,7 @@ Graph with_moved_products(const Graph& g) {
   }
   r.inputs = g.inputs;
   r.outputs = g.outputs;
-  r.checks = g.checks;
+  r.guards = g.guards;
   renumber(r, at);
   return r;
 }

@@ -69,7 +69,7 @@ Graph sorted(const Graph& g, const std::vector<uint32_t>& replaced) {
     if (!live[now(i)]) live[now(i)] = 1, todo.push_back(now(i));
   };
   for (uint32_t i : g.outputs) need(i);
-  for (const Check& c : g.checks) need(c.node);
+  for (const Guard& c : g.guards) need(c.node);
   while (!todo.empty()) {
     const uint32_t i = todo.back();
     todo.pop_back();
@@ -79,7 +79,7 @@ Graph sorted(const Graph& g, const std::vector<uint32_t>& replaced) {
     if (live[i]) emit(i);
   for (uint32_t i : g.inputs) r.inputs.push_back(at[now(i)]);
   for (uint32_t i : g.outputs) r.outputs.push_back(at[now(i)]);
-  for (const Check& c : g.checks) r.checks.push_back({at[now(c.node)], c.asked, c.answer, c.location});
+  for (const Guard& c : g.guards) r.guards.push_back({at[now(c.node)], c.on, c.answer, c.location});
   return r;
 }
 
@@ -87,7 +87,7 @@ std::vector<uint32_t> readers(const Graph& g) {
   std::vector<uint32_t> n(g.nodes.size(), 0);
   for (uint32_t a : g.args) ++n[a];
   for (uint32_t i : g.outputs) n[i] += 2;
-  for (const Check& c : g.checks) n[c.node] += 2;
+  for (const Guard& c : g.guards) n[c.node] += 2;
   return n;
 }
 
@@ -109,8 +109,8 @@ uint32_t joined_parts(Graph& g, std::vector<uint32_t> parts, const Dims& whole) 
 
 bool zeros(const core::Array& a) {
   if (a.strides == Dims(a.ndim(), 0)) return core::item(a) == 0;
-  constexpr int64_t kFew = 64;  // more equal elements are kept once (see repeated_once)
-  if (!a.contiguous || a.size > kFew) return false;
+  constexpr int64_t kShort = 64;  // more equal elements are kept once (see repeated_once)
+  if (!a.contiguous || a.size > kShort) return false;
   for (int64_t k = 0; k < a.size; ++k)
     if (core::item(a, k) != 0) return false;
   return true;
@@ -314,7 +314,7 @@ Graph orders_shared(Graph g) {
   for (uint32_t i = 0; i < n; ++i)
     for (uint32_t a : g.operands(i)) only_summed[a] &= column_sum(g, i) == i;
   for (uint32_t i : g.outputs) only_summed[i] = 0;
-  for (const Check& c : g.checks) only_summed[c.node] = 0;
+  for (const Guard& c : g.guards) only_summed[c.node] = 0;
   auto parts = [&](uint32_t i) {
     std::vector<uint32_t> p(g.operands(i).begin(), g.operands(i).end());
     std::sort(p.begin(), p.end());

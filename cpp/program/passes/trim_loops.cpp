@@ -420,7 +420,7 @@ void merge_results(Graph& g, uint32_t i) {
   const Loop& l = *loop_of(g.nodes[i]);
   if (l.kind != Loop::scan) return;
   for (uint32_t r = i + 1; r < g.nodes.size(); ++r) {
-    if (g.nodes[r].op != kResult || g.operand(r, 0) != i) continue;
+    if (g.nodes[r].op != kLoopResult || g.operand(r, 0) != i) continue;
     const auto k = static_cast<uint32_t>(result_index(g.nodes[r]));
     for (uint32_t first = l.carries; first < k; ++first)
       if (l.body.outputs[first] == l.body.outputs[k]) {
@@ -433,7 +433,7 @@ void merge_results(Graph& g, uint32_t i) {
 std::vector<char> live_nodes(const Graph& g) {
   std::vector<char> live(g.nodes.size(), 0);
   for (uint32_t i : g.outputs) live[i] = 1;
-  for (const Check& c : g.checks) live[c.node] = 1;
+  for (const Guard& c : g.guards) live[c.node] = 1;
   for (uint32_t i = static_cast<uint32_t>(g.nodes.size()); i-- > 0;)
     if (live[i])
       for (uint32_t a : g.operands(i)) live[a] = 1;
@@ -453,7 +453,7 @@ Graph with_trimmed_loops(Graph g) {
     merge_results(g, i);
     std::vector<char> wanted(loop_of(g.nodes[i])->results(), 0);
     for (uint32_t r = i + 1; r < g.nodes.size(); ++r)
-      if (live[r] && g.nodes[r].op == kResult && g.operand(r, 0) == i) wanted[result_index(g.nodes[r])] = 1;
+      if (live[r] && g.nodes[r].op == kLoopResult && g.operand(r, 0) == i) wanted[result_index(g.nodes[r])] = 1;
     const Trimmed t = trimmed(loop_of(g.nodes[i]), wanted);
     if (!t.loop) continue;
     const std::vector<uint32_t> old(g.operands(i).begin(), g.operands(i).end());
@@ -463,7 +463,7 @@ Graph with_trimmed_loops(Graph g) {
     for (uint32_t k : t.operands) g.args.push_back(old[k]);
     n.params = ParamsRef(new LoopParams(t.loop));
     for (uint32_t r = i + 1; r < g.nodes.size(); ++r) {
-      if (g.nodes[r].op != kResult || g.operand(r, 0) != i) continue;
+      if (g.nodes[r].op != kLoopResult || g.operand(r, 0) != i) continue;
       const auto was = static_cast<uint32_t>(result_index(g.nodes[r]));
       const auto now = std::find(t.results.begin(), t.results.end(), was) - t.results.begin();
       g.nodes[r].params = result_params(static_cast<size_t>(now));

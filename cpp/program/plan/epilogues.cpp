@@ -23,7 +23,7 @@ class Finder {
         same_size_[a] |= fusable[i] && g.nodes[i].size() == g.nodes[a].size();
       }
     for (uint32_t i : g.outputs) uses[i] += 2;
-    for (const Check& c : g.checks) uses[c.node] += 2;
+    for (const Guard& c : g.guards) uses[c.node] += 2;
     for (uint32_t i = 0; i < g.nodes.size(); ++i)
       if (uses[i] != 1) reader_[i] = kNone;
   }

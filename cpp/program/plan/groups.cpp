@@ -77,7 +77,7 @@ void Planner::emit_group(std::span<const uint32_t> nodes) {
   for (const Fused::Operand& o : g.f.operands) read(o.storage);
   plan_.fused.push_back(std::move(g.f));
   step(Step::fused, plan_.fused.size() - 1);
-  for (uint32_t i : nodes) emit_checks(i);
+  for (uint32_t i : nodes) emit_guards(i);
 }
 
 void Planner::read_operands(Group& g) {
@@ -137,7 +137,7 @@ uint32_t Planner::operand(Group& g, uint32_t a, const Node& reader) {
 
 // Is the value needed by anything but members of the group (under any reshape) and sums that the group makes itself?
 bool Planner::read_outside(uint32_t i) {
-  if (output_count_[i] || checked_[i]) return true;
+  if (output_count_[i] || guarded_[i]) return true;
   for (uint32_t r : readers(i)) {
     if (inside(r)) continue;
     if (node(r).is(code_of<ops::Reshape>) && !read_outside(r)) continue;

@@ -11,7 +11,7 @@ Planner::Planner(Graph g) : schedule_(scheduled(g)) {
   plan_.graph = std::move(g);
   const size_t n = graph().nodes.size();
   plan_.places.resize(n);
-  plan_.check_places.resize(graph().checks.size());
+  plan_.guard_places.resize(graph().guards.size());
   group_of_.assign(n, 0);
   index_in_group_.assign(n, 0);
   begun_.assign(n, 0);
@@ -20,7 +20,7 @@ Planner::Planner(Graph g) : schedule_(scheduled(g)) {
 Plan Planner::run() {
   place_leaves();
   mark_outputs();
-  mark_checks();
+  mark_guards();
   count_readers();
   const List<Turn> order = turns();
   std::vector<uint32_t> members;
@@ -157,14 +157,14 @@ void Planner::mark_outputs() {
   }
 }
 
-void Planner::mark_checks() {
-  checked_.assign(graph().nodes.size(), 0);
-  for (uint32_t k = 0; k < graph().checks.size(); ++k) {
-    checks_of_[graph().checks[k].node].push_back(k);
-    checked_[graph().checks[k].node] = 1;
+void Planner::mark_guards() {
+  guarded_.assign(graph().nodes.size(), 0);
+  for (uint32_t k = 0; k < graph().guards.size(); ++k) {
+    guards_of_[graph().guards[k].node].push_back(k);
+    guarded_[graph().guards[k].node] = 1;
   }
   for (uint32_t i = 0; i < graph().nodes.size(); ++i)
-    if (checked_[i] && node(i).leaf()) emit_checks(i);
+    if (guarded_[i] && node(i).leaf()) emit_guards(i);
 }
 
 void Planner::count_readers() {
@@ -212,12 +212,12 @@ void Planner::emit_outputs() {
   }
 }
 
-void Planner::emit_checks(uint32_t i) {
-  if (!checked_[i]) return;
-  for (uint32_t k : checks_of_[i]) {
+void Planner::emit_guards(uint32_t i) {
+  if (!guarded_[i]) return;
+  for (uint32_t k : guards_of_[i]) {
     const Place p = dense(i);
     read(p.storage);
-    plan_.check_places[k] = p;
+    plan_.guard_places[k] = p;
     step(Step::check, k);
   }
 }

@@ -202,7 +202,7 @@ struct Plan {
   std::vector<Lookup> lookups;
   std::vector<LoopStep> loops;
   std::vector<Drawn> draws;
-  std::vector<Place> check_places;
+  std::vector<Place> guard_places;
   std::vector<uint32_t> output_storage;  // of each output
   struct Life {
     uint32_t born, dies;  // the steps that write it first (kNone: none does) and use it last

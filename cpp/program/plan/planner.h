@@ -41,11 +41,11 @@ class Planner {
   };
   void place_leaves();
   void mark_outputs();
-  void mark_checks();
+  void mark_guards();
   void count_readers();
   List<Turn> turns();
   void emit_outputs();
-  void emit_checks(uint32_t i);
+  void emit_guards(uint32_t i);
   std::span<const uint32_t> readers(uint32_t i) const {
     return {readers_.data() + first_reader_[i], first_reader_[i + 1] - first_reader_[i]};
   }
@@ -58,27 +58,27 @@ class Planner {
   // ---- steps that are not elementwise ----
   void emit(uint32_t i);
   void ensure(uint32_t i);
-  bool view(uint32_t i);
+  bool plan_view(uint32_t i);
   Place reshaped(uint32_t x, const Dims& shape);
   static Place window(const Place& whole, const ops::SliceParams& p, DType t);
-  bool product(uint32_t last);
+  bool plan_product(uint32_t last);
   struct Shared {
     Place matrix;
     Product::Operand panels;
   };
   Shared shared(const Node& product, uint32_t a, uint32_t b);
   const Place& packed(uint32_t b);
-  bool reduction(uint32_t i);
-  bool rows(uint32_t i);
-  bool part(uint32_t i);
+  bool plan_reduction(uint32_t i);
+  bool plan_rows(uint32_t i);
+  bool plan_part(uint32_t i);
   void take_over(uint32_t i, uint32_t x);
   bool may_change(uint32_t i, uint32_t x);
-  bool join(uint32_t i);
-  bool positions(uint32_t i);
-  bool lookup(uint32_t i);
-  bool loop(uint32_t i);
-  bool draw(uint32_t i);
-  void call(uint32_t i);
+  bool plan_join(uint32_t i);
+  bool plan_positions(uint32_t i);
+  bool plan_lookup(uint32_t i);
+  bool plan_loop(uint32_t i);
+  bool plan_draw(uint32_t i);
+  void plan_call(uint32_t i);
 
   // ---- fused groups ----
   void emit_group(std::span<const uint32_t> nodes);
@@ -96,8 +96,8 @@ class Planner {
   Plan plan_;
   Schedule schedule_;
   List<uint32_t> output_of_;  // of a node: the output it is written to directly
-  std::unordered_map<uint32_t, std::vector<uint32_t>> checks_of_;
-  List<char> checked_;
+  std::unordered_map<uint32_t, std::vector<uint32_t>> guards_of_;
+  List<char> guarded_;
   List<uint32_t> born_, dies_;                  // steps, of storages
   List<uint32_t> first_reader_, readers_;       // operations that read a node
   List<uint32_t> output_count_;                 // of a node: how many outputs it is

@@ -58,7 +58,7 @@ Schedule scheduled(const Graph& g) {
   List<uint32_t> latest(n, kNone);
   List<char> fixed(n, 0);
   for (uint32_t i : g.outputs) fixed[i] = 1;
-  for (const Check& c : g.checks) fixed[c.node] = 1;
+  for (const Guard& c : g.guards) fixed[c.node] = 1;
   for (uint32_t i = n; i-- > 0;) {
     if (g.nodes[i].leaf()) continue;
     const bool view = is_view(g, i);

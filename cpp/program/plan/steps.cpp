@@ -25,19 +25,22 @@ bool all_zero(const Node& n) {
 
 void Planner::emit(uint32_t i) {
   const bool made = place(i).storage != kNone && !begun_[i];  // a sum at the end of a group
-  if (!made && !loop(i) && !view(i) && !product(i) && !reduction(i) && !rows(i) && !part(i) && !positions(i) &&
-      !lookup(i) && !draw(i))
-    call(i);
-  emit_checks(i);
+  constexpr bool (Planner::* kinds[])(uint32_t) = {
+      &Planner::plan_loop,      &Planner::plan_view,   &Planner::plan_product,
+      &Planner::plan_reduction, &Planner::plan_rows,   &Planner::plan_part,
+      &Planner::plan_positions, &Planner::plan_lookup, &Planner::plan_draw};
+  auto knows = [&](auto plan) { return (this->*plan)(i); };
+  if (!made && std::none_of(std::begin(kinds), std::end(kinds), knows)) plan_call(i);
+  emit_guards(i);
 }
 
 // A view of something that another group of the same stage has just computed.
 void Planner::ensure(uint32_t i) {
   if (!is_view(graph(), i) || place(i).storage != kNone) return;
   ensure(graph().operand(i, 0));
-  view(i);
+  plan_view(i);
 }
-bool Planner::view(uint32_t i) {
+bool Planner::plan_view(uint32_t i) {
   const Node& n = node(i);
   if (!is_view(graph(), i)) return false;
   if (place(i).storage != kNone) return true;
@@ -125,7 +128,7 @@ const Place& Planner::packed(uint32_t b) {
   return at->second;
 }
 
-bool Planner::product(uint32_t last) {
+bool Planner::plan_product(uint32_t last) {
   const auto found = schedule_.finishes.find(last);
   const Finish f = found == schedule_.finishes.end() ? Finish{.product = last} : found->second;
   const uint32_t i = f.product;
@@ -186,7 +189,7 @@ bool Planner::product(uint32_t last) {
   return true;
 }
 
-bool Planner::reduction(uint32_t i) {
+bool Planner::plan_reduction(uint32_t i) {
   const Node& n = node(i);
   const bool mean = n.is(code_of<ops::Mean>);
   simd::Reduction which;
@@ -219,7 +222,7 @@ bool Planner::reduction(uint32_t i) {
   return true;
 }
 
-bool Planner::rows(uint32_t i) {
+bool Planner::plan_rows(uint32_t i) {
   const Node& n = node(i);
   const bool log = n.is(code_of<ops::LogSoftmax>);
   if (!log && !n.is(code_of<ops::Softmax>)) return false;
@@ -235,9 +238,9 @@ bool Planner::rows(uint32_t i) {
 }
 
 // Joining, and changes of parts: copies into windows of the result.
-bool Planner::part(uint32_t i) {
+bool Planner::plan_part(uint32_t i) {
   const Node& n = node(i);
-  if (n.is(code_of<ops::Concatenate>) || n.is(code_of<ops::Stack>)) return join(i);
+  if (n.is(code_of<ops::Concatenate>) || n.is(code_of<ops::Stack>)) return plan_join(i);
   if (!n.is(code_of<ops::SliceUpdate>) && !n.is(code_of<ops::SliceAdd>)) return false;
   const bool add = n.is(code_of<ops::SliceAdd>);
   if (add && !core::is_float(n.dtype)) return false;
@@ -269,9 +272,9 @@ void Planner::take_over(uint32_t i, uint32_t x) {
     copy(from, place(i), n.shape, n.dtype, false);
   }
 }
-// x lies in the arena, whole, and `i` is its only reader, directly: no views, no other operations, no checks.
+// x lies in the arena, whole, and `i` is its only reader, directly: no views, no other operations, no guards.
 bool Planner::may_change(uint32_t i, uint32_t x) {
-  if (node(x).leaf() || is_view(graph(), x) || output_count_[x] || checked_[x]) return false;
+  if (node(x).leaf() || is_view(graph(), x) || output_count_[x] || guarded_[x]) return false;
   if (plan_.storages[place(x).storage].kind != Storage::arena || !place(x).contiguous) return false;
   if (dense_.count(x)) return false;
   if (begun_[x] || homes_.count(x)) return false;  // shares its memory with the parts of a join
@@ -327,7 +330,7 @@ bool Planner::allocate_in_join(uint32_t i) {
   return false;
 }
 
-bool Planner::join(uint32_t i) {
+bool Planner::plan_join(uint32_t i) {
   const Node& n = node(i);
   if (n.size() == 0) return false;
   if (!begun_[i]) allocate(i);
@@ -339,7 +342,7 @@ bool Planner::join(uint32_t i) {
 }
 
 // Flat positions from whole numbers that are computed.
-bool Planner::positions(uint32_t i) {
+bool Planner::plan_positions(uint32_t i) {
   const Node& n = node(i);
   if (n.op != kPositions) return false;
   Positions p;
@@ -368,7 +371,7 @@ bool Planner::positions(uint32_t i) {
 }
 
 // Gathering, and adding to gathered places, with positions that are constants or computed.
-bool Planner::lookup(uint32_t i) {
+bool Planner::plan_lookup(uint32_t i) {
   const Node& n = node(i);
   const bool add = n.is(code_of<ops::GatherAdd>), update = n.is(code_of<ops::GatherUpdate>);
   if (!add && !update && !n.is(code_of<ops::Gather>)) return false;
@@ -427,8 +430,8 @@ bool Planner::lookup(uint32_t i) {
   return true;
 }
 
-bool Planner::loop(uint32_t i) {
-  if (node(i).op == kResult) return true;  // came with its loop
+bool Planner::plan_loop(uint32_t i) {
+  if (node(i).op == kLoopResult) return true;  // came with its loop
   if (node(i).op != kLoop) return false;
   LoopStep s;
   s.loop = loop_of(node(i));
@@ -449,7 +452,7 @@ bool Planner::loop(uint32_t i) {
   return true;
 }
 
-bool Planner::draw(uint32_t i) {
+bool Planner::plan_draw(uint32_t i) {
   const Node& n = node(i);
   if (!n.is(code_of<ops::RandomBits>)) return false;
   const Place key = dense(graph().operand(i, 0)), first = dense(graph().operand(i, 1));
@@ -462,7 +465,7 @@ bool Planner::draw(uint32_t i) {
   return true;
 }
 
-void Planner::call(uint32_t i) {
+void Planner::plan_call(uint32_t i) {
   const Node& n = node(i);
   for (uint32_t a : graph().operands(i)) read(place(a).storage);
   allocate(i);

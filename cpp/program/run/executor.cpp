@@ -167,11 +167,11 @@ uint32_t run_loop(const LoopStep& s, LoopMemory& m, char* const* base) {
   return s.loop->run(m, m.operands.data(), m.results.data());
 }
 
-bool passes(const Plan& plan, uint32_t k, char* const* base) {
-  const Check& c = plan.graph.checks[k];
-  const Place& p = plan.check_places[k];
+bool holds(const Plan& plan, uint32_t k, char* const* base) {
+  const Guard& c = plan.graph.guards[k];
+  const Place& p = plan.guard_places[k];
   const char* data = base[p.storage] + p.offset;
-  if (c.asked == ad::Asked::truth)
+  if (c.on == ad::GuardOn::truth)
     return core::dispatch(c.answer->dtype, [&](auto tag) {
       using T = typename decltype(tag)::type;
       return (*reinterpret_cast<const T*>(data) != T(0)) == (*c.answer->as<T>() != T(0));
@@ -264,7 +264,7 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
         break;
       }
       case Step::check:
-        if (!passes(plan, s.index, base)) return s.index;
+        if (!holds(plan, s.index, base)) return s.index;
     }
   }
   return kNone;

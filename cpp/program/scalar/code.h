@@ -31,8 +31,8 @@ struct ScalarCode {
     DType dtype;
     Dims shape;
   };
-  struct Test {  // elements that have to be what they were
-    uint32_t check;
+  struct Guard {  // elements that have to be what they were
+    uint32_t guard;
     std::vector<uint32_t> registers;
   };
   std::vector<ScalarInstruction> code;  // ends with a stop
@@ -40,7 +40,7 @@ struct ScalarCode {
   uint32_t registers = 0;
   std::vector<Source> sources;
   std::vector<Result> results;
-  std::vector<Test> tests;
+  std::vector<Guard> guards;
   std::vector<void (*)(const void*, void*, int64_t)> calls1;
   std::vector<void (*)(const void*, const void*, void*, int64_t, int, int)> calls2;
   std::vector<ops::OpCode> called1, called2;  // which operations these are

@@ -87,7 +87,7 @@ class Coder {
   void count_uses() {
     for (const auto& output : e_.outputs)
       for (uint32_t v : output) ++uses_[v], kept_[v] = 1;
-    for (const Expanded::Test& t : e_.tests) ++uses_[t.value], kept_[t.value] = 1;
+    for (const Expanded::Guard& t : e_.guards) ++uses_[t.value], kept_[t.value] = 1;
     for (uint32_t i = n_; i-- > 0;) {
       if (!runs(i)) continue;
       const Scalar& s = e_.values[i];
@@ -137,7 +137,7 @@ class Coder {
         at_[i] = static_cast<uint32_t>(out_.constants.size());
         out_.constants.push_back(constant_of(e_.values[i]));
       }
-    for (const Expanded::Test& t : e_.tests) {  // constants that tests compare with
+    for (const Expanded::Guard& t : e_.guards) {  // constants that guards compare with
       expected_.push_back(static_cast<uint32_t>(out_.constants.size()));
       if (!t.truth) out_.constants.push_back(t.expected);
     }
@@ -150,21 +150,21 @@ class Coder {
   }
 
   void emit() {
-    out_.code.reserve(out_.operations + e_.tests.size() + 1);
+    out_.code.reserve(out_.operations + e_.guards.size() + 1);
     for (uint32_t i = 0; i < n_; ++i) {
-      emit_tests(i);
+      emit_guards(i);
       if (runs(i)) emit(i);
     }
-    emit_tests(n_);
+    emit_guards(n_);
     out_.code.push_back({op_stop, 0, 0, 0});
   }
 
   // Those that can be made before value i.
-  void emit_tests(uint32_t i) {
-    for (; tested_ < e_.tests.size() && e_.tests[tested_].before <= i; ++tested_) {
-      const Expanded::Test& t = e_.tests[tested_];
-      const uint32_t op = !t.truth ? op_test_equal : t.expected != 0 ? op_test_true : op_test_false;
-      out_.code.push_back({op, at_[t.value], t.check, t.truth ? 0 : expected_[tested_]});
+  void emit_guards(uint32_t i) {
+    for (; guard_ < e_.guards.size() && e_.guards[guard_].before <= i; ++guard_) {
+      const Expanded::Guard& t = e_.guards[guard_];
+      const uint32_t op = !t.truth ? op_guard_equal : t.expected != 0 ? op_guard_true : op_guard_false;
+      out_.code.push_back({op, at_[t.value], t.guard, t.truth ? 0 : expected_[guard_]});
     }
   }
 
@@ -195,11 +195,11 @@ class Coder {
   Expanded e_;
   uint32_t n_;
   List<uint32_t> uses_;
-  List<char> kept_, gone_;  // outputs and tests read it; it moved into its reader
+  List<char> kept_, gone_;  // outputs and guards read it; it moved into its reader
   List<uint32_t> last_;     // readers
   List<uint32_t> at_;
   std::vector<uint32_t> free_, expected_;
-  size_t tested_ = 0;
+  size_t guard_ = 0;
   ScalarCode out_;
 };
 

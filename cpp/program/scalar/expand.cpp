@@ -26,16 +26,16 @@ class Expansion {
 
   void run() {
     size_t arrays = 0;
-    std::multimap<uint32_t, uint32_t> checks;  // by node
-    for (uint32_t k = 0; k < g_.checks.size(); ++k) checks.emplace(g_.checks[k].node, k);
-    auto next = checks.begin();
+    std::multimap<uint32_t, uint32_t> guards;  // by node
+    for (uint32_t k = 0; k < g_.guards.size(); ++k) guards.emplace(g_.guards[k].node, k);
+    auto next = guards.begin();
     reserve(g_.nodes.size());
     for (uint32_t k = 0; k < g_.inputs.size(); ++k) input_of_[g_.inputs[k]] = k;
     for (uint32_t i = 0; i < g_.nodes.size(); ++i) {
       arrays += g_.nodes[i].op >= 0;
       if (g_.nodes[i].size() > static_cast<int64_t>(kMostValues)) throw GiveUp{};  // before memory is asked for
       expand(i);
-      for (; next != checks.end() && next->first == i; ++next) test(next->second);
+      for (; next != guards.end() && next->first == i; ++next) guard(next->second);
       if (out_.values.size() > kMostValues) throw GiveUp{};
     }
     size_t made = 0;
@@ -251,7 +251,7 @@ class Expansion {
   void expand(uint32_t i);
   bool scalar_operation(uint32_t i);
   ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
-  void test(uint32_t check);
+  void guard(uint32_t check);
 
   const Graph& g_;
   List<ArrayRef> elements_;  // made when they are needed for nodes of one element
@@ -550,13 +550,13 @@ bool Expansion::scalar_operation(uint32_t i) {
   return true;
 }
 
-void Expansion::test(uint32_t k) {
-  const Check& c = g_.checks[k];
+void Expansion::guard(uint32_t k) {
+  const Guard& c = g_.guards[k];
   const ArrayRef x = of(c.node);
   if (!c.answer->contiguous) throw GiveUp{};
   for (int64_t e = 0; e < x->size; ++e)
-    out_.tests.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(out_.values.size()),
-                          core::item(*c.answer, e), c.asked == ad::Asked::truth});
+    out_.guards.push_back({k, static_cast<uint32_t>(e), id(x, e), static_cast<uint32_t>(out_.values.size()),
+                           core::item(*c.answer, e), c.on == ad::GuardOn::truth});
 }
 
 }  // namespace

@@ -24,14 +24,14 @@ inline double constant_of(const Scalar& s) {
 }
 
 struct Expanded {
-  struct Test {
-    uint32_t check, element, value, before;  // after how many values it can be made
+  struct Guard {
+    uint32_t guard, element, value, before;  // after how many values it can be made
     double expected;
     bool truth;
   };
   List<Scalar> values;
   std::vector<std::vector<uint32_t>> outputs;  // values of the elements
-  std::vector<Test> tests;
+  std::vector<Guard> guards;
   std::vector<void (*)(const void*, void*, int64_t)> calls1;
   std::vector<void (*)(const void*, const void*, void*, int64_t, int, int)> calls2;
   std::vector<OpCode> called1, called2;  // which operations these are

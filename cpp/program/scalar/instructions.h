@@ -12,7 +12,7 @@
   WG_SCALAR_PAIRS(X, add) WG_SCALAR_PAIRS(X, subtract)                                                        \
   WG_SCALAR_PAIRS(X, multiply) WG_SCALAR_PAIRS(X, scale)                                                      \
   X(call1) X(call2)                                                                                           \
-  X(test_true) X(test_false) X(test_equal) X(stop)
+  X(guard_true) X(guard_false) X(guard_equal) X(stop)
 // clang-format on
 
 namespace wengert::program::scalar {

@@ -92,17 +92,17 @@ do_call2:
   calls2[p->c](&A, &B, &D, 1, 1, 1);
   ++p;
   NEXT;
-do_test_true:
+do_guard_true:
   if (!(A != 0)) [[unlikely]]
     return p->b;
   ++p;
   NEXT;
-do_test_false:
+do_guard_false:
   if (A != 0) [[unlikely]]
     return p->b;
   ++p;
   NEXT;
-do_test_equal:  // the same bits
+do_guard_equal:  // the same bits
   if (__builtin_memcmp(&A, &C, sizeof(double)) != 0) [[unlikely]]
     return p->b;
   ++p;

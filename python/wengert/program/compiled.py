@@ -247,7 +247,7 @@ class _Reports:
         return list(_core.compiled_reasons(self._g()))
 
     def stats(self) -> dict[str, Any]:
-        """Counts of replays, recordings, checks that failed and calls that went to the function itself; bytes of memory
+        """Counts of replays, recordings, guards that failed and calls that went to the function itself; bytes of memory
         that a replay works in; for each program its operations on numbers (a product's multiplications and additions),
         the bytes its steps read and write, and its steps."""
         s = dict(_core.compiled_stats(self._g()))
@@ -275,7 +275,7 @@ class _Reports:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the programs recorded so far to a file, for `load_program` here or on another machine.
 
-        Plain data: operations by name, constants, checks, the structure of arguments and results. ValueError where
+        Plain data: operations by name, constants, guards, the structure of arguments and results. ValueError where
         there is no program yet, or one with arguments or results that are no plain data (functions, classes,
         containers other than tuples, lists and dicts).
         """
