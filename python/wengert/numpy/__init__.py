@@ -47,20 +47,20 @@ from wengert.numpy import linalg, protocols
 from wengert.numpy.aliases import ALIASES as _ALIASES
 from wengert.numpy.contraction import *
 from wengert.numpy.creation import *
-from wengert.numpy.cumulative import *
-from wengert.numpy.discrete import *
 from wengert.numpy.elementwise import *
 from wengert.numpy.functional import *
-from wengert.numpy.indexing import *
 from wengert.numpy.inplace import *
-from wengert.numpy.inspection import *
-from wengert.numpy.joining import *
+from wengert.numpy.layout.indexing import *
+from wengert.numpy.layout.inspection import *
+from wengert.numpy.layout.joining import *
+from wengert.numpy.layout.shaping import *
 from wengert.numpy.products import *
-from wengert.numpy.reductions import *
-from wengert.numpy.shaping import *
+from wengert.numpy.reducing.cumulative import *
+from wengert.numpy.reducing.discrete import *
+from wengert.numpy.reducing.reductions import *
+from wengert.numpy.reducing.sorting import *
+from wengert.numpy.reducing.statistics import *
 from wengert.numpy.signals import *
-from wengert.numpy.sorting import *
-from wengert.numpy.statistics import *
 
 # A primitive replaces a composition of the same name in elementwise.py; the other topics wrap primitives to take all of
 # NumPy's keywords (`sum(a, axis, dtype, out, keepdims)`).

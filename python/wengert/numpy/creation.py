@@ -10,8 +10,8 @@ import numpy as np
 from wengert._core import Array, is_scalar, ops
 from wengert._core import array as _core_array
 from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, lengths, operand, operands
-from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import moveaxis
+from wengert.numpy.layout.joining import concatenate
+from wengert.numpy.layout.shaping import moveaxis
 
 __all__ = [
     "arange", "array", "asanyarray", "asarray", "ascontiguousarray", "asfortranarray", "copy", "empty", "empty_like",

@@ -8,7 +8,7 @@ from typing import Any
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, normalize_axis, operand
-from wengert.numpy.shaping import moveaxis
+from wengert.numpy.layout.shaping import moveaxis
 
 __all__ = ["apply_along_axis", "apply_over_axes"]
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, concrete, normalize_axis, operand
-from wengert.numpy.indexing import fancy_index
-from wengert.numpy.shaping import resize
+from wengert.numpy.layout.indexing import fancy_index
+from wengert.numpy.layout.shaping import resize
 
 __all__ = ["copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask"]
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert._internals import hints
-from wengert.numpy import indexing
 from wengert.numpy.arrays import ArrayLike, Axis, floating, normalize_axes, operand
+from wengert.numpy.layout import indexing
+from wengert.numpy.layout.shaping import matrix_transpose
 from wengert.numpy.products import cross, outer, tensordot, vecdot
-from wengert.numpy.reductions import root
-from wengert.numpy.shaping import matrix_transpose
+from wengert.numpy.reducing.reductions import root
 
 __all__ = [
     "cross", "diagonal", "matmul", "matrix_norm", "matrix_power", "matrix_transpose", "multi_dot", "norm", "outer",

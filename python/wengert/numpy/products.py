@@ -10,7 +10,7 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, normalize_axes, normalize_axis, operand, operands, refuse_out
-from wengert.numpy.shaping import moveaxis, ravel
+from wengert.numpy.layout.shaping import moveaxis, ravel
 
 __all__ = ["cross", "dot", "inner", "kron", "matvec", "outer", "tensordot", "vdot", "vecdot", "vecmat"]
 

@@ -14,10 +14,11 @@ import numpy as np
 
 from wengert._core import Array, ops, set_ufuncs
 from wengert._internals.printing import plain
-from wengert.numpy import discrete, linalg, reductions
+from wengert.numpy import linalg
 from wengert.numpy.arrays import normalize_axes, normalize_axis, operand
-from wengert.numpy.cumulative import accumulate, cumsum
-from wengert.numpy.shaping import along
+from wengert.numpy.layout.shaping import along
+from wengert.numpy.reducing import discrete, reductions
+from wengert.numpy.reducing.cumulative import accumulate, cumsum
 
 UFUNCS: dict[np.ufunc, Callable[..., Any]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Any]] = {}

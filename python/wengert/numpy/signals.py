@@ -8,8 +8,8 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, concrete, floating, operand, operands
-from wengert.numpy.joining import concatenate
-from wengert.numpy.shaping import flip
+from wengert.numpy.layout.joining import concatenate
+from wengert.numpy.layout.shaping import flip
 
 __all__ = ["convolve", "correlate", "interp", "polyval"]
 

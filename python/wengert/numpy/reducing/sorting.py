@@ -9,8 +9,8 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, concrete, normalize_axis, operand, refuse
-from wengert.numpy.indexing import take_along_axis
-from wengert.numpy.shaping import moveaxis, ravel
+from wengert.numpy.layout.indexing import take_along_axis
+from wengert.numpy.layout.shaping import moveaxis, ravel
 
 __all__ = ["argpartition", "argsort", "lexsort", "partition", "searchsorted", "sort", "unique"]
 

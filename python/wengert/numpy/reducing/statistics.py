@@ -10,10 +10,10 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, Axis, concrete, floating, normalize_axes, operand, refuse, refuse_out
-from wengert.numpy.indexing import take_along_axis
-from wengert.numpy.reductions import mean, numbers, root
-from wengert.numpy.shaping import moveaxis
-from wengert.numpy.sorting import sort
+from wengert.numpy.layout.indexing import take_along_axis
+from wengert.numpy.layout.shaping import moveaxis
+from wengert.numpy.reducing.reductions import mean, numbers, root
+from wengert.numpy.reducing.sorting import sort
 
 __all__ = [
     "average", "corrcoef", "cov", "median", "nanmedian", "nanpercentile", "nanquantile", "percentile", "quantile",

@@ -17,9 +17,9 @@ from wengert.numpy.arrays import (
     operand,
     refuse_out,
 )
-from wengert.numpy.joining import concatenate
-from wengert.numpy.reductions import without_nan
-from wengert.numpy.shaping import along, moveaxis, ravel
+from wengert.numpy.layout.joining import concatenate
+from wengert.numpy.layout.shaping import along, moveaxis, ravel
+from wengert.numpy.reducing.reductions import without_nan
 
 __all__ = [
     "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "diff", "ediff1d", "gradient", "nancumprod",

@@ -10,7 +10,7 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, DType, concrete, is_array, normalize_axis, operand, refuse_out
-from wengert.numpy.shaping import along, atleast_1d, atleast_2d, atleast_3d, ravel
+from wengert.numpy.layout.shaping import along, atleast_1d, atleast_2d, atleast_3d, ravel
 
 __all__ = [
     "append", "array_split", "block", "column_stack", "concat", "concatenate", "delete", "dsplit", "dstack",

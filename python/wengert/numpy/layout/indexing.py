@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, concrete, is_array, normalize_axis, operand, operands, refuse_out
-from wengert.numpy.shaping import along, ravel
+from wengert.numpy.layout.shaping import along, ravel
 
 __all__ = [
     "choose", "compress", "diag", "diagflat", "diagonal", "extract", "piecewise", "select", "take",

@@ -1,0 +1,1 @@
+"""Other views and arrangements of the same elements, and parts of them."""

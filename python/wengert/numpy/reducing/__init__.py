@@ -1,0 +1,1 @@
+"""Many elements into one, along axes: sums, running sums, statistics, order, sets."""
