@@ -22,7 +22,7 @@ def with_slope(value, slope):
 
 def mode_of(x):
     level = _core.top_level([x]) if isinstance(x, wg.Array) else None
-    return level.kind if level else None
+    return ("reverse" if level.reverse else "dual") if level else None
 
 
 def only_in(mode, right, wrong):

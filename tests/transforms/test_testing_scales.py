@@ -68,7 +68,7 @@ def with_slope(value, slope):
 def in_mode(kind, right, wrong):
     def f(x):
         level = _core.top_level([x]) if isinstance(x, wg.Array) else None
-        return (wrong if level is not None and level.kind == kind else right)(x)
+        return (wrong if level is not None and {"dual": level.forward, "reverse": level.reverse}[kind] else right)(x)
 
     return f
 

@@ -10,6 +10,7 @@
 #include "bindings/call/depth.h"
 #include "bindings/call/functions.h"
 #include "bindings/object/array_methods.h"
+#include "bindings/object/elements.h"
 #include "bindings/object/index.h"
 #include "bindings/object/lost.h"
 #include "bindings/object/python_numbers.h"
@@ -327,46 +328,6 @@ int assign_subscript(PyObject* a, PyObject* index, PyObject* v) {
   });
 }
 
-// Elements one by one, forwards or backwards. An iterator of our own, because PySeqIter asks for sq_item: a type that
-// has it is a sequence to NumPy, which then puts its own words in place of ours when `out[i] = x` fails.
-struct Elements {
-  PyObject ob_base;
-  PyObject* array;
-  Py_ssize_t at, stop, step;
-};
-PyTypeObject* elements_type = nullptr;
-
-PyObject* elements_of(PyObject* a, bool backwards) {
-  return translated([&]() -> PyObject* {
-    const Dims& shape = read(as_array(a)).shape();
-    if (shape.empty()) type_error("wengert: iteration over a 0-d array");
-    auto* it = PyObject_New(Elements, elements_type);
-    if (!it) throw PythonError{};
-    Py_INCREF(a);
-    it->array = a;
-    it->step = backwards ? -1 : 1;
-    it->at = backwards ? shape[0] - 1 : 0;
-    it->stop = backwards ? -1 : shape[0];
-    return reinterpret_cast<PyObject*>(it);
-  });
-}
-PyObject* iterate(PyObject* a) { return elements_of(a, false); }
-
-PyObject* next_element(PyObject* o) {
-  auto* it = reinterpret_cast<Elements*>(o);
-  if (it->at == it->stop) return nullptr;
-  const py::object index = py::reinterpret_steal<py::object>(PyLong_FromSsize_t(it->at));
-  it->at += it->step;
-  return subscript(it->array, index.ptr());
-}
-
-void free_elements(PyObject* o) {
-  PyTypeObject* type = Py_TYPE(o);
-  Py_DECREF(reinterpret_cast<Elements*>(o)->array);
-  PyObject_Free(o);
-  Py_DECREF(type);
-}
-
 // ---- the type -------------------------------------------------------------------------------------------------------
 
 template <class F> void* slot(F f) { return reinterpret_cast<void*>(f); }
@@ -384,7 +345,7 @@ PyType_Slot slots[] = {
     {Py_tp_repr, slot(array_repr)},
     {Py_tp_richcompare, slot(compare)},
     {Py_tp_hash, slot(hashed)},
-    {Py_tp_iter, slot(iterate)},
+    {Py_tp_iter, slot(elements)},
     {Py_tp_methods, array_methods},
     {Py_tp_getset, array_attributes},
     {Py_nb_add, slot(binary_slot<code_of<ops::Add>>)},
@@ -426,13 +387,6 @@ PyType_Slot slots[] = {
     {Py_bf_getbuffer, slot(array_buffer)},
     {0, nullptr}};
 
-PyType_Slot elements_slots[] = {{Py_tp_dealloc, slot(free_elements)},
-                                {Py_tp_iter, slot(PyObject_SelfIter)},
-                                {Py_tp_iternext, slot(next_element)},
-                                {0, nullptr}};
-PyType_Spec elements_spec = {"wengert._core.Elements", sizeof(Elements), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, elements_slots};
-
 PyType_Spec spec = {"wengert.Array", sizeof(PyArray), 0,
                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
@@ -458,15 +412,9 @@ Value with_type(Value v, const py::object& dtype, const char* name) {
 void bind_array_type(py::module_& m) {
   if (gc_header() != kGcHeader) spec.flags &= ~static_cast<unsigned>(Py_TPFLAGS_HAVE_GC);
   array_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
-  elements_type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&elements_spec));
-  if (!array_type || !elements_type) throw py::error_already_set();
+  if (!array_type) throw py::error_already_set();
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));
-  m.def("elements_backwards", [](const py::object& a) {
-    if (!is_array(a.ptr())) type_error("wengert: expected an Array");
-    PyObject* it = elements_of(a.ptr(), true);
-    if (!it) throw py::error_already_set();
-    return py::reinterpret_steal<py::object>(it);
-  });
+  bind_elements(m);
   // NumPy scalars and arrays on the left leave mixed operations to us.
   m.def("set_hooks", set_array_hooks, "Installs the Python-level parts of the array type.");
   m.def("set_ufuncs", set_ufuncs, "The table of NumPy's ufuncs and the functions called for them.");

@@ -12,7 +12,6 @@ import functools
 import os
 import random
 import sys
-import sysconfig
 import types
 from collections import deque
 from typing import Any
@@ -22,32 +21,7 @@ import numpy as np
 from wengert import _core
 from wengert._core import Array
 from wengert.program.code_paths import Code, Path, mentions, paths
-
-# ---- whose code counts -----------------------------------------------------------------------------------------------
-
-_OURS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
-_LIBRARY = tuple(
-    os.path.join(p, "")
-    for p in {
-        *(sysconfig.get_path(k) for k in ("stdlib", "platstdlib", "purelib", "platlib")),
-        _OURS,
-        os.path.dirname(os.path.abspath(np.__file__)),
-    }
-    if p
-)
-
-
-def _library_file(name: str | None) -> bool:
-    return name is not None and (name.startswith(_LIBRARY) or name.startswith("<frozen") or "site-packages" in name)
-
-
-_STANDARD = sys.stdlib_module_names - {"__main__"}
-
-
-def _library_module(module: types.ModuleType) -> bool:
-    """Installed packages and the standard library: what they hold counts as constant."""
-    return module.__name__.split(".")[0] in _STANDARD or _library_file(getattr(module, "__file__", None))
-
+from wengert.program.surroundings import OURS, generator_state, library_file, library_module, random_state
 
 _CONSTANT: tuple[type, ...] = (
     type(None),
@@ -104,7 +78,7 @@ class Watch:
         self._global_random: Any = None  # the state of the generators that everybody shares, where it may move
         values = {i: arguments[i] for i in static if -len(arguments) <= i < len(arguments)}
         values = {i % len(arguments): v for i, v in values.items()}
-        if isinstance(f, types.FunctionType) and not _library_file(f.__code__.co_filename):
+        if isinstance(f, types.FunctionType) and not library_file(f.__code__.co_filename):
             names = f.__code__.co_varnames[: f.__code__.co_argcount]
             self.function(f, None)
             self._enter(f.__code__)
@@ -125,8 +99,8 @@ class Watch:
     def enter(self, frame: types.FrameType) -> None:
         code = frame.f_code
         module = sys.modules.get(str(frame.f_globals.get("__name__")))
-        own = module is None or not _library_module(module)
-        if own and code.co_name != "<module>" and not _library_file(code.co_filename):  # no import
+        own = module is None or not library_module(module)
+        if own and code.co_name != "<module>" and not library_file(code.co_filename):  # no import
             self._enter(code, frame)
 
     def _enter(self, code: Code, frame: types.FrameType | None = None) -> None:
@@ -156,17 +130,17 @@ class Watch:
         self._done.add(key)
         self._held += (f, owner)
         self._functions.setdefault(code, []).append((f, owner))
-        if not _library_file(code.co_filename):
+        if not library_file(code.co_filename):
             self.found.function(f, f.__name__)
             if f is not self._root:  # whose code a pickle answers for
                 self.found.moves()
         self._tuple(f.__defaults__ or (), f"a default of {f.__name__}")
         if f.__kwdefaults__:
             self._container(f.__kwdefaults__, f"a default of {f.__name__}")
-        if _library_file(code.co_filename):  # ours, or a decorator: what it was made from
+        if library_file(code.co_filename):  # ours, or a decorator: what it was made from
             for cell, name in zip(f.__closure__ or (), code.co_freevars, strict=True):
                 value = _content(cell)
-                ours = code.co_filename.startswith(_OURS) and isinstance(value, (list, dict, set))  # a cache
+                ours = code.co_filename.startswith(OURS) and isinstance(value, (list, dict, set))  # a cache
                 if value is not _MISSING and not ours:
                     self._bare(value, name)
                     self.walk(value, name)
@@ -181,7 +155,7 @@ class Watch:
         if "errstate" in code.co_names + code.co_varnames and mentions(code, "raise"):
             self.found.refuse("it turns floating-point errors into exceptions")
         if self._global_random is None and any("random" in name for name in code.co_names):
-            self._global_random = _random_state()
+            self._global_random = random_state()
         for path in paths(code):
             where = f" ({os.path.basename(code.co_filename)}:{path.line})"
             if path.kind == "global":
@@ -228,13 +202,13 @@ class Watch:
     def _constant(self, value: Any) -> None:
         """Programs whose captures are all parts of installed packages can be taken along to another process."""
         module = value if isinstance(value, types.ModuleType) else sys.modules.get(getattr(value, "__module__", ""))
-        if module is None or not _library_module(module):
+        if module is None or not library_module(module):
             self.found.moves()
 
     def _follow(self, value: Any, path: Path, label: str, where: str) -> None:
         for n, (step, key) in enumerate(path.steps):
             if isinstance(value, types.ModuleType):
-                if _library_module(value):
+                if library_module(value):
                     return
                 own = vars(value)
                 label += f".{key}"
@@ -251,7 +225,7 @@ class Watch:
             if value is _MISSING:
                 return
         call = _found_in_class(type(value), "__call__") if path.called else None
-        if isinstance(call, types.FunctionType) and not _library_file(call.__code__.co_filename):
+        if isinstance(call, types.FunctionType) and not library_file(call.__code__.co_filename):
             self._method(type(value), "__call__", call, value, label + where)
         else:
             self.walk(value, label + where)
@@ -275,7 +249,7 @@ class Watch:
         self._held.append(value)
         if isinstance(value, type):
             held = getattr(value, name, _MISSING)
-            user = held is not _MISSING and not _library_module(sys.modules.get(value.__module__, np))
+            user = held is not _MISSING and not library_module(sys.modules.get(value.__module__, np))
             if user and not isinstance(held, types.MethodType) and self._once("attribute", id(value), name):
                 self.found.moves()
                 self.found.attribute(value, name, held, label)
@@ -321,7 +295,7 @@ class Watch:
 
     def _through(self, f: Any, owner: Any) -> None:
         """A method: its own code says what it reads of its object, unless that is not looked at."""
-        if not isinstance(f, types.FunctionType) or _library_file(f.__code__.co_filename):
+        if not isinstance(f, types.FunctionType) or library_file(f.__code__.co_filename):
             self.walk(owner, type(owner).__name__)
             if isinstance(f, types.FunctionType):
                 self.function(f, owner)
@@ -386,7 +360,7 @@ class Watch:
         elif isinstance(value, deque):
             self.found.refuse(f"{label} is a deque; pass it as an argument")
         elif isinstance(value, (*self.generators, np.random.BitGenerator)):
-            self._generators.append((value, _generator_state(value)))
+            self._generators.append((value, generator_state(value)))
         elif isinstance(value, _core.Compiled):
             self.walk(getattr(value, "__wrapped__", None), label)
         else:
@@ -421,7 +395,7 @@ class Watch:
     def _class(self, value: type, label: str) -> None:
         for c in value.__mro__:
             module = sys.modules.get(c.__module__)
-            if id(c) in self._whole or (module is not None and _library_module(module)):
+            if id(c) in self._whole or (module is not None and library_module(module)):
                 continue
             self._whole.add(id(c))
             self._held.append(c)
@@ -467,8 +441,8 @@ class Watch:
 
     def finish(self) -> None:
         """Called when the function has returned."""
-        moved = self._global_random is not None and _random_state() != self._global_random
-        if moved or any(_generator_state(g) != s for g, s in self._generators):
+        moved = self._global_random is not None and random_state() != self._global_random
+        if moved or any(generator_state(g) != s for g, s in self._generators):
             self.found.refuse("it draws random numbers; use wengert.random with keys, or pass them as arguments")
 
 
@@ -484,23 +458,3 @@ def _content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:
         return _MISSING
-
-
-def _generator_state(g: Any) -> Any:
-    if isinstance(g, np.random.Generator):
-        g = g.bit_generator
-    if isinstance(g, np.random.BitGenerator):
-        return (
-            repr(g.state)
-            if not isinstance(g, np.random.MT19937)
-            else (g.state["state"]["pos"], g.state["state"]["key"].tobytes())
-        )
-    if isinstance(g, np.random.RandomState):
-        kind, key, *rest = g.get_state(legacy=True)
-        return kind, np.asarray(key).tobytes(), *rest
-    return g.getstate()
-
-
-def _random_state() -> Any:
-    """Of the two generators that everybody shares."""
-    return _generator_state(np.random.mtrand._rand), random.getstate()
