@@ -13,7 +13,8 @@ Value evaluate_below(OpCode op, Operands args, int n, const ParamsRef& params, c
 // A value of level t with that primal.
 Value traced(const Value& primal, LevelRef t, uint32_t node);
 bool carries_derivative(OpCode op, const Value& result);
-// The operation whose rule serves: with one constant operand the subgradient at a tie is another one (ops/binary.h).
+// The operation whose rule serves: with one constant operand the subgradient at a tie is another one (see
+// ops/elementwise/binary.h).
 OpCode rule_of(OpCode op, bool both_active);
 // While a long kernel ran another thread may have ended the level.
 void check_alive(const Level* t);

@@ -37,7 +37,7 @@ struct ResultParams : ops::ParamsOf<ResultParams> {
 // A run that is recorded to be replayed (see program/): operations, shapes and constants, no intermediate values.
 struct Recorder : Level {
   // kPositions (PositionsParams): flat positions, from one array of whole numbers for each axis.
-  // kLoop: a loop or branch with programs of its own (see program/loop.h); kLoopResult (ResultParams): one of its
+  // kLoop: a loop or branch with programs of its own (see program/loop/loop.h); kLoopResult (ResultParams): one of its
   // results. kCut: the operand without its derivative (stop_gradient in the body of a loop).
   static constexpr int kInput = -1, kConstant = -2, kPositions = -3, kLoop = -4, kLoopResult = -5, kCut = -6;
   struct Node {

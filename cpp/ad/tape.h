@@ -77,7 +77,7 @@ class Cell {
 
 inline constexpr uint32_t kNoNode = 0xffffffff;
 // Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
-// kCall node with one kCallResult node for each output; the sweep collects the outputs' cotangents and then runs the rule.
+// kCall node with one kCallResult node for each result; the sweep collects their cotangents and then runs the rule.
 inline constexpr OpCode kLeaf = ops::kOps, kShapeOnly = ops::kOps + 1, kCall = ops::kOps + 2,
                         kCallResult = ops::kOps + 3;
 // kNumbers: everything saved is a single number, kept in the list of numbers instead of the list of cells.

@@ -1,7 +1,7 @@
 // What the library computes with: an array together with the level of differentiation that follows it.
 //
-// Every active transform is a level (see level.h). A value of a level has a primal that belongs to lower levels, or is a
-// plain array; `array` is always the innermost primal, so shapes and numbers are at hand without descending.
+// Every active transform is a level (see level.h). A value of a level has a primal that belongs to lower levels, or is
+// a plain array; `array` is always the innermost primal, so shapes and numbers are at hand without descending.
 #pragma once
 #include "ad/level.h"
 #include "core/array.h"

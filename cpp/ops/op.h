@@ -1,8 +1,8 @@
 // What an operation must say. One struct is one primitive: its name, its value, its derivative, its parameters.
 //
 // Elementwise operations give `value` over SIMD lanes and `slope` (the derivative of the result by an operand, written
-// generically: lanes, dual numbers and recorded values all run the same line). Structured operations give `value` over
-// arrays, `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward) and `vjp`
+// generically: lanes and values of any level run the same line). Structured operations give `value` over arrays,
+// `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward) and `vjp`
 // (cotangents back), both templates over R, which stands for the rule: what it sees and may call (ad/rules.h).
 #pragma once
 #include <concepts>

@@ -18,7 +18,7 @@ class Program {
   };
   std::unique_ptr<Memory> memory() const;
 
-  // inputs: contiguous elements of every input. outputs: memory for every output. Returns kNone, or the check that
+  // inputs: contiguous elements of every input. outputs: memory for every output. Returns kNone, or the guard that
   // failed (then outputs hold nothing of use).
   uint32_t run(Memory& memory, char* const* inputs, char* const* outputs) const;
 

@@ -1,5 +1,5 @@
-// The elementwise functions of simd/math.h as loops over arrays, one table for every instruction set: what the accuracy
-// measurements call.
+// The elementwise functions of simd/math/math.h as loops over arrays, one table for every instruction set: what the
+// accuracy measurements call.
 #pragma once
 
 #include <cstdint>

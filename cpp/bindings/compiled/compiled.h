@@ -183,7 +183,7 @@ PyObject* numpy_scalar(const core::Array& a);
 // Some array among these is changed by the program and shares memory with another one it reads.
 bool shares_changed(const Call& c, const Specialisation& spec);
 void refill(PyObject* container, PyObject* with);
-// The results, or null and the check that failed.
+// The results, or null and the guard that failed.
 PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed);
 
 // ---- saved.cpp ------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ class Replayer {
     if (spec_.spare.size() < kKept) spec_.spare.push_back(std::move(work_));
   }
 
-  // True if the program was right for these numbers; otherwise `failed` names the check.
+  // True if the program was right for these numbers; otherwise `failed` names the guard.
   bool run(uint32_t& failed) {
     r_.numbers.resize(c_.leaves.size() + p_.outputs());
     r_.in.reserve(c_.leaves.size());

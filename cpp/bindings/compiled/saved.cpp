@@ -1,5 +1,5 @@
-// Compiled functions to bytes and back: Python's side of program/saved.h. Only plain data travels; whatever else is
-// among the arguments or results (functions, classes, containers of other kinds) makes a program stay where it is.
+// Compiled functions to bytes and back: Python's side of program/file/saved.h. Only plain data travels; whatever else
+// is among the arguments or results (functions, classes, containers of other kinds) makes a program stay where it is.
 #include <pybind11/numpy.h>
 
 #include <algorithm>

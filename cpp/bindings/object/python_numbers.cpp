@@ -29,7 +29,7 @@ Value weak(Value v) {
   return v;
 }
 
-// True now; a check from now on, if it is recorded.
+// True now; a guard from now on, if it is recorded.
 bool ask(const Value& condition) {
   if (core::item(*condition.array) == 0) return false;
   ad::guard(condition, ad::GuardOn::truth);

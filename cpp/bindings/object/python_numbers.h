@@ -10,7 +10,7 @@ inline bool is_python_number(const Value& v) { return v.weak && ad::level_as<ad:
 
 // `a op b` of two Python numbers, one of them recorded, where arrays would give something else: whole numbers know no
 // limit, divisors of zero raise, truth values add up. Otherwise (null, no exception) the operation is recorded as it
-// is; whatever that depends on has become a check.
+// is; whatever that depends on has become a guard.
 PyObject* python_arithmetic(ad::OpCode op, const Value& a, const Value& b);
 // The same for operations that arrays do not have: with the numbers as they are, which become guards.
 using PythonOperation = PyObject* (*)(PyObject*, PyObject*);

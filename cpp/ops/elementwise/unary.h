@@ -1,5 +1,5 @@
 // Elementwise primitives of one operand. `value` runs on lanes, `integer` (where given) on whole numbers, `slope` on
-// lanes, duals and recorded values alike; unqualified function names are found by argument-dependent lookup.
+// lanes and on values of any level alike; unqualified function names are found by argument-dependent lookup.
 #pragma once
 #include "ops/op.h"
 

@@ -147,7 +147,7 @@ struct Called {  // any other operation, by the function that runs it outside pr
 
 struct Loop;
 struct LoopMemory;
-struct LoopStep {  // see program/loop.h
+struct LoopStep {  // see program/loop/loop.h
   std::shared_ptr<const Loop> loop;
   std::vector<std::pair<uint32_t, int64_t>> operands, results;  // storage and offset; kNone: nobody reads it
 };
@@ -253,7 +253,7 @@ struct Context {
 // the function itself has to run. The interrupt hook has asked for an end.
 inline constexpr uint32_t kOutOfBounds = kNone - 1, kTooLong = kNone - 2, kInterrupted = kNone - 3;
 
-// inputs: contiguous; outputs: to be filled. Returns kNone, the check that failed, or one of these.
+// inputs: contiguous; outputs: to be filled. Returns kNone, the guard that failed, or one of these.
 uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* const* outputs);
 
 }  // namespace wengert::program

@@ -1,4 +1,5 @@
-// Kernels of fused groups beside those of ops/elementwise/element_kernels.h: selection and conversion; the tables of tile kernels.
+// Kernels of fused groups beside those of ops/elementwise/element_kernels.h: selection and conversion; the tables of
+// tile kernels.
 #include "ops/elementwise/element_kernels.h"
 #include "program/run/fused.h"
 #include "program/run/tile_kernels.h"

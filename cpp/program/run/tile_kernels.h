@@ -1,5 +1,6 @@
 // Kernels for tiles, of cheap operations: whole vectors only (n is a multiple of what 64 bytes hold), and an operand of
-// step 0 is one vector of equal elements. Null: those of ops/elementwise/element_kernels.h serve (they take both as well).
+// step 0 is one vector of equal elements. Null: those of ops/elementwise/element_kernels.h serve (they take both as
+// well).
 #pragma once
 #include "ops/elementwise/element_kernels.h"
 

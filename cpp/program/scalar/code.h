@@ -50,7 +50,7 @@ struct ScalarCode {
 // Empty if the program has too many elements, or other element types than float64 and bool.
 std::optional<ScalarCode> scalar_code(const Graph& g);
 
-// Runs the code; `registers` holds the constants and the loaded inputs. Returns kNone, or the test that failed.
+// Runs the code; `registers` holds the constants and the loaded inputs. Returns kNone, or the guard that failed.
 uint32_t run(const ScalarCode& code, double* registers);
 
 }  // namespace wengert::program

@@ -9,7 +9,7 @@
 #pragma once
 
 #if !defined(WG_TARGET) || !defined(WG_VECTOR_BYTES)
-#error "define WG_TARGET and WG_VECTOR_BYTES before including simd/vec.h (wengert_per_target() of targets.cmake does)"
+#error "define WG_TARGET and WG_VECTOR_BYTES before including simd/lanes/vec.h (see targets.cmake)"
 #endif
 
 #include <stdint.h>
