@@ -1,5 +1,5 @@
-// Element types: one row of facts each, NumPy 2's promotion among them, and dispatch over them. Code that does not know
-// a type does not compile: no list of cases has a default.
+// Element types: one row of facts each, NumPy 2's promotion among them, and dispatch over them. The lists of cases here
+// have no default: a compiler that warns names those that do not know a type.
 #pragma once
 #include <cstddef>
 #include <cstdint>
