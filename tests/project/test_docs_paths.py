@@ -10,7 +10,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("ben
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 SOURCES = (".h", ".cpp", ".py")
 PATH = r"(?<![\w./-])(?:{})/[\w./*-]*"
-FOLDERS = r"cpp|python|tests|bench|docs|\.ci"
+FOLDERS = r"cpp|python|tests|bench|docs" + (r"|\.ci" if (ROOT / ".ci").exists() else "")  # not in an sdist
 
 
 def exists(name, base):
