@@ -107,7 +107,7 @@ class Values:
         elif kind == 9:
             value = rng.choice(_STRINGS)
         elif kind == 10:
-            value = rng.choice([b"", b"abc", bytearray(8), memoryview(b"12345678"), memoryview(np.ones((2, 2)))])
+            value = rng.choice([b"", b"abc", bytearray(8), memoryview(b"\1\2\3"), memoryview(np.ones((2, 2)))])
         else:
             value = rng.choice(
                 [int, float, bool, str, object, np.float32, np.int64, np.dtype("f4"), np.dtype("O"), np.newaxis,
