@@ -17,6 +17,7 @@ import argparse
 import gc
 import mmap
 import os
+import pathlib
 import random
 import resource
 import signal
@@ -267,6 +268,17 @@ def run_batch(batch: str, notes: Notes, only: int | None, verbose: bool, finding
             gc.collect()
 
 
+def _cpu_seconds(pid: int) -> float:
+    user, system = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def _starves(pid: int, used: float) -> bool:
+    """Whether it would go on since it had used so many seconds, but others have the processors."""
+    waits = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return not waits and _cpu_seconds(pid) - used < PATIENCE + GRACE
+
+
 class Batch:
     """A forked process that runs a batch, watched."""
 
@@ -299,7 +311,7 @@ class Batch:
     def outcome(self) -> tuple[list[list[str]], str | None]:
         """Rows (call, name, outcome, text), and how the process ended if that was not well."""
         os.set_blocking(self.reader, False)
-        data, last, since = b"", -2, time.monotonic()
+        data, last, since, used = b"", -2, time.monotonic(), 0.0
         while True:
             done, status = os.waitpid(self.pid, os.WNOHANG)
             try:
@@ -311,8 +323,8 @@ class Batch:
                 break
             number, _ = self.notes.read()
             if number != last:
-                last, since = number, time.monotonic()
-            elif time.monotonic() - since > PATIENCE + GRACE:
+                last, since, used = number, time.monotonic(), _cpu_seconds(self.pid)
+            elif time.monotonic() - since > PATIENCE + GRACE and not _starves(self.pid, used):
                 os.kill(self.pid, signal.SIGKILL)
                 os.waitpid(self.pid, 0)
                 status = None  # type: ignore[assignment]

@@ -150,8 +150,8 @@ class Values:
             with contextlib.suppress(ValueError, TypeError):
                 return Made(np.zeros(self.shape(), dtype), f"zeros(?, {dtype})")
         elif kind == 1:
-            # No more elements than NumPy walks over at once, and once only: two such sequences convolve for hours.
-            many = [] if self.long else [(2**12, 2**12), (2**24,)]
+            # No more elements than NumPy walks over at once, and once only: products of two take hours.
+            many = [] if self.long else [(2**22, 4), (2**24,)]
             self.large = self.long = True
             shape = rng.choice([*many, (0, 2**62), (2**40, 0, 2**20)])
             return Made(np.broadcast_to(np.float64(1.0), shape), f"broadcast_to(1.0, {shape})")
