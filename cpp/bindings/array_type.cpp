@@ -492,7 +492,7 @@ void bind_array_type(py::module_& m) {
       },
       py::arg("x"), "Whether a list or tuple has an Array in it, or one in it has.");
   m.def(
-      "settled", [](const py::object& o) { return settled(o.ptr()); }, py::arg("x"),
+      "for_numpy", [](const py::object& o) { return for_numpy(o.ptr()); }, py::arg("x"),
       "The argument; if it is a list of objects, which might change it while NumPy reads it, a tuple of them.");
   m.def(
       "check_depth", [](const py::object& tree) { check_depth(tree.ptr()); }, py::arg("tree"),

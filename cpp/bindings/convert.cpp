@@ -241,7 +241,7 @@ py::object in_tuples(PyObject* o) {
 
 bool holds_array(PyObject* sequence) { return kind_of(sequence) == Items::arrays; }
 
-py::object settled(PyObject* o) {
+py::object for_numpy(PyObject* o) {
   const bool sequence = PyList_Check(o) || PyTuple_Check(o);
   return sequence && kind_of(o) != Items::numbers ? in_tuples(o) : held(o);
 }

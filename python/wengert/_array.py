@@ -201,7 +201,7 @@ def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
     """Sets elements by their position in the flattened array; values are repeated as needed."""
     from . import numpy
 
-    at = np.asarray(_core.settled(indices)).ravel()
+    at = np.asarray(_core.for_numpy(indices)).ravel()
     if not at.size:
         return
     if mode == "raise":

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from wengert._core import Array, holds_array, ops, settled
+from wengert._core import Array, for_numpy, holds_array, ops
 from wengert._core import asarray as _core_asarray
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
@@ -48,12 +48,12 @@ def concrete(x: ArrayLike) -> np.ndarray[Any, Any]:
         return x.detach().numpy()
     if isinstance(x, (list, tuple)) and holds_array(x):
         return operand(x).detach().numpy()
-    return np.asarray(settled(x))
+    return np.asarray(for_numpy(x))
 
 
 def on_values(x: Any) -> Any:
     """`x` for a function of NumPy's that gets anything: the values of Arrays, all else as it is."""
-    return concrete(x) if is_array(x) else settled(x)
+    return concrete(x) if is_array(x) else for_numpy(x)
 
 
 def is_array(x: object) -> bool:

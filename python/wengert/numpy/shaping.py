@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops, settled
+from wengert._core import Array, for_numpy, ops
 from wengert.numpy.arrays import (
     ArrayLike,
     Axis,
@@ -196,7 +196,7 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axis = None) -> Array:
     """Shift elements along the axes, those that fall off re-enter. See `numpy.roll`."""
-    a, shift = operand(a).copy(), settled(shift)
+    a, shift = operand(a).copy(), for_numpy(shift)
     if axis is None:
         total = int(np.sum(shift))
         return ops.reshape(roll(ravel(a), total, 0), a.shape)
