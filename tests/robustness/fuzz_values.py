@@ -78,6 +78,7 @@ class Values:
     def __init__(self, rng: random.Random):
         self.rng = rng
         self.large = False  # something was made that may rightly need much memory
+        self.long = False  # something was made that takes long to walk over
         self.mild = rng.random() < 0.5  # arguments that many functions accept
         self.numbers = np.random.default_rng(rng.getrandbits(32))
 
@@ -106,7 +107,7 @@ class Values:
         elif kind == 9:
             value = rng.choice(_STRINGS)
         elif kind == 10:
-            value = rng.choice([b"", b"abc", bytearray(8), memoryview(b"12345678"), memoryview(np.ones((2, 2)))])
+            value = rng.choice([b"", b"abc", bytearray(8), memoryview(b"\1\2\3"), memoryview(np.ones((2, 2)))])
         else:
             value = rng.choice(
                 [int, float, bool, str, object, np.float32, np.int64, np.dtype("f4"), np.dtype("O"), np.newaxis,
@@ -149,8 +150,10 @@ class Values:
             with contextlib.suppress(ValueError, TypeError):
                 return Made(np.zeros(self.shape(), dtype), f"zeros(?, {dtype})")
         elif kind == 1:
-            self.large = True
-            shape = rng.choice([(2**20, 2**20), (2**31,), (2**62,), (0, 2**62), (2**40, 0, 2**20)])
+            # No more elements than NumPy walks over at once, and once only: products of two take hours.
+            many = [] if self.long else [(2**22, 4), (2**24,)]
+            self.large = self.long = True
+            shape = rng.choice([*many, (0, 2**62), (2**40, 0, 2**20)])
             return Made(np.broadcast_to(np.float64(1.0), shape), f"broadcast_to(1.0, {shape})")
         elif kind == 2:
             return Made(base.value[..., ::-1] if base.value.ndim else base.value, f"{base.text}[..., ::-1]")
@@ -257,6 +260,7 @@ class Values:
                 return junk
 
         questions = rng.sample(_QUESTIONS, rng.choice((1, 1, 2, 3, 6)))
+        self.large |= kind == 1 and bool({"__len__", "__length_hint__"}.intersection(questions))  # for a list of it
         members = {q: (property(_ask) if q in ("__class__", "__array_priority__") else _ask) for q in questions}
         bases: tuple[type, ...] = (Hostile,)
         if rng.random() < 0.25:

@@ -446,6 +446,9 @@ void bind_array_type(py::module_& m) {
       },
       py::arg("x"), "Whether a list or tuple has an Array in it, or one in it has.");
   m.def(
+      "for_numpy", [](const py::object& o) { return for_numpy(o.ptr()); }, py::arg("x"),
+      "The argument; if it is a list of objects, which might change it while NumPy reads it, a tuple of them.");
+  m.def(
       "check_depth", [](const py::object& tree) { check_depth(tree.ptr()); }, py::arg("tree"),
       "RecursionError if containers are nested too deep for a small stack.");
   m.def(

@@ -209,17 +209,41 @@ Value stack_sequence(PyObject* seq) {
   return ad::apply(ops::code_of<ops::Stack>, items.data(), static_cast<int>(items.size()), p);
 }
 
-}  // namespace
+enum class Items { numbers, objects, arrays };
 
-bool holds_array(PyObject* sequence) {
+// The most that any item of a nested sequence is.
+Items kind_of(PyObject* sequence) {
   const Deeper deeper("reading an operand");
   const Py_ssize_t n = PySequence_Fast_GET_SIZE(sequence);
-  for (Py_ssize_t i = 0; i < n; ++i) {  // runs no code of anybody's
+  Items kind = Items::numbers;
+  for (Py_ssize_t i = 0; i < n && kind != Items::arrays; ++i) {  // runs no code of anybody's
     PyObject* item = PySequence_Fast_GET_ITEM(sequence, i);
-    if (is_array(item)) return true;
-    if ((PyList_Check(item) || PyTuple_Check(item)) && holds_array(item)) return true;
+    if (PyFloat_CheckExact(item) || PyLong_CheckExact(item)) continue;
+    if (is_array(item)) return Items::arrays;
+    const bool nested = PyList_Check(item) || PyTuple_Check(item);
+    kind = std::max(kind, nested ? kind_of(item) : PyBool_Check(item) ? Items::numbers : Items::objects);
   }
-  return false;
+  return kind;
+}
+
+// Tuples all through, except what says itself what array it is.
+py::object in_tuples(PyObject* o) {
+  const bool nested = PyList_Check(o) || PyTuple_Check(o);
+  if (!nested || (!PyList_CheckExact(o) && !PyTuple_CheckExact(o) && PyObject_HasAttrString(o, "__array__")))
+    return held(o);
+  const Deeper deeper("reading an operand");
+  py::list items;
+  for_items(o, [&](PyObject* item) { items.append(in_tuples(item)); });
+  return py::tuple(items);
+}
+
+}  // namespace
+
+bool holds_array(PyObject* sequence) { return kind_of(sequence) == Items::arrays; }
+
+py::object for_numpy(PyObject* o) {
+  const bool sequence = PyList_Check(o) || PyTuple_Check(o);
+  return sequence && kind_of(o) != Items::numbers ? in_tuples(o) : held(o);
 }
 
 bool to_value(PyObject* o, Value& v) {
@@ -248,16 +272,19 @@ bool to_value(PyObject* o, Value& v) {
     v = Value(from_numpy(o, false));
     return true;
   }
+  py::object read = held(o);
   if (PyList_Check(o) || PyTuple_Check(o)) {
-    if (PySequence_Fast_GET_SIZE(o) && holds_array(o)) {
+    const Items kind = kind_of(o);
+    if (kind == Items::arrays) {
       v = stack_sequence(o);
       return true;
     }
+    if (kind == Items::objects) read = in_tuples(o);
   } else if (!PyObject_HasAttrString(o, "__array__") && !PyObject_HasAttrString(o, "__array_interface__") &&
              !PyNumber_Check(o)) {
     return false;
   }
-  PyObject* a = py::detail::npy_api::get().PyArray_FromAny_(o, nullptr, 0, 0,
+  PyObject* a = py::detail::npy_api::get().PyArray_FromAny_(read.ptr(), nullptr, 0, 0,
                                                             py::detail::npy_api::NPY_ARRAY_ENSUREARRAY_, nullptr);
   if (!a) throw PythonError{};
   const py::object held = py::reinterpret_steal<py::object>(a);
@@ -286,15 +313,22 @@ int64_t to_int(PyObject* o, const char* what) {
 
 Dims to_dims(PyObject* o, const char* what) {
   if (PyIndex_Check(o)) return Dims{to_int(o, what)};
-  const py::object seq = py::reinterpret_steal<py::object>(PySequence_Fast(o, ""));
-  if (!seq) {
+  Dims d;
+  if (PyTuple_Check(o) || PyList_Check(o)) {
+    for_items(o, [&](PyObject* item) { d.push_back(to_int(item, what)); });
+    return d;
+  }
+  // Item by item: a list of them could be as long as the object says, or endless.
+  const py::object items = py::reinterpret_steal<py::object>(PyObject_GetIter(o));
+  if (!items) {
     if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
     PyErr_Clear();
     type_error("wengert." + std::string(what) + ": expected an integer or a tuple of integers, got " +
                Py_TYPE(o)->tp_name);
   }
-  Dims d;
-  for_items(seq.ptr(), [&](PyObject* item) { d.push_back(to_int(item, what)); });
+  while (const py::object item = py::reinterpret_steal<py::object>(PyIter_Next(items.ptr())))
+    d.push_back(to_int(item.ptr(), what));
+  if (PyErr_Occurred()) throw PythonError{};
   return d;
 }
 

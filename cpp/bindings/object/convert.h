@@ -100,6 +100,10 @@ PyObject* wrap_like(PyObject* o, Value v);
 bool to_value(PyObject* o, Value& v);
 // Is there an Array in a list or tuple, or in those it holds?
 bool holds_array(PyObject* sequence);
+
+// What NumPy may be given for `o`: it reads a list that its own items empty beyond its end, so lists of objects are
+// tuples here.
+pybind11::object for_numpy(PyObject* o);
 // Any array-like; raises TypeError naming `what` otherwise.
 Value require_value(PyObject* o, const char* what);
 ArrayRef from_numpy(PyObject* ndarray, bool share);    // share: no copy, the ndarray is kept alive

@@ -182,7 +182,7 @@ def _put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
     """Sets elements by their position in the flattened array; values are repeated as needed."""
     from wengert import numpy
 
-    at = np.asarray(indices).ravel()
+    at = np.asarray(_core.for_numpy(indices)).ravel()
     if not at.size:
         return
     if mode == "raise":

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from wengert._core import Array, holds_array, ops
+from wengert._core import Array, for_numpy, holds_array, ops
 from wengert._core import asarray as _core_asarray
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 Shape: TypeAlias = "int | Sequence[int]"
 DType: TypeAlias = Any  # whatever np.dtype() accepts
+
+_MOST = 64  # axes of an array, as in NumPy
 
 
 def operand(x: ArrayLike) -> Array:
@@ -44,7 +48,12 @@ def concrete(x: ArrayLike) -> np.ndarray[Any, Any]:
         return x.detach().numpy()
     if isinstance(x, (list, tuple)) and holds_array(x):
         return operand(x).detach().numpy()
-    return np.asarray(x)
+    return np.asarray(for_numpy(x))
+
+
+def on_values(x: Any) -> Any:
+    """`x` for a function of NumPy's that gets anything: the values of Arrays, all else as it is."""
+    return concrete(x) if is_array(x) else for_numpy(x)
 
 
 def is_array(x: object) -> bool:
@@ -68,8 +77,15 @@ def refuse(name: str, repair: str, **keywords: object) -> None:
 
 
 def lengths(shape: Shape) -> tuple[int, ...]:
-    """A shape, which may be given as one length, as a tuple."""
-    return (int(shape),) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    """A shape (or axes), which may be given as one number, as a tuple."""
+    if type(shape) is tuple:
+        return shape
+    if hasattr(shape, "__index__") and not getattr(shape, "ndim", 0):
+        return (operator.index(shape),)
+    found = tuple(islice(shape, _MOST + 1))  # type: ignore[arg-type]  # not more, whatever length it says
+    if len(found) > _MOST:
+        raise ValueError(f"expected at most {_MOST} lengths or axes, got more in an object of {type(shape).__name__}")
+    return found
 
 
 def normalize_axis(name: str, axis: int, ndim: int) -> int:
@@ -83,8 +99,7 @@ def normalize_axes(name: str, axis: int | Sequence[int] | None, ndim: int) -> tu
     """All axes for None; otherwise each axis counted from the front, repetitions refused."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    axes = tuple(normalize_axis(name, int(a), ndim) for a in axes)
+    axes = tuple(normalize_axis(name, int(a), ndim) for a in lengths(axis))
     if len(set(axes)) != len(axes):
         raise ValueError(f"{name}: repeated axis in axis={axis}; name each axis once")
     return axes

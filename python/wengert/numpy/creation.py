@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, is_scalar, ops
+from wengert._core import Array, for_numpy, is_scalar, ops
 from wengert._core import array as _core_array
 from wengert.numpy.arrays import ArrayLike, DType, Shape, concrete, floating, is_array, lengths, operand, operands
 from wengert.numpy.layout.joining import concatenate
@@ -22,7 +22,7 @@ __all__ = [
 
 def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, ndmin: int = 0) -> Array:
     """An Array of the given values; Arrays inside keep their derivatives. See `numpy.array`."""
-    result = operand(object) if is_array(object) else _core_array(np.asarray(object, dtype))
+    result = operand(object) if is_array(object) else _core_array(np.asarray(for_numpy(object), dtype))
     if dtype is not None and result.dtype != np.dtype(dtype):
         result = ops.astype(result, dtype)
     elif copy and isinstance(object, Array):
@@ -58,7 +58,7 @@ def asfortranarray(a: ArrayLike, dtype: DType = None) -> Array:
 
 def copy(a: ArrayLike, order: Any = "K", subok: bool = False) -> Array:
     """An independent copy with the same derivatives. See `numpy.copy`."""
-    return array(a.copy(order) if isinstance(a, Array) else np.array(a, order=order), copy=False)
+    return array(a.copy(order) if isinstance(a, Array) else np.array(for_numpy(a), order=order), copy=False)
 
 
 def frombuffer(buffer: Any, dtype: DType = float, count: int = -1, offset: int = 0) -> Array:
@@ -73,7 +73,7 @@ def fromiter(iter: Any, dtype: DType, count: int = -1) -> Array:
 
 def fromfunction(function: Callable[..., Any], shape: Sequence[int], *, dtype: DType = float, **kwargs: Any) -> Array:
     """The function of the coordinate arrays. See `numpy.fromfunction`."""
-    return operand(function(*(operand(i) for i in np.indices(shape, dtype=dtype)), **kwargs))
+    return operand(function(*(operand(i) for i in np.indices(lengths(shape), dtype=dtype)), **kwargs))
 
 
 def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> Array:
@@ -83,12 +83,12 @@ def from_dlpack(x: Any, /, *, device: None = None, copy: bool | None = None) -> 
 
 def zeros(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
     """Zeros. See `numpy.zeros`."""
-    return array(np.zeros(shape, dtype, order), copy=False)
+    return array(np.zeros(lengths(shape), dtype, order), copy=False)
 
 
 def ones(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
     """Ones. See `numpy.ones`."""
-    return array(np.ones(shape, dtype, order), copy=False)
+    return array(np.ones(lengths(shape), dtype, order), copy=False)
 
 
 def empty(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
@@ -99,7 +99,7 @@ def empty(shape: Shape, dtype: DType = float, order: Any = "C") -> Array:
 def full(shape: Shape, fill_value: ArrayLike, dtype: DType = None, order: Any = "C") -> Array:
     """Filled with one value, whose derivative is kept. See `numpy.full`."""
     if not is_array(fill_value):
-        return array(np.full(shape, fill_value, dtype, order), copy=False)
+        return array(np.full(lengths(shape), for_numpy(fill_value), dtype, order), copy=False)
     fill = operand(fill_value) if dtype is None else ops.astype(operand(fill_value), dtype)
     return ops.broadcast_to(fill, lengths(shape)).copy(order)
 
@@ -172,9 +172,8 @@ def tri(N: int, M: int | None = None, k: int = 0, dtype: DType = float) -> Array
 
 def indices(dimensions: Sequence[int], dtype: DType = int, sparse: bool = False) -> Any:
     """The coordinates of a grid. See `numpy.indices`."""
-    if sparse:
-        return tuple(operand(g) for g in np.indices(dimensions, dtype, sparse=True))
-    return operand(np.indices(dimensions, dtype))
+    grids = np.indices(lengths(dimensions), dtype, sparse)  # type: ignore[call-overload]
+    return tuple(operand(g) for g in grids) if sparse else operand(grids)
 
 
 def meshgrid(*xi: ArrayLike, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> tuple[Array, ...]:
@@ -207,7 +206,7 @@ def arange(
     if stop is None:
         start, stop = 0, start
     if not any(map(is_array, (start, stop, step))):
-        return operand(np.arange(start, stop, step, dtype))  # type: ignore[call-overload]
+        return operand(np.arange(*map(for_numpy, (start, stop, step)), dtype=dtype))
     values = np.arange(*(concrete(x)[()] for x in (start, stop, step)), dtype=dtype)  # type: ignore[call-overload]
     if values.dtype.kind in "iu":
         return operand(values)
@@ -227,7 +226,7 @@ def linspace(
 ) -> Any:
     """`num` evenly spaced values from start to stop, differentiable in both. See `numpy.linspace`."""
     if not (is_array(start) or is_array(stop)):
-        found = np.linspace(start, stop, num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
+        found = np.linspace(for_numpy(start), for_numpy(stop), num, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
         return (operand(found[0]), operand(found[1])) if retstep else operand(found)
     if num < 0:
         raise ValueError(f"linspace: num must not be negative, got {num}")
@@ -264,7 +263,7 @@ def geomspace(
 ) -> Array:
     """Values in constant ratio from start to stop, differentiable in both. See `numpy.geomspace`."""
     if not (is_array(start) or is_array(stop)):
-        return operand(np.geomspace(start, stop, num, endpoint, dtype, axis))
+        return operand(np.geomspace(for_numpy(start), for_numpy(stop), num, endpoint, dtype, axis))
     start, stop = floating(start), floating(stop)
     ratio = ops.divide(stop, start)
     if (concrete(ratio) <= 0).any():

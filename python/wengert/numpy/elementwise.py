@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, for_numpy, ops
 from wengert.numpy.arrays import ArrayLike, DType, concrete, floating, operand, operands, refuse, refuse_out
 
 __all__ = [
@@ -205,6 +205,6 @@ def nan_to_num(
 
 def unwrap(p: ArrayLike, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:
     """Remove jumps of more than half a period; the correction is piecewise constant. See `numpy.unwrap`."""
-    p = floating(p)
+    p, discont, period = floating(p), for_numpy(discont), for_numpy(period)
     correction = np.unwrap(concrete(p), discont=discont, axis=axis, period=period) - concrete(p)
     return ops.add(p, np.round(correction / period).astype(p.dtype) * np.asarray(period, p.dtype))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,7 +23,7 @@ def _index(indices: ArrayLike, name: str) -> Any:
     if is_array(indices):
         indices = operand(indices)
     else:
-        indices = np.asarray(indices)
+        indices = concrete(indices)
         indices = indices.astype(np.int64) if indices.size == 0 else indices
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name}: indices must be integers, got {indices.dtype}; convert them with astype(int)")
@@ -199,5 +200,5 @@ def triu(m: ArrayLike, k: int = 0) -> Array:
 def vander(x: ArrayLike, N: int | None = None, increasing: bool = False) -> Array:
     """Columns of powers of x. See `numpy.vander`."""
     x = operand(x)
-    powers = np.arange(x.size if N is None else N)
+    powers = np.arange(x.size if N is None else operator.index(N))
     return ops.power(ops.reshape(x, (x.size, 1)), powers if increasing else powers[::-1].copy())

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, for_numpy, ops
 from wengert.numpy.arrays import ArrayLike, Axis, DType, concrete, normalize_axes, operand, operands
 
 __all__ = [
@@ -67,7 +67,7 @@ promote_types = np.promote_types
 
 def iscomplexobj(x: ArrayLike) -> bool:
     """False: no dtype here is complex. See `numpy.iscomplexobj`."""
-    return False if isinstance(x, Array) else np.iscomplexobj(x)
+    return False if isinstance(x, Array) else np.iscomplexobj(for_numpy(x))
 
 
 def isrealobj(x: ArrayLike) -> bool:
@@ -93,7 +93,7 @@ def isscalar(element: Any) -> bool:
 def may_share_memory(a: Any, b: Any, /, max_work: int | None = None) -> bool:
     """Whether writing into one can change the other: they are views of one storage. See `numpy.may_share_memory`."""
     if not (isinstance(a, Array) and isinstance(b, Array)):
-        return not isinstance(a, Array) and not isinstance(b, Array) and np.may_share_memory(a, b)
+        return not isinstance(a, Array) and not isinstance(b, Array) and np.may_share_memory(for_numpy(a), for_numpy(b))
     roots = [x if x.base is None else x.base for x in (a, b)]
     return a is b or bool(a.size and b.size and roots[0] is roots[1])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops
-from wengert.numpy.arrays import ArrayLike, DType, concrete, is_array, normalize_axis, operand, refuse_out
+from wengert.numpy.arrays import ArrayLike, DType, concrete, normalize_axis, on_values, operand, refuse_out
 from wengert.numpy.layout.shaping import along, atleast_1d, atleast_2d, atleast_3d, ravel
 
 __all__ = [
@@ -170,7 +170,7 @@ def delete(arr: ArrayLike, obj: Any, axis: int | None = None) -> Array:
     if axis is None:
         arr, axis = ravel(arr), 0
     axis = normalize_axis("delete", axis, arr.ndim)
-    kept = np.delete(np.arange(arr.shape[axis]), concrete(obj) if is_array(obj) else obj)
+    kept = np.delete(np.arange(arr.shape[axis]), on_values(obj))
     return ops.getitem(arr, along(axis, kept))
 
 
@@ -181,5 +181,5 @@ def insert(arr: ArrayLike, obj: Any, values: ArrayLike, axis: int | None = None)
     # NumPy arranges position numbers (its own rules and errors), one gather moves the elements.
     old = np.arange(arr.size).reshape(arr.shape)
     new = arr.size + np.arange(values.size).reshape(values.shape)
-    places = np.insert(old, concrete(obj) if is_array(obj) else obj, new, axis)
+    places = np.insert(old, on_values(obj), new, axis)
     return ops.getitem(ops.concatenate([ravel(arr), ravel(values)], 0), places)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, for_numpy, ops
 from wengert.numpy.arrays import (
     ArrayLike,
     Axis,
     Shape,
+    concrete,
     lengths,
     normalize_axes,
     normalize_axis,
@@ -60,7 +61,7 @@ def ravel(a: ArrayLike, order: str = "C") -> Array:
 
 def transpose(a: ArrayLike, axes: Sequence[int] | None = None) -> Array:
     """Permute the axes, by default reverse them. See `numpy.transpose`."""
-    return ops.transpose(operand(a), None if axes is None else tuple(axes))
+    return ops.transpose(operand(a), None if axes is None else lengths(axes))
 
 
 permute_dims = transpose
@@ -195,12 +196,11 @@ def rot90(m: ArrayLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Array:
 
 def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axis = None) -> Array:
     """Shift elements along the axes, those that fall off re-enter. See `numpy.roll`."""
-    a = operand(a).copy()
+    a, shift = operand(a).copy(), for_numpy(shift)
     if axis is None:
         total = int(np.sum(shift))
         return ops.reshape(roll(ravel(a), total, 0), a.shape)
-    axes = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    for by, ax in np.broadcast(shift, axes):
+    for by, ax in np.broadcast(shift, lengths(axis)):
         ax = normalize_axis("roll", int(ax), a.ndim)
         cut = -int(by) % max(a.shape[ax], 1)
         if cut:
@@ -212,7 +212,7 @@ def roll(a: ArrayLike, shift: int | Sequence[int], axis: Axis = None) -> Array:
 def tile(A: ArrayLike, reps: int | Sequence[int]) -> Array:
     """Repeat the whole array. See `numpy.tile`."""
     a = operand(A)
-    counts = (int(reps),) if isinstance(reps, (int, np.integer)) else tuple(int(r) for r in reps)
+    counts = tuple(int(r) for r in lengths(reps))
     ndim = max(a.ndim, len(counts))
     shape = (1,) * (ndim - a.ndim) + a.shape
     counts = (1,) * (ndim - len(counts)) + counts
@@ -227,7 +227,7 @@ def repeat(a: ArrayLike, repeats: int | Sequence[int], axis: int | None = None) 
     if axis is None:
         a, axis = ravel(a), 0
     axis = normalize_axis("repeat", axis, a.ndim)
-    return ops.getitem(a, along(axis, np.repeat(np.arange(a.shape[axis]), np.asarray(repeats))))
+    return ops.getitem(a, along(axis, np.repeat(np.arange(a.shape[axis]), concrete(repeats))))
 
 
 def resize(a: ArrayLike, new_shape: Shape) -> Array:

@@ -109,7 +109,7 @@ def diff(
     if prepend is not None or append is not None:
         a = concatenate([_end(operand(part), a, axis) for part in (prepend, a, append) if part is not None], axis)
     difference = ops.not_equal if a.dtype.kind == "b" else ops.subtract
-    for _ in range(n):
+    for _ in range(min(n, a.shape[axis])):  # then nothing is left
         a = difference(ops.getitem(a, along(axis, slice(1, None))), ops.getitem(a, along(axis, slice(None, -1))))
     return a
 

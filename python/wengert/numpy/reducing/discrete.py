@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert._core import Array, ops
-from wengert.numpy.arrays import ArrayLike, concrete, is_array, operand
+from wengert.numpy.arrays import ArrayLike, concrete, on_values, operand
 
 _ON_VALUES = (
     "argwhere", "bitwise_and", "bitwise_count", "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or",
@@ -29,8 +29,8 @@ def _on_values(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        args = tuple(concrete(a) if is_array(a) else a for a in args)
-        kwargs = {key: concrete(a) if is_array(a) else a for key, a in kwargs.items()}
+        args = tuple(on_values(a) for a in args)
+        kwargs = {key: on_values(a) for key, a in kwargs.items()}
         result = function(*args, **kwargs)
         return tuple(operand(r) for r in result) if isinstance(result, tuple) else operand(result)
 

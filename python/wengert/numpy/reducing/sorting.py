@@ -97,11 +97,12 @@ def unique(
 ) -> Any:
     """Sorted distinct elements, each taken from its first place (so with derivative). See `numpy.unique`."""
     ar = operand(ar)
+    axis = None if axis is None else normalize_axis("unique", axis, ar.ndim)
     found = np.unique(
         concrete(ar), return_index=True, return_inverse=True, return_counts=True, axis=axis, equal_nan=equal_nan
     )
     _, first, inverse, counts = found
-    source, along_axis = (ravel(ar), 0) if axis is None else (ar, normalize_axis("unique", axis, ar.ndim))
+    source, along_axis = (ravel(ar), 0) if axis is None else (ar, axis)
     values = ops.getitem(source, (slice(None),) * along_axis + (first,))
     extras = [(return_index, first), (return_inverse, inverse), (return_counts, counts)]
     chosen = tuple(operand(extra) for wanted, extra in extras if wanted)
