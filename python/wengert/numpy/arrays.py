@@ -81,7 +81,7 @@ def lengths(shape: Shape) -> tuple[int, ...]:
     if type(shape) is tuple:
         return shape
     if hasattr(shape, "__index__") and not getattr(shape, "ndim", 0):
-        return (operator.index(shape),)
+        return (shape if isinstance(shape, bool | np.bool_) else operator.index(shape),)  # NumPy judges of bools
     found = tuple(islice(shape, _MOST + 1))  # type: ignore[arg-type]  # not more, whatever length it says
     if len(found) > _MOST:
         raise ValueError(f"expected at most {_MOST} lengths or axes, got more in an object of {type(shape).__name__}")
