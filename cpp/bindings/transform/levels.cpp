@@ -218,7 +218,7 @@ void bind_ad(py::module_& m) {
       .def("jacobian", &OpenReverse::jacobian)
       .def_property_readonly("nodes", &OpenReverse::nodes)
       .def_property_readonly("bytes", &OpenReverse::bytes);
-  py::class_<OpenForward, OpenLevel>(m, "DualLevel")
+  py::class_<OpenForward, OpenLevel>(m, "ForwardLevel")
       .def(py::init<int64_t>(), py::arg("tangents") = 0)
       .def("input", &OpenForward::input)
       .def("tangent", &OpenForward::tangent);

@@ -120,11 +120,11 @@ Graph read_graph(Reader& r, int depth) {
       list->push_back(r.number<uint32_t>("an input or output"));
   for (uint32_t n = r.count(13, "guards"); n-- > 0;) {
     Guard c;
-    c.node = r.number<uint32_t>("a check");
-    c.on = r.choice<ad::GuardOn>(3, "the kind of a check");
+    c.node = r.number<uint32_t>("a guard");
+    c.on = r.choice<ad::GuardOn>(3, "the kind of a guard");
     c.answer = read_array(r);
-    if (!c.answer->contiguous) bad_file("the answer of a check repeats its elements");
-    c.location = r.text("the place of a check");
+    if (!c.answer->contiguous) bad_file("the answer of a guard repeats its elements");
+    c.location = r.text("the place of a guard");
     g.guards.push_back(std::move(c));
   }
   return g;

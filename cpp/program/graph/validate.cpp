@@ -206,12 +206,12 @@ class Validator {
 
   void check(const Guard& c) {
     if (c.node >= g_.nodes.size() || g_.nodes[c.node].op == kLoop)
-      wrong("a check of " + std::to_string(c.node) + ", which is not among the operations");
+      wrong("a guard of " + std::to_string(c.node) + ", which is not among the operations");
     const Node& n = g_.nodes[c.node];
     if (c.answer->dtype != n.dtype || !(c.answer->shape == n.shape))
-      wrong("a check compares " + core::describe(*c.answer) + " with an array of shape " + n.shape.str());
+      wrong("a guard compares " + core::describe(*c.answer) + " with an array of shape " + n.shape.str());
     if (c.on != ad::GuardOn::elements && n.size() != 1)
-      wrong("a check asks for the number of an array of shape " + n.shape.str());
+      wrong("a guard asks for the number of an array of shape " + n.shape.str());
   }
 
   const Graph& g_;

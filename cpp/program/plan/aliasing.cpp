@@ -9,7 +9,7 @@ namespace {
 
 // Steps after which a replay may be given up.
 bool can_fail(Step::Kind kind) {
-  return kind == Step::check || kind == Step::positions || kind == Step::loop || kind == Step::called;
+  return kind == Step::guard || kind == Step::positions || kind == Step::loop || kind == Step::called;
 }
 
 // Groups work through input and result in the same order, and kernels read an element before they write it: the last

@@ -218,7 +218,7 @@ void Planner::emit_guards(uint32_t i) {
     const Place p = dense(i);
     read(p.storage);
     plan_.guard_places[k] = p;
-    step(Step::check, k);
+    step(Step::guard, k);
   }
 }
 

@@ -160,7 +160,7 @@ struct Step {
     rows,
     copied,
     called,
-    check,
+    guard,
     fill,
     positions,
     lookup,

@@ -263,7 +263,7 @@ uint32_t run(const Plan& plan, Context& context, char* const* inputs, char* cons
                          base[d.y] + d.offset_y);
         break;
       }
-      case Step::check:
+      case Step::guard:
         if (!holds(plan, s.index, base)) return s.index;
     }
   }

@@ -128,7 +128,7 @@ def _zeros(shape: Sequence[int], dtype: Any) -> Any:
 
 def _pushed(body: Any, primals: list[Any], tangents: dict[int, Any], k: int) -> tuple[list[Any], list[Any]]:
     """The outputs of a body and their tangents (None where there is none)."""
-    level = _core.DualLevel(k)
+    level = _core.ForwardLevel(k)
     try:
         duals = [level.input(x, tangents[i]) if i in tangents else x for i, x in enumerate(primals)]
         out = body(duals, apply)

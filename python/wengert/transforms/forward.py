@@ -32,7 +32,7 @@ def push_forward(
     has_aux: bool = False,
 ) -> tuple[list[Any], list[Any], Any, Any]:
     """Runs f on duals: (leaves of the value, their tangents or None, structure, auxiliary)."""
-    level = _core.DualLevel(k)
+    level = _core.ForwardLevel(k)
     try:
         duals = [
             _core.own(x) if t is None else level.input(_core.shared(x), t)

@@ -59,7 +59,7 @@ double moved(const Plan& plan, const Step& s) {
       for (uint32_t i : c.operands) sum += bytes_of(plan.graph, i);
       return sum;
     }
-    case Step::check:
+    case Step::guard:
       return 0;
     case Step::fill:
       return static_cast<double>(plan.fills[s.index].bytes);
