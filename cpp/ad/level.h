@@ -26,7 +26,7 @@ struct Level : core::Counted<Level> {
   bool asked = false;  // a number was asked of one of its values, or of one above it
   int depth;           // 0: values that require gradients; n: the n-th transform of its thread, from outside
   // Which level handles an operation: the one opened last, in whatever thread. Depths of two threads say nothing about
-  // each other. (Levels are opened with the GIL held.)
+  // each other. (Levels are opened with the interpreter lock held.)
   int64_t order;
 
   static int64_t levels_opened() { return opened; }

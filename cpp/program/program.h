@@ -19,7 +19,7 @@ class Program {
   std::unique_ptr<Memory> memory() const;
 
   // inputs: contiguous elements of every input. outputs: memory for every output. Returns kNone, or the guard that
-  // failed (then outputs hold nothing of use).
+  // failed or another reason (see plan.h): then outputs hold nothing of use.
   uint32_t run(Memory& memory, char* const* inputs, char* const* outputs) const;
 
   const Graph& graph() const { return scalar_ ? graph_ : plan_->graph; }

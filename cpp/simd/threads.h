@@ -17,8 +17,8 @@ namespace detail {
 void parallel_blocks(int64_t blocks, void (*run)(void* context, int64_t block), void* context, bool brief);
 }
 
-// f(block) for every block in [0, blocks), in any order and on any thread; returns when all are done. How work is cut
-// into blocks must not depend on num_threads(): then neither do results. Runs in the calling thread alone where the
+// f(block) for every block in [0, blocks), in any order and on any thread; returns when all are done. Where blocks
+// are summed up, how work is cut must not depend on num_threads(): then neither do results. Runs in the calling thread alone where the
 // pool is busy (nested or concurrent loops) or has one thread. f must not throw.
 // A `brief` loop takes less than about 50 us in one thread: waking a thread that sleeps would cost more than it saves,
 // so that is done only where such loops follow each other closely.

@@ -248,7 +248,7 @@ class Expansion {
   void expand(uint32_t i);
   bool scalar_operation(uint32_t i);
   ArrayRef expanded(const Node& n, std::span<const uint32_t> in);
-  void guard(uint32_t check);
+  void guard(uint32_t k);
 
   const Graph& g_;
   List<ArrayRef> elements_;  // made when they are needed for nodes of one element
