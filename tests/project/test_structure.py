@@ -17,8 +17,6 @@ LONG_FILES = {
     "cpp/bindings/array_type.cpp",
     "cpp/program/scalar_expansion.cpp",
     "python/wengert/captures.py",
-    "tests/cpp/fuzz_programs.cpp",
-    "tests/cpp/random_graphs.h",
     "tests/primitive_cases.py",
     "tests/test_compile.py",
     "tests/test_compile_captures.py",
