@@ -250,7 +250,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
   for (uint32_t w : wanted) top = std::max(top, w + 1);
   Cotangents ct(top);
   std::vector<Value> result(wanted.size());
-  std::vector<char> is_wanted(wanted.empty() ? 0 : top, 0);
+  std::vector<char> is_wanted(top, 0);
   for (uint32_t w : wanted) is_wanted[w] = 1;
   for (auto& [node, g] : seeds) ct.add(node, std::move(g));
   seeds.clear();

@@ -13,10 +13,7 @@ import pytest
 ROOT = next(parent for parent in Path(__file__).resolve().parents if (parent / "pyproject.toml").exists())
 
 GENERATED = {"cpp/simd/math/coefficients.h"}
-LONG_FILES = {
-    "tests/cpp/fuzz_programs.cpp",
-    "tests/cpp/random_graphs.h",
-}
+LONG_FILES: set[str] = set()
 FULL_FOLDERS: set[str] = set()
 
 

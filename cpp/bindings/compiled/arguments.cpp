@@ -6,31 +6,26 @@
 
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/numpy.h"
 #include "bindings/transform/transform_type.h"
 
 namespace wengert::bindings {
 
 // Element type of an ndarray that can be read as it is; -1: it has to be converted first.
 int direct_type(PyObject* a) {
-  const auto* p = py::detail::array_proxy(a);
-  const int num = py::detail::npy_api::get().PyArray_RUNTIME_VERSION_ < 0x12
-                      ? py::detail::array_descriptor1_proxy(p->descr)->type_num
-                      : py::detail::array_descriptor2_proxy(p->descr)->type_num;
-  const char order = reinterpret_cast<const py::detail::PyArrayDescr_Proxy*>(p->descr)->byteorder;
-  if (order == '>' || (p->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_) == 0) return -1;
-  using api = py::detail::npy_api;
-  switch (num) {
-    case api::NPY_BOOL_:
+  if (!PyArray_ISBEHAVED_RO(as_ndarray(a))) return -1;
+  switch (PyArray_TYPE(as_ndarray(a))) {
+    case NPY_BOOL:
       return static_cast<int>(DType::b1);
-    case api::NPY_INT_:
+    case NPY_INT:
       return static_cast<int>(DType::i32);
-    case api::NPY_LONG_:
+    case NPY_LONG:
       return static_cast<int>(sizeof(long) == 8 ? DType::i64 : DType::i32);
-    case api::NPY_LONGLONG_:
+    case NPY_LONGLONG:
       return static_cast<int>(DType::i64);
-    case api::NPY_FLOAT_:
+    case NPY_FLOAT:
       return static_cast<int>(DType::f32);
-    case api::NPY_DOUBLE_:
+    case NPY_DOUBLE:
       return static_cast<int>(DType::f64);
     default:
       return -1;
@@ -183,16 +178,18 @@ void read_tree(State& s, PyObject* o, Call& c) {
     c.leaves.emplace_back(o, 'f');
   } else if (Py_TYPE(o) == numpy_types.ndarray) {
     const int t = direct_type(o);
-    const auto* p = py::detail::array_proxy(o);
-    if (t < 0 && !has_element_type(p->descr)) c.eager = true;
+    PyArrayObject* p = as_ndarray(o);
+    auto* type = reinterpret_cast<PyObject*>(PyArray_DESCR(p));
+    const int rank = PyArray_NDIM(p);
+    if (t < 0 && !has_element_type(type)) c.eager = true;
     c.signature += 'n';
     c.signature += static_cast<char>(t);
-    if (t < 0) c.signature += std::string(py::str(py::handle(p->descr)));
-    c.signature += static_cast<char>(p->nd);
-    put(c.signature, p->dimensions, sizeof(int64_t) * static_cast<size_t>(p->nd));
-    if (p->nd > 1 && p->nd <= core::kMaxDims && !(p->flags & py::array::c_style)) {
+    if (t < 0) c.signature += std::string(py::str(py::handle(type)));
+    c.signature += static_cast<char>(rank);
+    put(c.signature, PyArray_DIMS(p), sizeof(int64_t) * static_cast<size_t>(rank));
+    if (rank > 1 && rank <= core::kMaxDims && !is_row_major(o)) {
       Dims shape, strides;
-      for (int i = 0; i < p->nd; ++i) shape.push_back(p->dimensions[i]), strides.push_back(p->strides[i]);
+      for (int i = 0; i < rank; ++i) shape.push_back(PyArray_DIM(p, i)), strides.push_back(PyArray_STRIDE(p, i));
       read_order(c, shape, strides);
     }
     c.leaves.emplace_back(o, 'n');

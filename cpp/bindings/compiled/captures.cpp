@@ -1,7 +1,6 @@
 #include "bindings/compiled/captures.h"
 
 #include <frameobject.h>
-#include <pybind11/numpy.h>
 
 #include <cstring>
 #include <unordered_set>
@@ -9,6 +8,7 @@
 #include "ad/requires_grad.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/numpy.h"
 
 namespace wengert::bindings {
 namespace {
@@ -20,34 +20,31 @@ uint64_t version_of(PyObject*) { return 0; }  // dicts have none any more: every
 #endif
 
 bool is_numpy_array(PyObject* o) { return Py_TYPE(o) == numpy_types.ndarray; }
+PyObject* type_of(PyObject* ndarray) { return reinterpret_cast<PyObject*>(PyArray_DESCR(as_ndarray(ndarray))); }
 bool is_any_array(PyObject* o) { return is_numpy_array(o) || is_array(o); }
 
 std::string bytes_of(PyObject* ndarray) {
-  const auto* a = py::detail::array_proxy(ndarray);
-  int64_t n = py::reinterpret_borrow<py::array>(ndarray).itemsize();
-  for (int k = 0; k < a->nd; ++k) n *= a->dimensions[k];
-  if (a->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) return {a->data, static_cast<size_t>(n)};
+  if (is_row_major(ndarray)) return {elements_of(ndarray), static_cast<size_t>(PyArray_NBYTES(as_ndarray(ndarray)))};
   const py::bytes b = py::reinterpret_borrow<py::object>(ndarray).attr("tobytes")();
   return b;
 }
 
 int64_t size_in_bytes(PyObject* o) {
-  return is_array(o) ? read(as_array(o)).array->bytes() : py::reinterpret_borrow<py::array>(o).nbytes();
+  return is_array(o) ? read(as_array(o)).array->bytes() : PyArray_NBYTES(as_ndarray(o));
 }
 
 py::object shape_of(PyObject* ndarray) { return py::reinterpret_borrow<py::object>(ndarray).attr("shape"); }
 
 bool same_shape(PyObject* ndarray, const py::object& shape) {
-  const auto* a = py::detail::array_proxy(ndarray);
-  if (PyTuple_GET_SIZE(shape.ptr()) != a->nd) return false;
-  for (int k = 0; k < a->nd; ++k)
-    if (PyLong_AsSsize_t(PyTuple_GET_ITEM(shape.ptr(), k)) != a->dimensions[k]) return false;
+  PyArrayObject* a = as_ndarray(ndarray);
+  if (PyTuple_GET_SIZE(shape.ptr()) != PyArray_NDIM(a)) return false;
+  for (int k = 0; k < PyArray_NDIM(a); ++k)
+    if (PyLong_AsSsize_t(PyTuple_GET_ITEM(shape.ptr(), k)) != PyArray_DIM(a, k)) return false;
   return true;
 }
 
 bool same_bytes(PyObject* ndarray, const std::string& bytes) {
-  const auto* a = py::detail::array_proxy(ndarray);
-  if (a->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) return !std::memcmp(a->data, bytes.data(), bytes.size());
+  if (is_row_major(ndarray)) return !std::memcmp(elements_of(ndarray), bytes.data(), bytes.size());
   return bytes_of(ndarray) == bytes;
 }
 
@@ -65,7 +62,7 @@ bool array_holds(Capture& c, PyObject* o) {
     c.content = v.array;
     return true;
   }
-  if (!is_numpy_array(o) || py::detail::array_proxy(o)->descr != c.dtype.ptr() || !same_shape(o, c.shape)) return false;
+  if (!is_numpy_array(o) || type_of(o) != c.dtype.ptr() || !same_shape(o, c.shape)) return false;
   return c.input >= 0 || same_bytes(o, c.bytes);
 }
 
@@ -240,7 +237,7 @@ void Captures::add(Capture::From from, py::object owner, py::object key, py::obj
         c.content = nullptr;
       }
     } else {
-      c.dtype = py::reinterpret_borrow<py::object>(py::detail::array_proxy(o)->descr);
+      c.dtype = py::reinterpret_borrow<py::object>(type_of(o));
       c.shape = shape_of(o);
       if (size <= kLargestCompared) {
         c.bytes = bytes_of(o);

@@ -1,11 +1,10 @@
 // Replaying a program on the arguments of a call.
-#include <pybind11/numpy.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/numpy.h"
 #include "core/unlocked.h"
 #include "simd/rounding.h"
 
@@ -17,12 +16,10 @@ using program::Program;
 
 PyObject* numpy_empty(DType t, const Dims& shape) {
   PyObject* type = numpy_types.dtype[static_cast<int>(t)];
-  auto& api = py::detail::npy_api::get();
   Py_INCREF(type);
-  static_assert(sizeof(Py_intptr_t) == sizeof(int64_t));
-  PyObject* r =
-      api.PyArray_NewFromDescr_(api.PyArray_Type_, type, shape.size(),
-                                reinterpret_cast<const Py_intptr_t*>(shape.data()), nullptr, nullptr, 0, nullptr);
+  static_assert(sizeof(npy_intp) == sizeof(int64_t));
+  PyObject* r = PyArray_NewFromDescr(&PyArray_Type, reinterpret_cast<PyArray_Descr*>(type), shape.size(),
+                                     reinterpret_cast<const npy_intp*>(shape.data()), nullptr, nullptr, 0, nullptr);
   if (!r) throw PythonError{};
   return r;
 }
@@ -45,14 +42,12 @@ void point_inputs(const Call& c, Workspace& r) {
         r.numbers[k] = PyLong_AsLongLong(leaf.object);
         p = reinterpret_cast<char*>(&r.numbers[k]);
         break;
-      case 'n': {
-        const auto* a = py::detail::array_proxy(leaf.object);
-        if ((a->flags & py::detail::npy_api::NPY_ARRAY_C_CONTIGUOUS_) && direct_type(leaf.object) >= 0) {
-          p = a->data;
+      case 'n':
+        if (is_row_major(leaf.object) && direct_type(leaf.object) >= 0) {
+          p = elements_of(leaf.object);
           break;
         }
         [[fallthrough]];
-      }
       default:
         r.held.push_back(core::contiguous(leaf_array(leaf)));
         p = r.held.back()->data;
@@ -64,9 +59,8 @@ void point_inputs(const Call& c, Workspace& r) {
 // The memory of an argument that results may be computed into as it is; null if it has to be stored afterwards.
 char* changeable(const Leaf& leaf, const char* input) {
   if (leaf.kind == 'n') {
-    const auto* a = py::detail::array_proxy(leaf.object);
-    const bool writable = a->flags & py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
-    return writable && a->data == input ? a->data : nullptr;
+    char* elements = elements_of(leaf.object);
+    return PyArray_ISWRITEABLE(as_ndarray(leaf.object)) && elements == input ? elements : nullptr;
   }
   if (leaf.kind != 'A') return nullptr;
   const PyArray* a = as_array(leaf.object);
@@ -101,13 +95,14 @@ bool meet(std::vector<Span>& spans) {
 
 // All memory an ndarray may touch, whatever its strides.
 Span span_of(PyObject* ndarray, bool changed) {
-  const auto* a = py::detail::array_proxy(ndarray);
-  const char *from = a->data, *to = a->data;
-  for (int k = 0; k < a->nd; ++k) {
-    if (a->dimensions[k] == 0) return {nullptr, nullptr, false};
-    (a->strides[k] < 0 ? from : to) += (a->dimensions[k] - 1) * a->strides[k];
+  PyArrayObject* a = as_ndarray(ndarray);
+  const char *from = PyArray_BYTES(a), *to = from;
+  for (int k = 0; k < PyArray_NDIM(a); ++k) {
+    const npy_intp count = PyArray_DIM(a, k), stride = PyArray_STRIDE(a, k);
+    if (count == 0) return {nullptr, nullptr, false};
+    (stride < 0 ? from : to) += (count - 1) * stride;
   }
-  return {from, to + py::reinterpret_borrow<py::array>(ndarray).itemsize(), changed};
+  return {from, to + PyArray_ITEMSIZE(a), changed};
 }
 
 class Replayer {
@@ -138,7 +133,7 @@ class Replayer {
         r_.out[k] = reinterpret_cast<char*>(&r_.numbers[c_.leaves.size() + k]);
       } else if (c_.family == Family::numpy && bytes_of(node) < kOwnMemory && !goes_into_argument(k)) {
         r_.made[k] = numpy_empty(node.dtype, node.shape);
-        r_.out[k] = py::detail::array_proxy(r_.made[k])->data;
+        r_.out[k] = elements_of(r_.made[k]);
       } else {
         values_[k] = core::make(node.dtype, node.shape);
         r_.out[k] = values_[k]->data;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "bindings/compiled/compiled.h"
+#include "bindings/object/numpy.h"
 
 namespace wengert::bindings {
 namespace {
@@ -114,9 +115,8 @@ Tree argument_form(PyObject* o) {
   if (Py_TYPE(o) == numpy_types.ndarray) {
     const int type = direct_type(o);
     if (type < 0) throw Unsavable{"an ndarray that has to be converted first (dtype, byte order or alignment)"};
-    const auto* p = py::detail::array_proxy(o);
     Dims shape;
-    for (int k = 0; k < p->nd; ++k) shape.push_back(p->dimensions[k]);
+    for (int k = 0; k < PyArray_NDIM(as_ndarray(o)); ++k) shape.push_back(PyArray_DIM(as_ndarray(o), k));
     return any(Tree::any_ndarray, static_cast<DType>(type), shape);
   }
   if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {

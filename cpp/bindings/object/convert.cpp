@@ -1,3 +1,4 @@
+#define WENGERT_DEFINES_NUMPY_API  // the other files only declare it
 #include "bindings/object/convert.h"
 
 #include <pybind11/numpy.h>
@@ -12,6 +13,7 @@
 #include "bindings/call/depth.h"
 #include "bindings/interpreter.h"
 #include "bindings/loops.h"
+#include "bindings/object/numpy.h"
 #include "bindings/transform/garbage.h"
 #include "core/memory_share.h"
 
@@ -21,6 +23,7 @@ PyTypeObject* array_type = nullptr;
 NumpyTypes numpy_types;
 
 void load_numpy_types() {
+  if (PyArray_ImportNumPyAPI() < 0) throw py::error_already_set();
   const py::module_ np = py::module_::import("numpy");
   auto type = [&](const char* name) {
     return reinterpret_cast<PyTypeObject*>(np.attr(name).cast<py::object>().release().ptr());
@@ -162,7 +165,7 @@ PyObject* to_numpy(const ArrayRef& a, bool writable) {
   const DType t = held->dtype;
   py::capsule base(new ArrayRef(std::move(held)), [](void* p) { delete static_cast<ArrayRef*>(p); });
   py::array out(numpy_type(t), shape, strides, data, base);
-  if (!writable) py::detail::array_proxy(out.ptr())->flags &= ~py::detail::npy_api::NPY_ARRAY_WRITEABLE_;
+  if (!writable) PyArray_CLEARFLAGS(as_ndarray(out.ptr()), NPY_ARRAY_WRITEABLE);
   return out.release().ptr();
 }
 
@@ -284,8 +287,7 @@ bool to_value(PyObject* o, Value& v) {
              !PyNumber_Check(o)) {
     return false;
   }
-  PyObject* a = py::detail::npy_api::get().PyArray_FromAny_(read.ptr(), nullptr, 0, 0,
-                                                            py::detail::npy_api::NPY_ARRAY_ENSUREARRAY_, nullptr);
+  PyObject* a = PyArray_FromAny(read.ptr(), nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr);
   if (!a) throw PythonError{};
   const py::object held = py::reinterpret_steal<py::object>(a);
   v = Value(from_numpy(a, false));

@@ -11,23 +11,20 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
 
 #include "core/patience.h"
-#include "program/file/saved.h"
-#include "program/program.h"
+#include "forged_files.h"
 #include "random_graphs.h"
+#include "running.h"
 
 namespace wengert::fuzz {
 namespace {
 
 using program::kNone;
 using program::Program;
-using program::SavedFunction;
-using program::Tree;
 
 constexpr int64_t kMostBytes = 1 << 20;
 constexpr unsigned kSlow = 60;  // seconds one round may take
@@ -56,91 +53,7 @@ void on_signal(int number) {
   std::exit(1);
 }
 
-// ---- running -----------------------------------------------------------------------------------------------------
-
-// Memory of exactly the right size, so that one byte too far is seen.
-struct Bytes {
-  explicit Bytes(int64_t n) : p(static_cast<char*>(std::malloc(static_cast<size_t>(n ? n : 1)))) {}
-  ~Bytes() { std::free(p); }
-  Bytes(Bytes&& o) noexcept : p(std::exchange(o.p, nullptr)) {}
-  char* p;
-};
-
-uint32_t run(const Program& p, const std::vector<ArrayRef>& inputs, std::vector<ArrayRef>* results) {
-  std::vector<Bytes> held;
-  std::vector<char*> in, out;
-  for (const ArrayRef& a : inputs) {
-    held.emplace_back(a->bytes());
-    core::copy_into(*a, held.back().p);
-    in.push_back(held.back().p);
-  }
-  for (size_t k = 0; k < p.outputs(); ++k) {
-    held.emplace_back(p.output(k).size() * core::item_size(p.output(k).dtype));
-    out.push_back(held.back().p);
-  }
-  const auto memory = p.memory();
-  const uint32_t failed = p.run(*memory, in.data(), out.data());
-  if (failed == kNone && results)
-    for (size_t k = 0; k < p.outputs(); ++k) {
-      results->push_back(core::make(p.output(k).dtype, p.output(k).shape));
-      if (results->back()->size)
-        std::memcpy(results->back()->data, out[k], static_cast<size_t>(results->back()->bytes()));
-    }
-  return failed;
-}
-
 // ---- equal programs compute equal numbers ---------------------------------------------------------------------------
-
-// `tolerance` 0 means to the last bit, but for the payload of NaN.
-bool equal(const ArrayRef& x, const ArrayRef& y, double tolerance) {
-  if (x->dtype != y->dtype || !(x->shape == y->shape)) return false;
-  const ArrayRef a = core::contiguous(x), b = core::contiguous(y);
-  double scale = 0;
-  for (int64_t i = 0; i < b->size; ++i)
-    if (std::isfinite(core::item(*b, i))) scale = std::max(scale, std::abs(core::item(*b, i)));
-  for (int64_t i = 0; i < a->size; ++i) {
-    const double p = core::item(*a, i), q = core::item(*b, i);
-    if (tolerance == 0 && p == 0 && q == 0 && std::signbit(p) != std::signbit(q)) return false;
-    if (p != q && !(std::isnan(p) && std::isnan(q)) && !(std::abs(p - q) <= tolerance * scale)) return false;
-  }
-  return true;
-}
-
-// Rounding is told apart from errors only where it is not blown up: no jumps, no extremes, and enough digits.
-bool smooth(const Graph& g, const std::vector<ArrayRef>& values) {
-  for (uint32_t i = 0; i < g.nodes.size(); ++i) {
-    const Node& n = g.nodes[i];
-    if (n.op < 0) continue;
-    const ops::Info& f = ops::info(static_cast<OpCode>(n.op));
-    if (!core::is_float(n.dtype) || (!f.differentiable && f.elementwise)) return false;
-    if (n.is(code_of<ops::Remainder>)) return false;  // jumps, and multiplies rounding by its quotient
-    const ArrayRef v = core::contiguous(values[i]);
-    for (int64_t k = 0; k < v->size; ++k)
-      if (!(std::abs(core::item(*v, k)) < 1e4)) return false;
-  }
-  return true;
-}
-
-// Single precision where any of the values is.
-double rounding(const Graph& g) {
-  double most = 1e-9;
-  for (const Node& n : g.nodes) {
-    if (n.dtype == DType::f32) return 2e-3;
-    if (n.op == program::kLoop)
-      most = std::max({most, rounding(program::loop_of(n)->body), rounding(program::loop_of(n)->other)});
-  }
-  return most;
-}
-
-// Sums run in the order of memory, and passes may leave an operand as a view that was none.
-bool has_sums(const Graph& g) {
-  return std::any_of(g.nodes.begin(), g.nodes.end(), [](const Node& n) {
-    if (n.op == program::kLoop) return has_sums(program::loop_of(n)->body) || has_sums(program::loop_of(n)->other);
-    if (n.op < 0) return false;
-    const ops::Kind kind = ops::info(static_cast<OpCode>(n.op)).kind;
-    return kind == ops::Kind::reduction || kind == ops::Kind::linalg || kind == ops::Kind::nn;
-  });
-}
 
 const char* random_pass(Random& r, Graph& g) {
   static constexpr program::Rule folding[] = {program::fold_constants}, algebra[] = {program::simplify},
@@ -227,165 +140,6 @@ void pipeline(Random& r) {
 }
 
 // ---- files ----------------------------------------------------------------------------------------------------------
-
-Tree leaf(Tree::Kind kind, int64_t number = 0) {
-  Tree t;
-  t.kind = kind;
-  t.number = number;
-  return t;
-}
-
-SavedFunction function_of(Graph g) {
-  SavedFunction f;
-  f.name = "f";
-  program::SavedProgram p;
-  program::SavedEntry e;
-  for (uint32_t i : g.inputs) {
-    Tree t = leaf(Tree::any_ndarray);
-    t.type = g.nodes[i].dtype;
-    t.shape = g.nodes[i].shape;
-    e.positional.push_back(t);
-  }
-  p.result.kind = Tree::tuple;
-  for (size_t k = 0; k < g.outputs.size(); ++k) p.result.parts.push_back(leaf(Tree::value, static_cast<int64_t>(k)));
-  p.graph = std::move(g);
-  e.programs.push_back(std::move(p));
-  f.entries.push_back(std::move(e));
-  return f;
-}
-
-// Numbers in which mistakes like to hide.
-int64_t odd_number(Random& r) {
-  static constexpr int64_t numbers[] = {
-      0,  1,  2,  3,   4,   5,       7,       8,       -1,          -2,        -3,
-      31, 32, 33, 255, 256, 1 << 15, 1 << 16, 1 << 20, 0x7fffffff,  INT64_MAX, INT64_MIN,
-      63, 64, 65, 127, 128, 1000,    -128,    -1000,   0x100000000, 1ll << 40, 1ll << 46};
-  return numbers[r.below(std::size(numbers))];
-}
-
-void change_dims(Random& r, Dims& d) {
-  if (d.empty() || r.chance(15))
-    d.push_back(odd_number(r) & 0xff);
-  else if (r.chance(15))
-    d.erase(static_cast<int>(r.below(d.size())));
-  else
-    d[static_cast<int>(r.below(d.size()))] = r.chance(60) ? r.below(6) : odd_number(r);
-}
-
-void change_graph(Random& r, Graph& g);
-
-// A number of a loop, or a field of one of its programs.
-void change_loop(Random& r, Node& n) {
-  const Loop& was = *program::loop_of(n);
-  Loop l(was, was.body, was.other);
-  switch (r.below(8)) {
-    case 0:
-      l.carries = static_cast<uint32_t>(r.chance(70) ? r.below(4) : odd_number(r));
-      break;
-    case 1:
-      l.rows = static_cast<uint32_t>(r.chance(70) ? r.below(4) : odd_number(r));
-      break;
-    case 2:
-      l.length = r.chance(70) ? r.below(6) : odd_number(r);
-      break;
-    case 3:
-      l.kind = static_cast<Loop::Kind>(r.below(3));
-      break;
-    case 4:
-      l.counted = !l.counted;
-      break;
-    case 5:
-      l.must_end = !l.must_end;
-      break;
-    case 6:
-      change_graph(r, l.other);
-      break;
-    default:
-      change_graph(r, l.body);
-  }
-  n.params = ParamsRef(new program::LoopParams(std::make_shared<const Loop>(l, std::move(l.body), std::move(l.other))));
-}
-
-// One field of one operation: what a forger who knows the format would try.
-void change_graph(Random& r, Graph& g) {
-  if (g.nodes.empty()) return;
-  const auto i = static_cast<uint32_t>(r.below(static_cast<int64_t>(g.nodes.size())));
-  Node& n = g.nodes[i];
-  if (n.op == program::kLoop && r.chance(70)) {
-    change_loop(r, n);
-    return;
-  }
-  switch (r.below(9)) {
-    case 0:
-      if (n.op >= 0) n.op = static_cast<int>(r.below(ops::kOps));
-      break;
-    case 1:
-      n.dtype = static_cast<DType>(r.below(core::kDTypes));
-      break;
-    case 2:
-      change_dims(r, n.shape);
-      break;
-    case 3:
-      if (n.count && i) g.args[n.first + static_cast<uint32_t>(r.below(n.count))] = static_cast<uint32_t>(r.below(i));
-      break;
-    case 4:
-      if (n.count) n.count -= 1;
-      break;
-    case 5:
-    case 6:
-      if (!n.params || n.op == program::kLoop) break;
-      n.params = n.params->copy();
-      ops::for_each_field(*n.params, [&](const ops::Field&, auto& v) {
-        using T = std::remove_reference_t<decltype(v)>;
-        if (r.chance(50)) return;
-        if constexpr (std::is_same_v<T, Dims>)
-          change_dims(r, v);
-        else if constexpr (std::is_same_v<T, int64_t>)
-          v = r.chance(60) ? r.below(6) : odd_number(r);
-        else if constexpr (std::is_same_v<T, bool>)
-          v = !v;
-        else if constexpr (std::is_same_v<T, DType>)
-          v = static_cast<DType>(r.below(core::kDTypes));
-        else if (v)
-          v = random_array(r, DType::i64, v->shape);
-      });
-      break;
-    case 7:
-      if (!g.outputs.empty()) g.outputs[static_cast<size_t>(r.below(static_cast<int64_t>(g.outputs.size())))] = i;
-      break;
-    default:
-      if (!g.guards.empty()) g.guards[0].node = i;
-  }
-}
-
-void change_bytes(Random& r, std::string& file) {
-  const auto n = static_cast<int64_t>(file.size());
-  const int64_t at = 28 + r.below(n - 28);
-  const auto k = static_cast<size_t>(at);
-  switch (r.below(7)) {
-    case 0:
-      file[k] = static_cast<char>(file[k] ^ (1 << r.below(8)));
-      break;
-    case 1:
-      file[k] = static_cast<char>(r.below(256));
-      break;
-    case 2:
-    case 3: {
-      const int64_t v = odd_number(r);
-      const int64_t width = r.chance(50) ? 4 : 8;
-      if (at + width <= n) std::memcpy(file.data() + at, &v, static_cast<size_t>(width));
-      break;
-    }
-    case 4:
-      file.erase(k, static_cast<size_t>(r.below(16) + 1));
-      break;
-    case 5:
-      file.insert(k, std::string(static_cast<size_t>(r.below(16) + 1), static_cast<char>(r.below(4))));
-      break;
-    default:  // a part of it once more, elsewhere
-      file.insert(k, file.substr(static_cast<size_t>(r.below(n)), static_cast<size_t>(r.below(64))));
-  }
-}
 
 // A file may ask for as many steps as it likes, or for a condition that never fails: it is stopped after some.
 struct Limited {
