@@ -108,7 +108,7 @@ class Accesses {
         run(d.first, d.offset_first, 8, false);
         return run(d.y, d.offset_y, d.count * core::item_size(d.dtype), true);
       }
-      case Step::check:
+      case Step::guard:
         return whole(p_.graph.guards[s.index].node, p_.guard_places[s.index], false);
     }
   }

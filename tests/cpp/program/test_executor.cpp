@@ -264,7 +264,7 @@ void several_threads() {
   const Plan p = planned(of_all_kinds());
   CHECK(!p.needs_lock && count(p, Step::called) == 0);
   for (Step::Kind kind : {Step::packed, Step::product, Step::fused, Step::rows, Step::positions, Step::lookup,
-                          Step::copied, Step::fill, Step::draw, Step::reduced, Step::check})
+                          Step::copied, Step::fill, Step::draw, Step::reduced, Step::guard})
     CHECK(count(p, kind) > 0, "kind %d", kind);
   constexpr size_t kThreads = 3, kInputs = 5;
   std::vector<std::vector<ArrayRef>> inputs, want;

@@ -305,7 +305,7 @@ void check_memory(const Plan& p, const std::string& seed) {
 void check_complete(const Plan& p, const std::string& seed) {
   std::vector<char> written(p.storages.size(), 0), guards(p.graph.guards.size(), 0);
   for (const Step& s : p.steps) {
-    if (s.kind == Step::check) ++guards[s.index];
+    if (s.kind == Step::guard) ++guards[s.index];
     Accesses(p, s, [&](const Access& a) { written[a.storage] |= a.write; });
   }
   for (size_t k = 0; k < guards.size(); ++k) CHECK(guards[k] == 1, "%s: guard %zu", seed.c_str(), k);
