@@ -235,9 +235,11 @@ void sharing() {
   CHECK(!shares({b.add<ops::Add>({product, x})}));                      // read while it is written
   CHECK(!shares({b.add<ops::Add>({softmax(exp), x}), product}, 0, 1));  // or afterwards
   CHECK(shares({b.add<ops::Add>({exp, turned})}));                      // the copy in that order is made before
-  CHECK(!shares({b.sum(x, {-1})}));                                     // of another shape
-  CHECK(!shares({doubled}, 1) && !shares({doubled}, 2));                // or type
-  CHECK(shares({exp, doubled}, 0, 0) != shares({exp, doubled}, 0, 1));  // the one that is written last
+  const ParamsRef first(new ops::SliceParams({0, 0}, {1, 1}, {1, 5}, {5}));
+  CHECK(!shares({b.add<ops::Add>({x, b.add<ops::Slice>({x}, first)})}));  // its first row is read by all
+  CHECK(!shares({b.sum(x, {-1})}));                                       // of another shape
+  CHECK(!shares({doubled}, 1) && !shares({doubled}, 2));                  // or type
+  CHECK(shares({exp, doubled}, 0, 0) != shares({exp, doubled}, 0, 1));    // the one that is written last
 
   // Nothing may fail once the argument is gone.
   const Builder without = b;
