@@ -84,6 +84,9 @@ AT_EXIT = {
     "rule": "rule(1.0)",
     "backward": "(np.tanh(wg.array(big, requires_grad=True)) ** 2).sum().backward()",
     "__array__": "wg.array(1.0) + Slow()",
+    "__array__ in a list": "wg.array([Slow(), Slow()])",
+    "__index__": "wg.array(big).reshape([Slow(), -1])",
+    "iterator of lengths": "wg.array(big).reshape(iter(Slow()))",
     "jacrev": "wg.jacrev(lambda x: (time.sleep(.001), x * x)[1])(np.ones(3))",
     "compiled loop": "loop(1.0)",
 }
@@ -103,6 +106,14 @@ def test_daemon_threads_at_the_end_of_the_process(what):
             def __array__(self, dtype=None, copy=None):
                 time.sleep(.001)
                 return np.ones(3)
+            def __index__(self):
+                time.sleep(.001)
+                return 3
+            def __iter__(self):
+                time.sleep(.001)
+                yield 3
+                time.sleep(.001)
+                yield -1
         def work():
             while True: {AT_EXIT[what]}
         for _ in range(3): threading.Thread(target=work, daemon=True).start()

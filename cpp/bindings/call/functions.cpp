@@ -8,6 +8,7 @@
 #include "ad/recorder.h"
 #include "bindings/call/depth.h"
 #include "bindings/call/params.h"
+#include "bindings/interpreter.h"
 #include "bindings/object/index.h"
 #include "bindings/object/views.h"
 #include "ops/elementwise/evaluate.h"
@@ -153,7 +154,8 @@ std::vector<Value> operands_of(OpCode op, PyObject* const*& args, Py_ssize_t& n)
   const ops::Info& f = info(op);
   std::vector<Value> v;
   if (f.arity == ops::kVariadic) {
-    const py::object seq = n ? py::reinterpret_steal<py::object>(PySequence_Fast(args[0], "")) : py::object();
+    const py::object seq =
+        n ? py::reinterpret_steal<py::object>(going_back([=] { return PySequence_Fast(args[0], ""); })) : py::object();
     if (!seq) {
       if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
       PyErr_Clear();

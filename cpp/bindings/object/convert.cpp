@@ -229,11 +229,14 @@ Items kind_of(PyObject* sequence) {
   return kind;
 }
 
+bool has(PyObject* o, const char* name) {
+  return going_back([=] { return PyObject_HasAttrString(o, name); });
+}
+
 // Tuples all through, except what says itself what array it is.
 py::object in_tuples(PyObject* o) {
   const bool nested = PyList_Check(o) || PyTuple_Check(o);
-  if (!nested || (!PyList_CheckExact(o) && !PyTuple_CheckExact(o) && PyObject_HasAttrString(o, "__array__")))
-    return held(o);
+  if (!nested || (!PyList_CheckExact(o) && !PyTuple_CheckExact(o) && has(o, "__array__"))) return held(o);
   const Deeper deeper("reading an operand");
   py::list items;
   for_items(o, [&](PyObject* item) { items.append(in_tuples(item)); });
@@ -283,11 +286,10 @@ bool to_value(PyObject* o, Value& v) {
       return true;
     }
     if (kind == Items::objects) read = in_tuples(o);
-  } else if (!PyObject_HasAttrString(o, "__array__") && !PyObject_HasAttrString(o, "__array_interface__") &&
-             !PyNumber_Check(o)) {
+  } else if (!has(o, "__array__") && !has(o, "__array_interface__") && !PyNumber_Check(o)) {
     return false;
   }
-  PyObject* a = PyArray_FromAny(read.ptr(), nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr);
+  PyObject* a = going_back([&] { return PyArray_FromAny(read.ptr(), nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr); });
   if (!a) throw PythonError{};
   const py::object held = py::reinterpret_steal<py::object>(a);
   v = Value(from_numpy(a, false));
@@ -302,7 +304,7 @@ Value require_value(PyObject* o, const char* what) {
 }
 
 int64_t to_int(PyObject* o, const char* what) {
-  const py::object index = py::reinterpret_steal<py::object>(PyNumber_Index(o));
+  const py::object index = py::reinterpret_steal<py::object>(going_back([=] { return PyNumber_Index(o); }));
   if (!index) {
     if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
     PyErr_Clear();
@@ -321,14 +323,15 @@ Dims to_dims(PyObject* o, const char* what) {
     return d;
   }
   // Item by item: a list of them could be as long as the object says, or endless.
-  const py::object items = py::reinterpret_steal<py::object>(PyObject_GetIter(o));
+  const py::object items = py::reinterpret_steal<py::object>(going_back([=] { return PyObject_GetIter(o); }));
   if (!items) {
     if (!PyErr_ExceptionMatches(PyExc_TypeError)) throw PythonError{};
     PyErr_Clear();
     type_error("wengert." + std::string(what) + ": expected an integer or a tuple of integers, got " +
                Py_TYPE(o)->tp_name);
   }
-  while (const py::object item = py::reinterpret_steal<py::object>(PyIter_Next(items.ptr())))
+  auto next = [&] { return PyIter_Next(items.ptr()); };
+  while (const py::object item = py::reinterpret_steal<py::object>(going_back(next)))
     d.push_back(to_int(item.ptr(), what));
   if (PyErr_Occurred()) throw PythonError{};
   return d;
