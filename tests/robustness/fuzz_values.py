@@ -260,6 +260,8 @@ class Values:
                 return junk
 
         questions = rng.sample(_QUESTIONS, rng.choice((1, 1, 2, 3, 6)))
+        if {"__class__", "__array_ufunc__"} <= set(questions):
+            questions.remove("__class__")  # NumPy asks the second with the error of the first still set: SystemError
         self.large |= kind == 1 and bool({"__len__", "__length_hint__"}.intersection(questions))  # for a list of it
         members = {q: (property(_ask) if q in ("__class__", "__array_priority__") else _ask) for q in questions}
         bases: tuple[type, ...] = (Hostile,)
