@@ -6,7 +6,6 @@
 
 #include <chrono>
 
-#include "ad/process.h"
 #include "ad/recorder.h"
 #include "ad/rules.h"
 #include "bindings/compiled/compiled.h"

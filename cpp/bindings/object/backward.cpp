@@ -1,7 +1,6 @@
 #include "bindings/object/backward.h"
 
 #include "ad/functions.h"
-#include "ad/process.h"
 #include "ad/requires_grad.h"
 #include "ad/reverse.h"
 #include "bindings/call/params.h"
