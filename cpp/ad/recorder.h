@@ -50,7 +50,7 @@ struct Recorder : Level {
     int64_t size() const { return shape.product(); }
     bool is(OpCode code) const { return op == static_cast<int>(code); }
     template <class Op> const typename Op::Params& p() const { return ops::params_of<Op>(params); }
-    bool leaf() const { return op == kInput || op == kConstant; }
+    bool given() const { return op == kInput || op == kConstant; }
     // Reads its positions from a last, additional operand.
     bool looks_up() const {
       return op >= 0 && ops::info(static_cast<OpCode>(op)).arity >= 0 &&

@@ -32,7 +32,7 @@ uint32_t leaf_node(GradGraph* t, Leaf* leaf, const Value& v) {
       leaf->last_index = static_cast<uint32_t>(i);
       return leaves[i].first;
     }
-  const uint32_t node = t->tape.leaf(*v.array);
+  const uint32_t node = t->tape.input(*v.array);
   leaf->last_index = static_cast<uint32_t>(leaves.size());
   leaves.emplace_back(node, LeafRef(leaf));
   return node;

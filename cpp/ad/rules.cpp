@@ -258,7 +258,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
   for (uint32_t i = top; i-- > 0;) {
     if (!ct.has(i)) continue;
     const OpCode op = tape.node(i).op;
-    if (op == kLeaf || op == kShapeOnly) continue;  // collected below
+    if (op == kInput || op == kShapeOnly) continue;  // collected below
     if (is_wanted[i])
       for (size_t k = 0; k < wanted.size(); ++k)
         if (wanted[k] == i) result[k] = ct.cell(i).value();
@@ -275,7 +275,7 @@ std::vector<Value> sweep(Tape& tape, std::vector<std::pair<uint32_t, Value>> see
     if (!keep) tape.drop_saved(i);
   }
   for (size_t k = 0; k < wanted.size(); ++k)
-    if (tape.node(wanted[k]).op == kLeaf) result[k] = ct.cell(wanted[k]).value();
+    if (tape.node(wanted[k]).op == kInput) result[k] = ct.cell(wanted[k]).value();
   return result;
 }
 

@@ -119,7 +119,7 @@ uint32_t Tape::append_node(OpCode op, uint8_t saved, DType dtype, const Dims& sh
   return size() - 1;
 }
 
-uint32_t Tape::leaf(const core::Array& a, OpCode op) { return append_node(op, 0, a.dtype, a.shape); }
+uint32_t Tape::bare(const core::Array& a, OpCode op) { return append_node(op, 0, a.dtype, a.shape); }
 
 uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Level* level,
                       const Value& result, const ParamsRef& params) {
@@ -130,7 +130,7 @@ uint32_t Tape::append(OpCode op, const uint32_t* arg_nodes, const Value* const* 
     constants.assign(arg_nodes, arg_nodes + n);
     for (int i = 0; i < n; ++i)
       if (constants[static_cast<size_t>(i)] == kNoNode)
-        constants[static_cast<size_t>(i)] = leaf(*args[i]->array, kShapeOnly);
+        constants[static_cast<size_t>(i)] = bare(*args[i]->array, kShapeOnly);
     arg_nodes = constants.data();
   }
   uint8_t saves = params ? kSavesParams : 0;
@@ -179,12 +179,12 @@ uint32_t Tape::append_plain(OpCode op, uint32_t node0, uint32_t node1, const Val
 
 uint32_t Tape::append_call(const std::vector<uint32_t>& arg_nodes, const Ref<CustomCall>& call) {
   const core::Array& any = *call->results.front().array;
-  const uint32_t node = leaf(any, kCall);
+  const uint32_t node = bare(any, kCall);
   nodes_[node].saved = kSavesParams;
   args_.insert(args_.end(), arg_nodes.begin(), arg_nodes.end());
   cells_.push_back(Cell(call));
   for (size_t i = 0; i < call->results.size(); ++i) {
-    leaf(*call->results[i].array, kCallResult);
+    bare(*call->results[i].array, kCallResult);
     args_.push_back(node);
     args_.push_back(static_cast<uint32_t>(i));
   }

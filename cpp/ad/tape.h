@@ -78,7 +78,7 @@ class Cell {
 inline constexpr uint32_t kNoNode = 0xffffffff;
 // Beyond the primitives: leaves, constants that only lend their shape, and calls with a rule of the user's. A call is a
 // kCall node with one kCallResult node for each result; the sweep collects their cotangents and then runs the rule.
-inline constexpr OpCode kLeaf = ops::kOps, kShapeOnly = ops::kOps + 1, kCall = ops::kOps + 2,
+inline constexpr OpCode kInput = ops::kOps, kShapeOnly = ops::kOps + 1, kCall = ops::kOps + 2,
                         kCallResult = ops::kOps + 3;
 // kNumbers: everything saved is a single number, kept in the list of numbers instead of the list of cells.
 inline constexpr uint8_t kSavesParams = 16, kConsumed = 32, kNumbers = 64;
@@ -98,7 +98,7 @@ class Tape {
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
-  uint32_t leaf(const core::Array& a, OpCode op = kLeaf);
+  uint32_t input(const core::Array& a) { return bare(a, kInput); }
   // Operands as node numbers (kNoNode: constant) and as values of `level`; the result as seen from below it.
   uint32_t append(OpCode op, const uint32_t* arg_nodes, const Value* const* args, int n, const Level* level,
                   const Value& result, const ParamsRef& params);
@@ -141,6 +141,7 @@ class Tape {
     const Node& n = nodes_[i];
     return n.first_saved + static_cast<uint32_t>(__builtin_popcount(n.saved & (bit - 1u)));
   }
+  uint32_t bare(const core::Array& a, OpCode op);  // a node without operands
   uint32_t append_node(OpCode op, uint8_t saved, DType dtype, const Dims& shape);
   uint32_t shape_id(const Dims& s);
   uint32_t find_shape(const Dims& s);

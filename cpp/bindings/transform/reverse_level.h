@@ -70,7 +70,7 @@ class OpenReverse : public OpenLevel {
 
  private:
   Value leaf(const Value& v) {
-    inputs_.push_back(reverse().tape.leaf(*v.array));  // the handle may be given another value by `x[i] = v`
+    inputs_.push_back(reverse().tape.input(*v.array));  // the handle may be given another value by `x[i] = v`
     return traced(v, inputs_.back());
   }
   std::vector<std::vector<Value>> swept_rows(const Value& y);

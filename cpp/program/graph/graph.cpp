@@ -110,7 +110,7 @@ Graph rewritten(const Graph& g, std::span<const Rule> rules) {
 
 size_t operations(const Graph& g) {
   size_t n = 0;
-  for (const Node& v : g.nodes) n += !v.leaf();
+  for (const Node& v : g.nodes) n += !v.given();
   return n;
 }
 
@@ -218,7 +218,7 @@ std::string listing(const Graph& g) {
     if (n.op == kConstant) {
       names[i] = n.value->size == 1 ? number_text(core::item(*core::contiguous(n.value))) : "c" + std::to_string(i);
       if (n.value->size == 1) continue;
-    } else if (!n.leaf()) {
+    } else if (!n.given()) {
       names[i] = "v" + std::to_string(next++);
     }
     s += names[i] + ": " + std::string(core::dtype_name(n.dtype)) + n.shape.str() + " = ";

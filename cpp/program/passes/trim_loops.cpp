@@ -119,7 +119,7 @@ std::vector<char> active_nodes(const Graph& g, const std::vector<char>& active_i
   for (size_t k = 0; k < g.inputs.size(); ++k) active[g.inputs[k]] = active_inputs[k];
   for (uint32_t i = 0; i < g.nodes.size(); ++i) {
     const Node& n = g.nodes[i];
-    if (n.leaf() || n.op == kCut || n.op == kPositions) continue;
+    if (n.given() || n.op == kCut || n.op == kPositions) continue;
     if (n.op >= 0 && !ops::info(static_cast<OpCode>(n.op)).differentiable) continue;
     if (n.op != kLoop && !core::is_float(n.dtype)) continue;
     for (uint32_t a : g.operands(i)) active[i] |= active[a];

@@ -153,7 +153,7 @@ void Planner::mark_outputs() {
     const uint32_t i = graph().outputs[k];
     ++output_count_[i];
     plan_.output_storage.push_back(storage(Storage::output, k, 0));
-    if (!node(i).leaf() && !is_view(graph(), i) && output_of_[i] == kNone) output_of_[i] = k;
+    if (!node(i).given() && !is_view(graph(), i) && output_of_[i] == kNone) output_of_[i] = k;
   }
 }
 
@@ -164,7 +164,7 @@ void Planner::mark_guards() {
     guarded_[graph().guards[k].node] = 1;
   }
   for (uint32_t i = 0; i < graph().nodes.size(); ++i)
-    if (guarded_[i] && node(i).leaf()) emit_guards(i);
+    if (guarded_[i] && node(i).given()) emit_guards(i);
 }
 
 void Planner::count_readers() {
@@ -184,7 +184,7 @@ List<Planner::Turn> Planner::turns() {
   order.reserve(graph().nodes.size());
   std::unordered_map<uint64_t, uint32_t> first_of;  // (stage, size) -> first member of the group
   for (uint32_t i = 0; i < graph().nodes.size(); ++i) {
-    if (node(i).leaf() || schedule_.inside[i]) continue;
+    if (node(i).given() || schedule_.inside[i]) continue;
     const uint32_t stage = schedule_.stage[i];
     if (is_view(graph(), i)) {  // views come after what they look at
       order.push_back({stage, 1, i, i});

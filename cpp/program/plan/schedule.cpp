@@ -49,7 +49,7 @@ Schedule scheduled(const Graph& g) {
     return s.fusable[reader] && s.fusable[x] && size[x] == size[reader];
   };
   for (uint32_t i = 0; i < n; ++i) {  // as soon as possible
-    if (g.nodes[i].leaf()) continue;
+    if (g.nodes[i].given()) continue;
     uint32_t at = 0;
     for (uint32_t a : g.operands(i)) at = std::max(at, is_view(g, i) || together(i, a) ? s.stage[a] : s.stage[a] + 1);
     s.stage[i] = is_view(g, i) ? at : std::max(at, 1u);
@@ -60,7 +60,7 @@ Schedule scheduled(const Graph& g) {
   for (uint32_t i : g.outputs) fixed[i] = 1;
   for (const Guard& c : g.guards) fixed[c.node] = 1;
   for (uint32_t i = n; i-- > 0;) {
-    if (g.nodes[i].leaf()) continue;
+    if (g.nodes[i].given()) continue;
     const bool view = is_view(g, i);
     if (fixed[i])
       latest[i] = s.stage[i];

@@ -274,7 +274,7 @@ void Planner::take_over(uint32_t i, uint32_t x) {
 }
 // x lies in the arena, whole, and `i` is its only reader, directly: no views, no other operations, no guards.
 bool Planner::may_change(uint32_t i, uint32_t x) {
-  if (node(x).leaf() || is_view(graph(), x) || output_count_[x] || guarded_[x]) return false;
+  if (node(x).given() || is_view(graph(), x) || output_count_[x] || guarded_[x]) return false;
   if (plan_.storages[place(x).storage].kind != Storage::arena || !place(x).contiguous) return false;
   if (dense_.count(x)) return false;
   if (begun_[x] || homes_.count(x)) return false;  // shares its memory with the parts of a join

@@ -215,7 +215,7 @@ double cost_of_arrays(const Graph& g) {
   constexpr double kFusedOp = 5, kElement = 0.25, kStep = 35, kReplay = 150;
   double cost = kReplay;
   for (const Node& n : g.nodes) {
-    if (n.leaf() || moves(n)) continue;
+    if (n.given() || moves(n)) continue;
     const bool fused = n.op >= 0 && (ops::info(static_cast<OpCode>(n.op)).elementwise || n.is(code_of<ops::Where>));
     cost += (fused ? kFusedOp : kStep) + kElement * static_cast<double>(n.size());
   }

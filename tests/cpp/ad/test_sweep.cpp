@@ -28,7 +28,7 @@ struct Recorded {
     values[node] = value;
     return node;
   }
-  uint32_t leaf(const ArrayRef& a) { return keep(tape.leaf(*a), a); }
+  uint32_t leaf(const ArrayRef& a) { return keep(tape.input(*a), a); }
   template <class Op> uint32_t unary(uint32_t x) {
     const ArrayRef in[] = {values[x]};
     const ArrayRef y = ops::evaluate(code_of<Op>, in, nullptr);
@@ -140,7 +140,7 @@ void reached_and_unreached() {
   Recorded r;
   const uint32_t x = r.leaf(row({2, 3})), y = r.leaf(row({4, 5}));
   const uint32_t xx = r.binary<ops::Multiply>(x, x), yy = r.binary<ops::Multiply>(y, y);
-  const uint32_t above = r.binary<ops::Multiply>(xx, yy), compared = r.keep(r.tape.leaf(*r.values[x]), r.values[x]);
+  const uint32_t above = r.binary<ops::Multiply>(xx, yy), compared = r.keep(r.tape.input(*r.values[x]), r.values[x]);
   auto g = r.sweep({{xx, Value(row({1, 1}))}}, {x, y, yy, above, compared, xx}, false);
   CHECK(numbers(g[0].array) == List({4, 6}));
   for (int k : {1, 2, 3, 4}) CHECK(!g[static_cast<size_t>(k)], "%d", k);
@@ -193,7 +193,7 @@ void sweeping_twice() {
 // A value of a level of its own: the sweep then takes the rules instead of the kernels, and is recorded.
 Value traced(const ReverseRef& level, const ArrayRef& a) {
   Value v(a);
-  v.node = level->tape.leaf(*a);
+  v.node = level->tape.input(*a);
   v.level = LevelRef(level);
   return v;
 }
@@ -283,7 +283,7 @@ void second_derivatives() {
   const Value x = traced(outer, at);
   Value v = x;
   v.level = LevelRef(inner);
-  v.node = inner->tape.leaf(*at);
+  v.node = inner->tape.input(*at);
   v.box = Ref<Box>(new Box);
   v.box->primal = x;
   const Value y = v * v * v * ad::sin(v);

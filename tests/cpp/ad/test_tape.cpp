@@ -36,7 +36,7 @@ void leaves() {
   CHECK(t.size() == 0 && t.bytes() == 0);
   const ArrayRef x = counted({2, 3}, 0), y = counted({4}, 0, DType::f32);
   CHECK(t.leaf(*x) == 0 && t.leaf(*y, kShapeOnly) == 1 && t.size() == 2);
-  CHECK(t.node(0).op == kLeaf && t.node(0).dtype == DType::f64 && t.shape(0) == Dims({2, 3}));
+  CHECK(t.node(0).op == kInput && t.node(0).dtype == DType::f64 && t.shape(0) == Dims({2, 3}));
   CHECK(t.node(1).op == kShapeOnly && t.node(1).dtype == DType::f32 && t.shape(1) == Dims{4});
   CHECK(t.arity(0) == 0 && t.arity(1) == 0);
   CHECK(x->refs == 1);  // of a leaf nothing is kept
@@ -154,7 +154,7 @@ void values_of_levels() {
   const ReverseRef level(new ReverseLevel(2)), other(new ReverseLevel(1));
   auto of = [](const ArrayRef& a, const ReverseRef& t) {
     Value v(a);
-    v.node = t->tape.leaf(*a);
+    v.node = t->tape.input(*a);
     v.level = LevelRef(t);
     return v;
   };
