@@ -15,7 +15,7 @@ from wengert._internals import version
 def register(threadpoolctl: Any) -> None:
     """Gives threadpoolctl a controller: ``threadpool_limits`` and ``threadpool_info`` then include wengert."""
 
-    class WengertController(threadpoolctl.LibController):
+    class WengertController(threadpoolctl.LibController):  # type: ignore[misc]
         user_api = "wengert"
         internal_api = "wengert"
         filename_prefixes = ("_core.",)  # others have a module of this name: the symbol tells

@@ -238,7 +238,8 @@ class Watch:
 
     def _attribute(self, value: Any, name: str, label: str, _last: bool) -> Any:
         t = type(value)
-        plain = t.__getattribute__ is object.__getattribute__ or isinstance(value, type)
+        own: Any = t.__getattribute__
+        plain = own is object.__getattribute__ or isinstance(value, type)
         if isinstance(value, (Array, np.ndarray, *_CONSTANT)) and not isinstance(value, type):
             self.walk(value, label)
             return _MISSING
