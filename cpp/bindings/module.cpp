@@ -1,6 +1,7 @@
 #include <pybind11/pybind11.h>
 
 #include "bindings/call/functions.h"
+#include "bindings/call/tree.h"
 #include "bindings/compiled/callable.h"
 #include "bindings/compiled/captures.h"
 #include "bindings/interpreter.h"
@@ -10,6 +11,7 @@
 #include "bindings/transform/gradient.h"
 #include "bindings/transform/levels.h"
 #include "bindings/transform/no_grad.h"
+#include "bindings/transform/reverse_call.h"
 #include "bindings/transform/transform_type.h"
 
 PYBIND11_MODULE(_core, m) {
@@ -29,7 +31,9 @@ PYBIND11_MODULE(_core, m) {
   wengert::bindings::bind_garbage(m);
   wengert::bindings::bind_no_grad(m);
   wengert::bindings::bind_ad(m);
+  wengert::bindings::bind_tree(m);
   wengert::bindings::bind_gradient(m);
+  wengert::bindings::bind_reverse_call(m);
   wengert::bindings::bind_transform_type(m);
   wengert::bindings::bind_captures(m);
   wengert::bindings::bind_program(m);

@@ -167,3 +167,24 @@ def test_folders_are_not_full():
         if path.stem not in ("__init__", "__main__"):
             folders.setdefault(name.rpartition("/")[0], set()).add(path.stem)
     assert {folder for folder, names in folders.items() if len(names) > 14} == FULL_FOLDERS
+
+
+# -- one walk over trees -----------------------------------------------------------------------------------------------
+
+
+def test_one_piece_of_code_walks_over_trees():
+    """Arguments, results, what is saved: whoever meets a container of the user's calls `walk` and `Structure`.
+
+    Lists of operands (`concatenate([x, y])`, `array([[x]])`) are no trees: they are read as NumPy reads them.
+    """
+    goes_on = re.compile(r"\b(?:for_entries|for_items|Deeper)\b")
+    walkers = {name for name, path in sources(".h", ".cpp").items() if goes_on.search(path.read_text(encoding="utf-8"))}
+    operands = {"cpp/bindings/object/convert.cpp", "cpp/bindings/call/functions.cpp"}
+    keys = {"cpp/bindings/compiled/arguments.cpp"}  # what a static argument is equal to: objects, not trees
+    assert walkers - operands - keys == {"cpp/bindings/call/tree.h", "cpp/bindings/call/depth.h"}
+    opens = re.compile(r"optree\.tree_|tree_util")
+    python = {
+        n for n, path in sources(".py").items() if n.startswith("python/") and opens.search(path.read_text("utf-8"))
+    }
+    hints = {"python/wengert/_internals/hints.py"}  # names of other libraries
+    assert python - hints == {"python/wengert/_internals/tree.py", "python/wengert/reference/transforms/trees.py"}

@@ -1,8 +1,6 @@
 // Walks over containers of the user's, which may be nested as deeply as he likes, contain themselves, and change while
 // they are walked over, because their items run Python code.
 #pragma once
-#include <cstring>
-
 #include "bindings/object/convert.h"
 
 namespace wengert::bindings {
@@ -30,13 +28,6 @@ class Deeper {
   __attribute__((tls_model("initial-exec"))) inline static thread_local constinit int depth_ = 0;
 };
 
-// Python hashes tuples of tuples by recursion without an end.
-inline void refuse_deep(PyObject* key) {
-  if (!PyTuple_Check(key)) return;
-  const Deeper deeper("hashing a static argument");
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) refuse_deep(PyTuple_GET_ITEM(key, i));
-}
-
 inline py::object held(PyObject* o) { return py::reinterpret_borrow<py::object>(o); }
 
 // f(item) for the items of a list or tuple, each held while f runs.
@@ -57,17 +48,6 @@ template <class F> void for_entries(PyObject* dict, F&& f) {
     f(k.ptr(), v.ptr());
     if (PyDict_GET_SIZE(dict) != n) runtime_error("wengert: a dict changed its length while it was read");
   }
-}
-
-// Others walk over containers with a stack that may be too small for theirs.
-inline void check_depth(PyObject* tree) {
-  const bool sequence = PyList_Check(tree) || PyTuple_Check(tree);
-  const bool deque = !sequence && std::strcmp(Py_TYPE(tree)->tp_name, "collections.deque") == 0;
-  if (!sequence && !deque && !PyDict_Check(tree)) return;
-  const Deeper deeper("taking apart a tree");
-  if (sequence) return for_items(tree, check_depth);
-  if (deque) return for_items(py::list(held(tree)).ptr(), check_depth);
-  for_entries(tree, [](PyObject*, PyObject* value) { check_depth(value); });
 }
 
 }  // namespace wengert::bindings

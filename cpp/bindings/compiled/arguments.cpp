@@ -36,6 +36,7 @@ namespace {
 
 // An object equal to another one's only if nobody can tell the two apart.
 py::object exact_form(PyObject* o) {
+  const Deeper deeper("hashing a static argument");  // Python hashes tuples of tuples by recursion without an end
   py::object self = py::reinterpret_borrow<py::object>(o), type = py::type::of(self);
   if (PyUnicode_CheckExact(o) || PyFunction_Check(o) || PyType_Check(o)) return self;
   auto bits = [](double v) {
@@ -67,7 +68,6 @@ py::object exact_form(PyObject* o) {
 }  // namespace
 
 int64_t Interned::id(PyObject* o, const char* what, int64_t& next) {
-  refuse_deep(o);
   const auto at = known_.find(o);
   if (at != known_.end()) return at->second.id;
   const py::object form = exact_form(o);
@@ -115,7 +115,6 @@ namespace {
 void put(std::string& s, const void* p, size_t n) { s.append(static_cast<const char*>(p), n); }
 void put_int(std::string& s, int64_t v) { put(s, &v, sizeof v); }
 
-void read_tree(State& s, PyObject* o, Call& c);
 bool has_element_type(PyObject* descr);
 
 void put_object(State& s, Call& c, Interned& kind, PyObject* o, const char* what) {
@@ -134,31 +133,6 @@ bool counts_by_value(PyObject* o) {
 
 namespace {
 
-void read_other(State& s, PyObject* o, Call& c) {
-  if (PyType_IsSubtype(Py_TYPE(o), numpy_types.ndarray)) {
-    c.eager = true;  // masked arrays, matrices …: their own rules
-    return;
-  }
-  if (counts_by_value(o)) {
-    c.signature += 'S';
-    put_object(s, c, s.statics, o, "an argument");
-    return;
-  }
-  const Deeper deeper("reading an argument of a compiled function");
-  const py::object flat = called(s.flatten_other, held(o));
-  if (flat.is_none())
-    type_error(
-        "wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +
-        " is neither a number, an array nor a tree of them; name it in static_argnums if it is hashable and never "
-        "changes");
-  const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
-  const py::list leaves = py::reinterpret_borrow<py::list>(pair[0]);
-  c.signature += 'P';
-  put_object(s, c, s.structures, py::object(pair[1]).ptr(), "a structure");
-  put_int(c.signature, static_cast<int64_t>(leaves.size()));
-  for_items(leaves.ptr(), [&](PyObject* x) { read_tree(s, x, c); });
-}
-
 void read_shape(Call& c, const Dims& d) {
   c.signature += static_cast<char>(d.size());
   put(c.signature, d.data(), sizeof(int64_t) * static_cast<size_t>(d.size()));
@@ -172,38 +146,83 @@ void read_order(Call& c, const Dims& shape, const Dims& strides) {
   put(c.signature, kept.data(), sizeof(int64_t) * static_cast<size_t>(kept.size()));
 }
 
-void read_tree(State& s, PyObject* o, Call& c) {
+// Reads leaves, and writes what is not their values into the signature.
+struct Reading {
+  static constexpr const char* kDoing = "reading an argument of a compiled function";
+  static constexpr bool kSorted = false;
+  State& s;
+  Call& c;
+  bool leaf(PyObject* o);
+  bool other_leaf(PyObject* o);
+  void ndarray(PyObject* o);
+  void array(PyObject* o);
+  size_t enter(TreeNode::Kind kind, PyObject* o, Py_ssize_t n, PyObject* form) {
+    c.signature += "  ([{MP"[kind];
+    if (kind == TreeNode::list || kind == TreeNode::dict) c.containers.push_back(held(o));
+    if (form) put_object(s, c, s.structures, form, "a structure");
+    put_int(c.signature, n);
+    return 0;
+  }
+  void key(size_t, Py_ssize_t, PyObject* key) { put_object(s, c, s.names, key, "a key"); }
+  void leave(size_t, PyObject*) {}
+  bool opens(PyObject*) { return true; }
+  [[noreturn]] void unknown(PyObject* o) {
+    type_error(
+        "wengert.compile: an argument of type " + std::string(Py_TYPE(o)->tp_name) +
+        " is neither a number, an array nor a tree of them; name it in static_argnums if it is hashable and never "
+        "changes");
+  }
+};
+
+inline bool Reading::leaf(PyObject* o) {
   if (PyFloat_CheckExact(o)) {
     c.signature += 'f';
     c.leaves.emplace_back(o, 'f');
   } else if (Py_TYPE(o) == numpy_types.ndarray) {
-    const int t = direct_type(o);
-    PyArrayObject* p = as_ndarray(o);
-    auto* type = reinterpret_cast<PyObject*>(PyArray_DESCR(p));
-    const int rank = PyArray_NDIM(p);
-    if (t < 0 && !has_element_type(type)) c.eager = true;
-    c.signature += 'n';
-    c.signature += static_cast<char>(t);
-    if (t < 0) c.signature += std::string(py::str(py::handle(type)));
-    c.signature += static_cast<char>(rank);
-    put(c.signature, PyArray_DIMS(p), sizeof(int64_t) * static_cast<size_t>(rank));
-    if (rank > 1 && rank <= core::kMaxDims && !is_row_major(o)) {
-      Dims shape, strides;
-      for (int i = 0; i < rank; ++i) shape.push_back(PyArray_DIM(p, i)), strides.push_back(PyArray_STRIDE(p, i));
-      read_order(c, shape, strides);
-    }
-    c.leaves.emplace_back(o, 'n');
-    c.family = std::max(c.family, Family::numpy);
+    ndarray(o);
   } else if (is_array(o)) {
-    const Value& v = read(as_array(o));
-    if (v.level && (v.level->depth > 0 || ad::recording_enabled())) c.traced = true;
-    c.signature += s.kinds && as_array(o)->scalar() ? 'a' : 'A';
-    c.signature += static_cast<char>(v.dtype());
-    read_shape(c, v.shape());
-    if (!v.array->contiguous) read_order(c, v.shape(), v.array->strides);
-    c.leaves.emplace_back(o, 'A');
-    c.family = Family::array;
-  } else if (PyBool_Check(o)) {
+    array(o);
+  } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o)) {
+    return false;
+  } else {
+    return other_leaf(o);
+  }
+  return true;
+}
+
+void Reading::ndarray(PyObject* o) {
+  const int t = direct_type(o);
+  PyArrayObject* p = as_ndarray(o);
+  auto* type = reinterpret_cast<PyObject*>(PyArray_DESCR(p));
+  const int rank = PyArray_NDIM(p);
+  if (t < 0 && !has_element_type(type)) c.eager = true;
+  c.signature += 'n';
+  c.signature += static_cast<char>(t);
+  if (t < 0) c.signature += std::string(py::str(py::handle(type)));
+  c.signature += static_cast<char>(rank);
+  put(c.signature, PyArray_DIMS(p), sizeof(int64_t) * static_cast<size_t>(rank));
+  if (rank > 1 && rank <= core::kMaxDims && !is_row_major(o)) {
+    Dims shape, strides;
+    for (int i = 0; i < rank; ++i) shape.push_back(PyArray_DIM(p, i)), strides.push_back(PyArray_STRIDE(p, i));
+    read_order(c, shape, strides);
+  }
+  c.leaves.emplace_back(o, 'n');
+  c.family = std::max(c.family, Family::numpy);
+}
+
+void Reading::array(PyObject* o) {
+  const Value& v = read(as_array(o));
+  if (v.level && (v.level->depth > 0 || ad::recording_enabled())) c.traced = true;
+  c.signature += s.kinds && as_array(o)->scalar() ? 'a' : 'A';
+  c.signature += static_cast<char>(v.dtype());
+  read_shape(c, v.shape());
+  if (!v.array->contiguous) read_order(c, v.shape(), v.array->strides);
+  c.leaves.emplace_back(o, 'A');
+  c.family = Family::array;
+}
+
+bool Reading::other_leaf(PyObject* o) {
+  if (PyBool_Check(o)) {
     c.signature += o == Py_True ? 'T' : 'F';
   } else if (PyLong_CheckExact(o)) {
     int overflow = 0;
@@ -213,30 +232,26 @@ void read_tree(State& s, PyObject* o, Call& c) {
     c.leaves.emplace_back(o, 'i');
   } else if (o == Py_None) {
     c.signature += 'N';
-  } else if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-    const Deeper deeper("reading an argument of a compiled function");
-    c.signature += PyTuple_CheckExact(o) ? '(' : '[';
-    if (PyList_CheckExact(o)) c.containers.push_back(held(o));
-    put_int(c.signature, PySequence_Fast_GET_SIZE(o));
-    for_items(o, [&](PyObject* item) { read_tree(s, item, c); });
-  } else if (PyDict_CheckExact(o)) {
-    c.signature += '{';
-    const Deeper deeper("reading an argument of a compiled function");
-    c.containers.push_back(held(o));
-    put_int(c.signature, PyDict_GET_SIZE(o));
-    for_entries(o, [&](PyObject* key, PyObject* value) {
-      put_object(s, c, s.names, key, "a key");
-      read_tree(s, value, c);
-    });
   } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     const py::object t = py::reinterpret_borrow<py::object>(o).attr("dtype");
     c.signature += 'g' + std::string(py::str(t));
     if (!has_element_type(t.ptr())) c.eager = true;
     c.leaves.emplace_back(o, 'g');
     c.family = std::max(c.family, Family::numpy);
+  } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.ndarray)) {
+    c.eager = true;  // masked arrays, matrices …: their own rules
+  } else if (counts_by_value(o)) {
+    c.signature += 'S';
+    put_object(s, c, s.statics, o, "an argument");
   } else {
-    read_other(s, o, c);
+    return false;
   }
+  return true;
+}
+
+void read_tree(State& s, PyObject* o, Call& c) {
+  Reading v{s, c};
+  walk(o, v);
 }
 
 // Of whatever byte order. Arrays of other types would be computed with in another type than NumPy does.

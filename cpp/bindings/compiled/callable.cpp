@@ -207,7 +207,7 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
         }
       if (spec->by_itself && shares_changed(c, *spec)) return plain_call(s, args, n, kwnames);
       uint32_t failed;
-      PyObject* result = replayed(s, c, *spec, failed);
+      PyObject* result = replayed(c, *spec, failed);
       if (failed != program::kNone) {
         if (failed == program::kOutOfBounds || failed == program::kTooLong) {
           if (s.function.is_none() && failed == program::kTooLong)
@@ -276,24 +276,17 @@ State& state_of(const py::object& o) {
   return *reinterpret_cast<Compiled*>(o.ptr())->state;
 }
 
-int visit_template(const Template& t, visitproc visit, void* arg) {
-  Py_VISIT(t.held.ptr());
-  for (const Template& part : t.parts)
-    if (const int r = visit_template(part, visit, arg)) return r;
-  return 0;
-}
-
 int traverse(PyObject* o, visitproc visit, void* arg) {
   auto* c = reinterpret_cast<Compiled*>(o);
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(c->dict);
   const State& s = *c->state;
-  for (const py::object* held : {&s.function, &s.flatten_other, &s.unflatten_other, &s.watch}) Py_VISIT(held->ptr());
+  for (const py::object* held : {&s.function, &s.watch}) Py_VISIT(held->ptr());
   for (const Interned* kind : {&s.statics, &s.structures, &s.names})
     if (const int r = kind->traverse(visit, arg)) return r;
   for (const Entry& e : s.entries)
     for (const auto& spec : e.programs) {
-      if (const int r = visit_template(spec->result, visit, arg)) return r;
+      if (const int r = spec->result.traverse(visit, arg)) return r;
       if (!spec->captures) continue;
       for (const Capture& x : spec->captures->all()) {  // what it reads may well hold this function
         Py_VISIT(x.owner.ptr());
@@ -365,7 +358,7 @@ PyType_Spec spec = {
     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
 
 // Without a function; compiled_define gives it one. (Unpickling makes the object before what it consists of.)
-py::object new_compiled(const py::object& flatten, const py::object& unflatten, const py::object& watch) {
+py::object new_compiled(const py::object& watch) {
   auto* c = PyObject_GC_New(Compiled, compiled_type);
   if (!c) throw py::error_already_set();
   c->dict = nullptr;
@@ -373,8 +366,6 @@ py::object new_compiled(const py::object& flatten, const py::object& unflatten, 
   c->vectorcall = vectorcall;
   c->state = new State;
   c->state->function = py::none();
-  c->state->flatten_other = flatten;
-  c->state->unflatten_other = unflatten;
   c->state->watch = watch;
   PyObject_GC_Track(reinterpret_cast<PyObject*>(c));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(c));

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ad/recorder.h"
-#include "bindings/call/depth.h"
 #include "bindings/call/family.h"
+#include "bindings/call/tree.h"
 #include "bindings/compiled/captures.h"
 #include "program/file/saved.h"
 #include "program/program.h"
@@ -68,12 +68,23 @@ class Interned {
   py::dict ids_;                                // by their exact form
 };
 
-// Results of a function: how to put them together again.
-struct Template {
-  enum Kind : uint8_t { value, argument, container, object, tuple, list, dict, other } kind;
+// One leaf of a function's result: where it comes from.
+struct Place {
+  enum Kind : uint8_t { value, argument, container, object } kind;
   uint32_t index = 0;  // value: output; argument: leaf of the call; container: one of the call's
-  py::object held;     // object: itself; dict: its keys; other: its structure
-  std::vector<Template> parts;
+  py::object held;     // object: itself
+};
+
+struct Result {
+  Structure structure;
+  std::vector<Place> places;
+  template <class Of> py::object rebuilt(Of&& of) const {
+    return structure.rebuilt([&](size_t k) { return of(places[k]); });
+  }
+  int traverse(visitproc visit, void* arg) const {
+    for (const Place& p : places) Py_VISIT(p.held.ptr());
+    return structure.traverse(visit, arg);
+  }
 };
 
 // What one replay works in, kept for the next one: six allocations, half the price of a small replay.
@@ -99,14 +110,14 @@ struct Workspace {
 
 struct Specialisation {
   std::shared_ptr<program::Program> program;
-  Template result;
-  std::vector<std::pair<uint32_t, uint32_t>> changed;   // leaf that is updated in place, output with its new value
-  std::vector<std::pair<uint32_t, Template>> refilled;  // container of the arguments that changes, what it then holds
-  std::shared_ptr<Captures> captures;                   // what the function read besides its arguments
-  bool repeated = false;                                // one array stands in several places of the results
-  size_t inputs = 0;                                    // of the program that are leaves; captures follow
-  size_t by_itself = 0;                                 // of those, the first ones: the others are donated
-  std::vector<char> in_place;                           // of those, once it has been asked: may they share memory?
+  Result result;
+  std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
+  std::vector<std::pair<uint32_t, Result>> refilled;   // container of the arguments that changes, what it then holds
+  std::shared_ptr<Captures> captures;                  // what the function read besides its arguments
+  bool repeated = false;                               // one array stands in several places of the results
+  size_t inputs = 0;                                   // of the program that are leaves; captures follow
+  size_t by_itself = 0;                                // of those, the first ones: the others are donated
+  std::vector<char> in_place;                          // of those, once it has been asked: may they share memory?
   std::vector<std::unique_ptr<Workspace>> spare;
   uint64_t replays = 0;
 };
@@ -134,8 +145,7 @@ struct Compiled {
 
 struct State {
   py::object function;  // None: loaded from a file, nothing can be recorded
-  py::object flatten_other, unflatten_other;
-  py::object watch;  // makes the captures.Watch of one recording
+  py::object watch;     // makes the captures.Watch of one recording
   std::vector<Py_ssize_t> static_arguments;
   py::tuple static_names;                     // of those that can be given by keyword
   std::vector<Py_ssize_t> donated_arguments;  // results may take their place
@@ -176,7 +186,6 @@ py::object recorded(State& s, const Call& call, PyObject* const* args, Py_ssize_
 // The innermost run of a function that is being recorded to be replayed; null outside.
 ad::Recorder*& recording_of_thread();
 void store(const Leaf& leaf, const ArrayRef& v);  // into an argument that the function changes in place
-PyObject* numpy_scalar(const core::Array& a);
 
 // ---- replay.cpp -----------------------------------------------------------------------------------------------------
 
@@ -184,7 +193,7 @@ PyObject* numpy_scalar(const core::Array& a);
 bool shares_changed(const Call& c, const Specialisation& spec);
 void refill(PyObject* container, PyObject* with);
 // The results, or null and the guard that failed.
-PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed);
+PyObject* replayed(const Call& c, Specialisation& spec, uint32_t& failed);
 
 // ---- saved.cpp ------------------------------------------------------------------------------------------------------
 

@@ -12,13 +12,6 @@
 
 namespace wengert::bindings {
 
-PyObject* numpy_scalar(const core::Array& a) {
-  const py::object v = py::reinterpret_steal<py::object>(to_python_scalar(a));
-  PyObject* r = PyObject_CallOneArg(numpy_types.scalar[static_cast<int>(a.dtype)], v.ptr());
-  if (!r) throw PythonError{};
-  return r;
-}
-
 void store(const Leaf& leaf, const ArrayRef& v) {
   if (leaf.kind == 'A') {
     PyArray* a = as_array(leaf.object);
@@ -45,36 +38,23 @@ namespace {
 
 using program::Program;
 
-// Arguments with their numbers replaced by recorded ones, in the order of read_tree.
+[[noreturn]] void changed() {
+  runtime_error("wengert.compile: an argument changed while it was read, or flattens differently every time");
+}
+
+// The arguments with recorded numbers in the place of theirs, in the order of read_tree.
 class Rebuild {
  public:
-  Rebuild(State& s, const std::vector<py::object>& leaves) : s_(s), leaves_(leaves) {}
+  explicit Rebuild(const std::vector<py::object>& leaves) : leaves_(leaves) {}
   py::object tree(PyObject* o) {
-    if (PyBool_Check(o) || o == Py_None) return held(o);
-    if (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || Py_TYPE(o) == numpy_types.ndarray || is_array(o) ||
-        PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
-      return next();
-    const Deeper deeper("putting the arguments of a compiled function together");
-    if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-      py::list t;
-      const bool tuple = PyTuple_CheckExact(o);
-      const size_t at = tuple ? 0 : opened();
-      for_items(o, [&](PyObject* item) { t.append(tree(item)); });
-      return tuple ? py::object(py::tuple(t)) : made(at, t);
-    }
-    if (PyDict_CheckExact(o)) {
-      py::dict t;
-      const size_t at = opened();
-      for_entries(o, [&](PyObject* key, PyObject* value) { t[key] = tree(value); });
-      return made(at, t);
-    }
-    if (counts_by_value(o)) return held(o);
-    const py::object flat = called(s_.flatten_other, held(o));
-    if (flat.is_none()) changed();
-    const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
-    py::list parts;
-    for_items(py::object(pair[0]).ptr(), [&](PyObject* x) { parts.append(tree(x)); });
-    return called(s_.unflatten_other, pair[1], parts);
+    Filling v{{}, *this, {}};
+    walk(o, v);
+    const size_t first = containers_.size();
+    return v.structure.rebuilt([&](size_t k) { return v.leaves[k]; },
+                               [&](size_t number, const py::object& container) {
+                                 if (containers_.size() <= first + number) containers_.resize(first + number + 1);
+                                 containers_[first + number] = {container, held_by(container)};
+                               });
   }
 
   size_t leaves_read() const { return at_; }
@@ -99,23 +79,28 @@ class Rebuild {
   }
 
  private:
-  [[noreturn]] static void changed() {
-    runtime_error("wengert.compile: an argument changed while it was read, or flattens differently every time");
-  }
+  struct Filling : Structured {
+    static constexpr const char* kDoing = "putting the arguments of a compiled function together";
+    Rebuild& of;
+    std::vector<py::object> leaves;
+    Filling(Structured s, Rebuild& r, std::vector<py::object> l)
+        : Structured(std::move(s)), of(r), leaves(std::move(l)) {}
+    bool leaf(PyObject* o) {
+      const bool number =
+          !PyBool_Check(o) && (PyFloat_CheckExact(o) || PyLong_CheckExact(o) || is_array(o) ||
+                               Py_TYPE(o) == numpy_types.ndarray || PyType_IsSubtype(Py_TYPE(o), numpy_types.generic));
+      if (!number && !PyBool_Check(o) && o != Py_None && !counts_by_value(o)) return false;
+      structure.leaf();
+      leaves.push_back(number ? of.next() : held(o));
+      return true;
+    }
+    [[noreturn]] void unknown(PyObject*) { changed(); }
+  };
   const py::object& next() {
     if (at_ == leaves_.size()) changed();
     return leaves_[at_++];
   }
-  size_t opened() {
-    containers_.emplace_back();
-    return containers_.size() - 1;
-  }
-  py::object made(size_t at, const py::object& container) {
-    containers_[at] = {container, held_by(container)};
-    return container;
-  }
   std::vector<Container> containers_;
-  State& s_;
   const std::vector<py::object>& leaves_;
   size_t at_ = 0;
 };
@@ -168,7 +153,7 @@ class Recording {
     find_changes(*spec);
     find_refilled(*spec);
     spec->by_itself = spec->changed.size();
-    for (uint32_t leaf : donated_) donate(*spec, leaf, spec->result);
+    for (uint32_t leaf : donated_) donate(*spec, leaf);
     spec->captures = captures_;
     spec->repeated = repeated_;
     once_.resize(outputs_.size());
@@ -186,14 +171,14 @@ class Recording {
     }
     out.notes = r.notes;
     follow(*spec);
-    return assembled(spec->result, values_);
+    return assembled(spec->result);
   }
 
-  py::object assembled(const Template& t, std::vector<ArrayRef>& values) const;
+  py::object assembled(const Result& r);
 
  private:
   py::object call(PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
-    Rebuild rebuild(s_, handles_);
+    Rebuild rebuild(handles_);
     py::tuple positional(static_cast<size_t>(n));
     for (Py_ssize_t i = 0; i < n; ++i) {
       const size_t first = rebuild.leaves_read();
@@ -248,93 +233,81 @@ class Recording {
     return static_cast<uint32_t>(outputs_.size() - 1);
   }
 
-  // With `inside`, what is in a container that is one of the arguments.
-  Template flattened(const py::object& y, bool inside = false) {
-    const Deeper deeper("taking apart the result of a compiled function");
-    PyObject* o = y.ptr();
-    Template t{Template::object, 0, y, {}};
-    if (is_array(o)) {
-      for (size_t k = 0; k < handles_.size(); ++k)
-        if (handles_[k].ptr() == o) {
-          t.kind = Template::argument;
-          t.index = static_cast<uint32_t>(k);
-          t.held = py::object();
-          return t;
-        }
-      const Value v = read(as_array(o));
-      t.kind = Template::value;
-      t.held = py::object();
-      if (v.level.get() == run_.get()) {
-        if (v.box) run_->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
-        if (v.box) {
-          t.kind = Template::object;
-          t.held = py::reinterpret_steal<py::object>(wrap(ad::primal_of(v)));
-        } else {
-          const auto [at, fresh] = outputs_of_.emplace(o, 0);
-          if (fresh) at->second = output(v.node, v.array);
-          repeated_ |= !fresh;
-          t.index = at->second;
-        }
-      } else if (v.level) {
-        run_->refusal = "it returns a value that is being differentiated outside";
-        t.kind = Template::object;
-        t.held = y;
+  // Where the leaves of a result come from.
+  struct Placing : Structured {
+    static constexpr const char* kDoing = "taking apart the result of a compiled function";
+    Recording& of;
+    bool inside;  // what is in a container that is one of the arguments, not that one
+    std::vector<Place> places;
+    Placing(Recording& r, bool i) : of(r), inside(i) {}
+    bool leaf(PyObject* o) {
+      const bool whole = std::exchange(inside, false);
+      if (o == Py_None) {
+        structure.none();
+      } else if (is_array(o)) {
+        put(of.place_of(o));
+      } else if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function: a constant, and new on every call
+        const ArrayRef a = from_numpy(o, false);
+        put({Place::value, of.output(of.run_->constant(a), a), {}});
+      } else if (PyList_CheckExact(o) || PyDict_CheckExact(o)) {
+        const int64_t k = whole ? -1 : of.container_of(o);
+        if (k >= 0) put({Place::container, static_cast<uint32_t>(k), {}});
+        return k >= 0;
+      } else if (PyTuple_CheckExact(o) || !of.stays(o)) {
+        return false;
       } else {
-        t.index = output(run_->constant(v.array), v.array);
+        put({Place::object, 0, held(o)});
       }
-      return t;
+      return true;
     }
-    if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function: a constant, and the caller's own on every call
-      const ArrayRef a = from_numpy(o, false);
-      t.kind = Template::value;
-      t.held = py::object();
-      t.index = output(run_->constant(a), a);
-      return t;
+    void put(Place p) {
+      structure.leaf();
+      places.push_back(std::move(p));
     }
-    if (PyList_CheckExact(o) || PyDict_CheckExact(o)) {
-      for (size_t k = 0; k < containers_.size() && !inside; ++k)
-        if (containers_[k].made.ptr() == o) {
-          t.kind = Template::container;
-          t.index = static_cast<uint32_t>(k);
-          t.held = py::object();
-          return t;
-        }
-    }
-    if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-      t.kind = PyTuple_CheckExact(o) ? Template::tuple : Template::list;
-      t.held = py::object();
-      for_items(o, [&](PyObject* item) { t.parts.push_back(flattened(held(item))); });
-      return t;
-    }
-    if (PyDict_CheckExact(o)) {
-      t.kind = Template::dict;
-      py::list keys;
-      for_entries(o, [&](PyObject* key, PyObject* value) {
-        keys.append(held(key));
-        t.parts.push_back(flattened(held(value)));
-      });
-      t.held = keys;
-      return t;
-    }
-    if (PyFunction_Check(o) || PyType_Check(o)) {
-      if (!called(watch_.attr("lasting"), y).cast<bool>())
-        run_->refusal = "it returns a " + std::string(PyType_Check(o) ? "class" : "function") + " made while it ran";
-      return t;
-    }
-    if (o == Py_None || PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
-        PyType_IsSubtype(Py_TYPE(o), numpy_types.generic))
-      return t;
-    const py::object flat = called(s_.flatten_other, y);
-    if (flat.is_none()) {
-      run_->refusal =
+    void unknown(PyObject* o) {
+      of.run_->refusal =
           "it returns an object of type " + std::string(Py_TYPE(o)->tp_name) + ", which is no tree of arrays";
-      return t;
+      put({Place::object, 0, held(o)});
     }
-    const py::tuple pair = py::reinterpret_borrow<py::tuple>(flat);
-    t.kind = Template::other;
-    t.held = pair[1];
-    for_items(py::object(pair[0]).ptr(), [&](PyObject* x) { t.parts.push_back(flattened(held(x))); });
-    return t;
+  };
+  Result flattened(const py::object& y, bool inside = false) {
+    Placing v(*this, inside);
+    walk(y.ptr(), v);
+    return {std::move(v.structure), std::move(v.places)};
+  }
+
+  int64_t container_of(PyObject* o) const {
+    for (size_t k = 0; k < containers_.size(); ++k)
+      if (containers_[k].made.ptr() == o) return static_cast<int64_t>(k);
+    return -1;
+  }
+  // An object that is the same on every call.
+  bool stays(PyObject* o) {
+    if (PyFunction_Check(o) || PyType_Check(o)) {
+      if (!called(watch_.attr("lasting"), held(o)).cast<bool>())
+        run_->refusal = "it returns a " + std::string(PyType_Check(o) ? "class" : "function") + " made while it ran";
+      return true;
+    }
+    return PyFloat_Check(o) || PyLong_Check(o) || counts_by_value(o) ||
+           PyType_IsSubtype(Py_TYPE(o), numpy_types.generic);
+  }
+  Place place_of(PyObject* o) {
+    for (size_t k = 0; k < handles_.size(); ++k)
+      if (handles_[k].ptr() == o) return {Place::argument, static_cast<uint32_t>(k), {}};
+    const Value v = read(as_array(o));
+    if (!v.level) return {Place::value, output(run_->constant(v.array), v.array), {}};
+    if (v.level.get() != run_.get()) {
+      run_->refusal = "it returns a value that is being differentiated outside";
+      return {Place::object, 0, held(o)};
+    }
+    if (v.box) {
+      run_->refusal = "it uses a value from outside that is being differentiated; pass it as an argument";
+      return {Place::object, 0, py::reinterpret_steal<py::object>(wrap(ad::primal_of(v)))};
+    }
+    const auto [at, fresh] = outputs_of_.emplace(o, 0);
+    if (fresh) at->second = output(v.node, v.array);
+    repeated_ |= !fresh;
+    return {Place::value, at->second, {}};
   }
 
   // Arguments the function changed in place (x += 1, x[0] = 2): the caller's arrays follow.
@@ -363,7 +336,7 @@ class Recording {
   void follow(const Specialisation& spec) {
     for (const auto& [leaf, k] : spec.changed) store(call_.leaves[leaf], values_[k]);
     std::vector<py::object> contents;
-    for (const auto& [at, with] : spec.refilled) contents.push_back(assembled(with, values_));
+    for (const auto& [at, with] : spec.refilled) contents.push_back(assembled(with));
     for (size_t i = 0; i < contents.size(); ++i)
       refill(call_.containers[spec.refilled[i].first].ptr(), contents[i].ptr());
   }
@@ -385,23 +358,20 @@ class Recording {
   }
 
   // The first result of the shape and type of a donated argument becomes that argument, changed in place.
-  bool donate(Specialisation& spec, uint32_t leaf, Template& t) {
+  void donate(Specialisation& spec, uint32_t leaf) {
     for (const auto& [later, earlier] : call_.same)
-      if (later == leaf || earlier == leaf) return false;
+      if (later == leaf || earlier == leaf) return;
     for (const auto& [changed, k] : spec.changed)
-      if (changed == leaf) return true;
-    if (t.kind == Template::value) {
-      const Value& v = read(as_array(handles_[leaf].ptr()));
-      const ArrayRef& y = values_[t.index];
-      if (y->dtype != v.dtype() || !(y->shape == v.shape())) return false;
-      spec.changed.emplace_back(leaf, t.index);
-      t.kind = Template::argument;
-      t.index = leaf;
-      return true;
+      if (changed == leaf) return;
+    const Value& v = read(as_array(handles_[leaf].ptr()));
+    for (Place& p : spec.result.places) {
+      if (p.kind != Place::value) continue;
+      const ArrayRef& y = values_[p.index];
+      if (y->dtype != v.dtype() || !(y->shape == v.shape())) continue;
+      spec.changed.emplace_back(leaf, p.index);
+      p = {Place::argument, leaf, {}};
+      return;
     }
-    for (Template& part : t.parts)
-      if (donate(spec, leaf, part)) return true;
-    return false;
   }
 
   State& s_;
@@ -414,7 +384,7 @@ class Recording {
   std::vector<Rebuild::Container> containers_;
   std::unordered_map<PyObject*, uint32_t> outputs_of_;
   bool repeated_ = false;
-  mutable std::vector<py::object> once_;
+  std::vector<py::object> once_;
   std::shared_ptr<Captures> captures_;
   py::object watch_;
 };
@@ -425,37 +395,15 @@ PyObject* in_family(const ArrayRef& a, Family family) {
   return family == Family::python ? wrap(Value(a)) : to_numpy(core::copy(a), true);
 }
 
-py::object Recording::assembled(const Template& t, std::vector<ArrayRef>& values) const {
-  switch (t.kind) {
-    case Template::value: {
-      py::object& one = once_[t.index];
-      if (!one) one = py::reinterpret_steal<py::object>(in_family(values[t.index], call_.family));
-      return one;
-    }
-    case Template::argument:
-      return py::reinterpret_borrow<py::object>(call_.leaves[t.index].object);
-    case Template::container:
-      return call_.containers[t.index];
-    case Template::object:
-      return t.held;
-    case Template::tuple: {
-      py::tuple r(t.parts.size());
-      for (size_t i = 0; i < t.parts.size(); ++i) r[i] = assembled(t.parts[i], values);
-      return r;
-    }
-    case Template::dict: {
-      py::dict r;
-      const py::list keys = py::reinterpret_borrow<py::list>(t.held);
-      for (size_t i = 0; i < t.parts.size(); ++i) r[py::object(keys[i])] = assembled(t.parts[i], values);
-      return r;
-    }
-    default: {
-      py::list r;
-      for (const Template& p : t.parts) r.append(assembled(p, values));
-      return t.kind == Template::list ? py::object(std::move(r))
-                                      : [&] { return called(s_.unflatten_other, t.held, r); }();
-    }
-  }
+py::object Recording::assembled(const Result& r) {
+  return r.rebuilt([&](const Place& p) -> py::object {
+    if (p.kind == Place::argument) return held(call_.leaves[p.index].object);
+    if (p.kind == Place::container) return call_.containers[p.index];
+    if (p.kind == Place::object) return p.held;
+    py::object& one = once_[p.index];
+    if (!one) one = py::reinterpret_steal<py::object>(in_family(values_[p.index], call_.family));
+    return one;
+  });
 }
 
 }  // namespace

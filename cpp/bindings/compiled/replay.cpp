@@ -107,8 +107,8 @@ Span span_of(PyObject* ndarray, bool changed) {
 
 class Replayer {
  public:
-  Replayer(State& s, const Call& c, Specialisation& spec)
-      : s_(s), c_(c), spec_(spec), p_(*spec.program), work_(taken(spec)), r_(*work_), values_(r_.values) {}
+  Replayer(const Call& c, Specialisation& spec)
+      : c_(c), spec_(spec), p_(*spec.program), work_(taken(spec)), r_(*work_), values_(r_.values) {}
   Replayer(const Replayer&) = delete;
   ~Replayer() {
     r_.clear();
@@ -160,13 +160,12 @@ class Replayer {
         write(as_array(changed.object), Value(read(as_array(changed.object)).array));  // its views look again
     }
     if (spec_.repeated) once_.resize(p_.outputs());
-    if (spec_.refilled.empty()) return assembled(spec_.result);
+    if (spec_.refilled.empty()) return assembled(spec_.result).release().ptr();
     std::vector<py::object> contents;
-    for (const auto& [at, with] : spec_.refilled)
-      contents.push_back(py::reinterpret_steal<py::object>(assembled(with)));
+    for (const auto& [at, with] : spec_.refilled) contents.push_back(assembled(with));
     for (size_t i = 0; i < contents.size(); ++i)
       refill(c_.containers[spec_.refilled[i].first].ptr(), contents[i].ptr());
-    return assembled(spec_.result);
+    return assembled(spec_.result).release().ptr();
   }
 
  private:
@@ -222,53 +221,19 @@ class Replayer {
     const ArrayRef a = array(k);
     return c_.family == Family::python ? to_python_scalar(*a) : numpy_scalar(*a);
   }
-  PyObject* assembled(const Template& t) {
-    auto checked = [](PyObject* o) {
-      if (!o) throw PythonError{};
-      return o;
-    };
-    switch (t.kind) {
-      case Template::value: {
-        if (!spec_.repeated) return checked(value(t.index));
-        py::object& one = once_[t.index];
-        if (!one) one = py::reinterpret_steal<py::object>(checked(value(t.index)));
-        return py::object(one).release().ptr();
-      }
-      case Template::argument:
-        Py_INCREF(c_.leaves[t.index].object);
-        return c_.leaves[t.index].object;
-      case Template::container:
-        return py::object(c_.containers[t.index]).release().ptr();
-      case Template::object:
-        Py_INCREF(t.held.ptr());
-        return t.held.ptr();
-      case Template::tuple: {
-        const auto n = static_cast<Py_ssize_t>(t.parts.size());
-        py::object r = py::reinterpret_steal<py::object>(checked(PyTuple_New(n)));
-        for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(r.ptr(), i, assembled(t.parts[static_cast<size_t>(i)]));
-        return r.release().ptr();
-      }
-      case Template::list:
-      case Template::other: {
-        const auto n = static_cast<Py_ssize_t>(t.parts.size());
-        py::object r = py::reinterpret_steal<py::object>(checked(PyList_New(n)));
-        for (Py_ssize_t i = 0; i < n; ++i) PyList_SET_ITEM(r.ptr(), i, assembled(t.parts[static_cast<size_t>(i)]));
-        if (t.kind == Template::list) return r.release().ptr();
-        return called(s_.unflatten_other, t.held, r).release().ptr();
-      }
-      default: {
-        py::dict r;
-        for (size_t i = 0; i < t.parts.size(); ++i) {
-          const py::object v = py::reinterpret_steal<py::object>(assembled(t.parts[i]));
-          if (PyDict_SetItem(r.ptr(), PyList_GET_ITEM(t.held.ptr(), static_cast<Py_ssize_t>(i)), v.ptr()) < 0)
-            throw PythonError{};
-        }
-        return r.release().ptr();
-      }
-    }
+  py::object assembled(const Result& r) {
+    return r.rebuilt([&](const Place& p) -> py::object {
+      if (p.kind == Place::argument) return held(c_.leaves[p.index].object);
+      if (p.kind == Place::container) return c_.containers[p.index];
+      if (p.kind == Place::object) return p.held;
+      if (spec_.repeated && once_[p.index]) return once_[p.index];
+      py::object one = py::reinterpret_steal<py::object>(value(p.index));
+      if (!one) throw PythonError{};
+      if (spec_.repeated) once_[p.index] = one;
+      return one;
+    });
   }
 
-  State& s_;
   const Call& c_;
   Specialisation& spec_;
   const Program& p_;
@@ -316,8 +281,8 @@ bool shares_changed(const Call& c, const Specialisation& spec) {
   return spans.size() > 1 && meet(spans);
 }
 
-PyObject* replayed(State& s, const Call& c, Specialisation& spec, uint32_t& failed) {
-  Replayer replay(s, c, spec);
+PyObject* replayed(const Call& c, Specialisation& spec, uint32_t& failed) {
+  Replayer replay(c, spec);
   return replay.run(failed) ? replay.result() : nullptr;
 }
 

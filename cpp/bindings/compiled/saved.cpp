@@ -59,8 +59,23 @@ Tree numpy_number(PyObject* o) {
   return t;
 }
 
+Tree any(Tree::Kind kind, DType type = DType::f64, const Dims& shape = {}) {
+  Tree t;
+  t.kind = kind;
+  t.type = type;
+  t.shape = shape;
+  return t;
+}
+
+Tree dtype_form(PyObject* o) {
+  const std::string name = py::str(py::handle(o));
+  for (int k = 0; k < core::kDTypes; ++k)
+    if (core::dtype_name(static_cast<DType>(k)) == name) return any(Tree::dtype, static_cast<DType>(k));
+  throw Unsavable{"the dtype " + name};
+}
+
 // An object that stays what it is.
-Tree plain(PyObject* o) {
+Tree constant_leaf(PyObject* o) {
   Tree t;
   if (o == Py_None) return t;
   if (o == Py_Ellipsis) {
@@ -79,17 +94,8 @@ Tree plain(PyObject* o) {
     return with_text(Tree::text, p, n);
   } else if (PyBytes_CheckExact(o)) {
     return with_text(Tree::bytes, PyBytes_AS_STRING(o), PyBytes_GET_SIZE(o));
-  } else if (PyTuple_CheckExact(o)) {
-    const Deeper deeper("describing a constant of a compiled function");
-    t.kind = Tree::tuple;
-    for_items(o, [&](PyObject* item) { t.parts.push_back(plain(item)); });
   } else if (py::isinstance<py::dtype>(o)) {
-    t.kind = Tree::dtype;
-    const std::string name = py::str(py::handle(o));
-    int k = 0;
-    while (k < core::kDTypes && core::dtype_name(static_cast<DType>(k)) != name) ++k;
-    if (k == core::kDTypes) throw Unsavable{"the dtype " + name};
-    t.type = static_cast<DType>(k);
+    return dtype_form(o);
   } else if (PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
     return numpy_number(o);
   } else {
@@ -98,17 +104,8 @@ Tree plain(PyObject* o) {
   return t;
 }
 
-Tree any(Tree::Kind kind, DType type = DType::f64, const Dims& shape = {}) {
-  Tree t;
-  t.kind = kind;
-  t.type = type;
-  t.shape = shape;
-  return t;
-}
-
-// An argument, with its numbers left open; the order of read_tree.
-Tree argument_form(PyObject* o) {
-  Tree t;
+// An argument, with its number left open.
+Tree argument_leaf(PyObject* o) {
   if (PyFloat_CheckExact(o)) return any(Tree::any_float);
   if (PyLong_CheckExact(o)) return any(Tree::any_int);
   if (is_array(o)) return any(Tree::any_array, read(as_array(o)).dtype(), read(as_array(o)).shape());
@@ -119,52 +116,76 @@ Tree argument_form(PyObject* o) {
     for (int k = 0; k < PyArray_NDIM(as_ndarray(o)); ++k) shape.push_back(PyArray_DIM(as_ndarray(o), k));
     return any(Tree::any_ndarray, static_cast<DType>(type), shape);
   }
-  if (PyTuple_CheckExact(o) || PyList_CheckExact(o)) {
-    const Deeper deeper("describing an argument of a compiled function");
-    t.kind = PyTuple_CheckExact(o) ? Tree::tuple : Tree::list;
-    for_items(o, [&](PyObject* item) { t.parts.push_back(argument_form(item)); });
-    return t;
-  }
-  if (PyDict_CheckExact(o)) {
-    const Deeper deeper("describing an argument of a compiled function");
-    t.kind = Tree::dict;
-    for_entries(o, [&](PyObject* key, PyObject* value) {
-      t.parts.push_back(plain(key));
-      t.parts.push_back(argument_form(value));
-    });
-    return t;
-  }
-  if (!PyBool_Check(o) && PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) {
-    t.kind = Tree::any_scalar;
-    t.chars = py::str(py::reinterpret_borrow<py::object>(o).attr("dtype"));
-    if (!in_list(t.chars)) throw Unsavable{"a NumPy " + t.chars};
-    return t;
-  }
-  return plain(o);
+  if (PyBool_Check(o) || !PyType_IsSubtype(Py_TYPE(o), numpy_types.generic)) return constant_leaf(o);
+  Tree t = any(Tree::any_scalar);
+  t.chars = py::str(py::reinterpret_borrow<py::object>(o).attr("dtype"));
+  if (!in_list(t.chars)) throw Unsavable{"a NumPy " + t.chars};
+  return t;
 }
 
-Tree result_form(const Template& t) {
-  Tree r;
-  switch (t.kind) {
-    case Template::value:
-    case Template::argument:
-      r.kind = t.kind == Template::value ? Tree::value : Tree::argument;
-      r.number = t.index;
-      return r;
-    case Template::object:
-      return plain(t.held.ptr());
-    case Template::container:
-      throw Unsavable{"a container of the arguments that is returned or changed"};
-    case Template::other:
-      throw Unsavable{"a container that is no tuple, list or dict among the results"};
-    default:
-      r.kind = t.kind == Template::tuple ? Tree::tuple : t.kind == Template::list ? Tree::list : Tree::dict;
-      for (size_t i = 0; i < t.parts.size(); ++i) {
-        if (r.kind == Tree::dict) r.parts.push_back(plain(PyList_GET_ITEM(t.held.ptr(), static_cast<Py_ssize_t>(i))));
-        r.parts.push_back(result_form(t.parts[i]));
-      }
-      return r;
+Tree constant_form(PyObject* o);
+
+// The containers that are open, the innermost last; below them one that holds the whole.
+struct Describing {
+  static constexpr const char* kDoing = "describing what a compiled function is given";
+  static constexpr bool kSorted = false;
+  bool constant;
+  std::vector<Tree> open{1};
+  void put(Tree t) { open.back().parts.push_back(std::move(t)); }
+  bool leaf(PyObject* o) {
+    if (PyTuple_CheckExact(o) || PyList_CheckExact(o) || PyDict_CheckExact(o)) return false;
+    put(constant ? constant_leaf(o) : argument_leaf(o));
+    return true;
   }
+  size_t enter(TreeNode::Kind kind, PyObject* o, Py_ssize_t, PyObject*) {
+    if (constant && kind != TreeNode::tuple) unknown(o);
+    open.push_back(any(kind == TreeNode::tuple ? Tree::tuple : kind == TreeNode::list ? Tree::list : Tree::dict));
+    return 0;
+  }
+  void key(size_t, Py_ssize_t, PyObject* key) { put(constant_form(key)); }
+  void leave(size_t, PyObject*) {
+    Tree t = std::move(open.back());
+    open.pop_back();
+    put(std::move(t));
+  }
+  bool opens(PyObject*) { return false; }
+  [[noreturn]] void unknown(PyObject* o) { throw Unsavable{"an object of type " + std::string(Py_TYPE(o)->tp_name)}; }
+};
+
+Tree form_of(PyObject* o, bool constant) {
+  Describing v{constant};
+  walk(o, v);
+  return std::move(v.open.back().parts.back());
+}
+Tree constant_form(PyObject* o) { return form_of(o, true); }
+
+Tree result_form(const TreeNode*& part, const Place*& place) {
+  const TreeNode& p = *part++;
+  if (p.kind == TreeNode::leaf) {
+    const Place& from = *place++;
+    if (from.kind == Place::object) return constant_form(from.held.ptr());
+    if (from.kind == Place::container) throw Unsavable{"a container of the arguments that is returned or changed"};
+    Tree r = any(from.kind == Place::value ? Tree::value : Tree::argument);
+    r.number = from.index;
+    return r;
+  }
+  if (p.kind == TreeNode::named || p.kind == TreeNode::other)
+    throw Unsavable{"a container that is no tuple, list or dict among the results"};
+  Tree r = any(p.kind == TreeNode::none    ? Tree::none
+               : p.kind == TreeNode::tuple ? Tree::tuple
+               : p.kind == TreeNode::list  ? Tree::list
+                                           : Tree::dict);
+  for (uint32_t i = 0; i < p.count; ++i) {
+    if (r.kind == Tree::dict)
+      r.parts.push_back(constant_form(PyTuple_GET_ITEM(p.form.ptr(), static_cast<Py_ssize_t>(i))));
+    r.parts.push_back(result_form(part, place));
+  }
+  return r;
+}
+Tree result_form(const Result& r) {
+  const TreeNode* part = r.structure.nodes().data();
+  const Place* place = r.places.data();
+  return result_form(part, place);
 }
 
 // ---- plain data to Python -------------------------------------------------------------------------------------------
@@ -258,36 +279,38 @@ py::object example(const Tree& t) {
   }
 }
 
-Template template_of(const Tree& t) {
-  Template r{Template::object, 0, {}, {}};
+void add_places(const Tree& t, Result& r) {
+  Place p{Place::object, 0, {}};
   switch (t.kind) {
-    case Tree::value:
-    case Tree::argument:
-      r.kind = t.kind == Tree::value ? Template::value : Template::argument;
-      r.index = static_cast<uint32_t>(t.number);  // checked by check_results
-      return r;
+    case Tree::none:
+      return r.structure.none();
     case Tree::tuple:
     case Tree::list:
-      r.kind = t.kind == Tree::tuple ? Template::tuple : Template::list;
-      for (const Tree& p : t.parts) r.parts.push_back(template_of(p));
-      return r;
+      r.structure.enter(t.kind == Tree::tuple ? TreeNode::tuple : TreeNode::list,
+                        static_cast<Py_ssize_t>(t.parts.size()), nullptr);
+      for (const Tree& part : t.parts) add_places(part, r);
+      return;
     case Tree::dict: {
-      r.kind = Template::dict;
-      py::list keys;
+      const size_t at = r.structure.enter(TreeNode::dict, static_cast<Py_ssize_t>(t.parts.size() / 2), nullptr);
       py::dict seen;
       for (size_t i = 0; i < t.parts.size(); i += 2) {
-        py::object key = example(t.parts[i]);
+        const py::object key = example(t.parts[i]);
         put_key(seen, key, py::none());
-        keys.append(std::move(key));
-        r.parts.push_back(template_of(t.parts[i + 1]));
+        r.structure.key(at, static_cast<Py_ssize_t>(i / 2), key.ptr());
+        add_places(t.parts[i + 1], r);
       }
-      r.held = std::move(keys);
-      return r;
+      return;
     }
+    case Tree::value:
+    case Tree::argument:
+      p.kind = t.kind == Tree::value ? Place::value : Place::argument;
+      p.index = static_cast<uint32_t>(t.number);  // checked by check_results
+      break;
     default:
-      r.held = example(t);
-      return r;
+      p.held = example(t);
   }
+  r.structure.leaf();
+  r.places.push_back(std::move(p));
 }
 
 // Inputs are the leaves of the arguments, one for one: what is read as an input then has its elements.
@@ -308,7 +331,7 @@ std::shared_ptr<Specialisation> specialisation(SavedProgram& p, const Call& c, i
   check_inputs(p.graph, c);
   for (const program::Guard& k : p.graph.guards) utf8(k.location);
   auto spec = std::make_shared<Specialisation>();
-  spec->result = template_of(p.result);
+  add_places(p.result, spec->result);
   for (const auto& [leaf, output] : p.changed) {
     if (c.leaves[leaf].kind != 'A' && c.leaves[leaf].kind != 'n') wrong("a number cannot be changed in place");
     const program::Node &to = p.graph.nodes[p.graph.inputs[leaf]], &from = p.graph.nodes[p.graph.outputs[output]];
@@ -358,11 +381,10 @@ Entry entry_of(State& s, SavedEntry& saved, int64_t most) {
 SavedEntry saved_form(const State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames, std::string& unsavable) {
   SavedEntry e;
   try {
-    for (Py_ssize_t i = 0; i < n; ++i)
-      e.positional.push_back(is_static(s, i, n) ? plain(args[i]) : argument_form(args[i]));
+    for (Py_ssize_t i = 0; i < n; ++i) e.positional.push_back(form_of(args[i], is_static(s, i, n)));
     for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i) {
       PyObject* name = PyTuple_GET_ITEM(kwnames, i);
-      e.keywords.emplace_back(plain(name).chars, is_static(s, name) ? plain(args[n + i]) : argument_form(args[n + i]));
+      e.keywords.emplace_back(constant_leaf(name).chars, form_of(args[n + i], is_static(s, name)));
     }
   } catch (const Unsavable& u) {
     unsavable = u.why + " among the arguments";

@@ -7,7 +7,6 @@
 #include "ad/functions.h"
 #include "ad/recorder.h"
 #include "ad/requires_grad.h"
-#include "bindings/call/depth.h"
 #include "bindings/call/functions.h"
 #include "bindings/object/array_methods.h"
 #include "bindings/object/elements.h"
@@ -448,9 +447,6 @@ void bind_array_type(py::module_& m) {
   m.def(
       "for_numpy", [](const py::object& o) { return for_numpy(o.ptr()); }, py::arg("x"),
       "The argument; if it is a list of objects, which might change it while NumPy reads it, a tuple of them.");
-  m.def(
-      "check_depth", [](const py::object& tree) { check_depth(tree.ptr()); }, py::arg("tree"),
-      "RecursionError if containers are nested too deep for a small stack.");
   m.def(
       "asarray",
       [](const py::object& o, const py::object& dtype) {

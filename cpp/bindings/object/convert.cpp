@@ -191,6 +191,13 @@ PyObject* to_python_scalar(const core::Array& a) {
   return PyLong_FromLongLong(core::item_int(a));
 }
 
+PyObject* numpy_scalar(const core::Array& a) {
+  const py::object v = py::reinterpret_steal<py::object>(to_python_scalar(a));
+  PyObject* r = PyObject_CallOneArg(numpy_types.scalar[static_cast<int>(a.dtype)], v.ptr());
+  if (!r) throw PythonError{};
+  return r;
+}
+
 // ---- operands -------------------------------------------------------------------------------------------------------
 
 namespace {

@@ -111,6 +111,7 @@ PyObject* to_numpy(const ArrayRef& a, bool writable);  // no copy unless the sto
 DType to_dtype(PyObject* o);
 PyObject* from_dtype(DType t);  // np.dtype, new reference
 PyObject* to_python_scalar(const core::Array& a);
+PyObject* numpy_scalar(const core::Array& a);
 
 int64_t to_int(PyObject* o, const char* what);
 Dims to_dims(PyObject* o, const char* what);                  // int or sequence of ints

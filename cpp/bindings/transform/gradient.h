@@ -4,8 +4,8 @@
 namespace wengert::bindings {
 
 void bind_gradient(py::module_& m);
-// `gradient`: an object of the type that is bound here. NotImplemented where an argument has other leaves or
-// containers.
+bool is_gradient(const py::object& f);
+// `gradient`: an object of the type that is bound here.
 PyObject* run_gradient(PyObject* gradient, PyObject* args, PyObject* kwargs);
 
 }  // namespace wengert::bindings

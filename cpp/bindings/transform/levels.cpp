@@ -213,9 +213,6 @@ void bind_ad(py::module_& m) {
       .def(py::init<>())
       .def("input", &OpenReverse::input)
       .def("sweep", &OpenReverse::sweep, py::arg("outputs"), py::arg("cotangents"), py::arg("keep") = false)
-      .def("rows", &OpenReverse::rows)
-      .def("run", &OpenReverse::run)
-      .def("jacobian", &OpenReverse::jacobian)
       .def_property_readonly("nodes", &OpenReverse::nodes)
       .def_property_readonly("bytes", &OpenReverse::bytes);
   py::class_<OpenForward, OpenLevel>(m, "ForwardLevel")

@@ -40,6 +40,7 @@ struct Argument {
   Family family;
   Value primal;
   bool scalar = false;  // a number or NumPy scalar, or an Array that stands for one
+  py::object type;      // of a NumPy scalar
 };
 // False: neither a number nor a floating point array.
 bool lifted(PyObject* o, Argument& a);
@@ -57,14 +58,6 @@ class OpenReverse : public OpenLevel {
   }
   // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
   py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep);
-  // One sweep for each element of y: for every input the rows of its Jacobian, shape (y.size,) + input shape; None
-  // where there is no dependence.
-  py::list rows(const py::object& y);
-  // Runs f with args[position] as the only input, and ends the level. NotImplemented (nothing has been run): that is
-  // neither a number nor a floating point array.
-  py::object run(const py::object& f, const py::tuple& args, const py::dict& kwargs, Py_ssize_t position);
-  // After `run`: the Jacobian of the array it returned, in the family of the argument.
-  py::object jacobian(const py::object& y);
   int64_t nodes() const { return reverse().tape.size(); }
   int64_t bytes() const { return reverse().tape.bytes(); }
 
@@ -73,10 +66,7 @@ class OpenReverse : public OpenLevel {
     inputs_.push_back(reverse().tape.input(*v.array));  // the handle may be given another value by `x[i] = v`
     return traced(v, inputs_.back());
   }
-  std::vector<std::vector<Value>> swept_rows(const Value& y);
-  Value stacked(std::vector<Value>& rows, uint32_t input) const;
   std::vector<uint32_t> inputs_;
-  Family family_ = Family::array;
 };
 
 }  // namespace wengert::bindings

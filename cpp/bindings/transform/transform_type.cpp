@@ -1,5 +1,5 @@
 // What transforms of functions return: a callable that knows what it was made from, so that it can be pickled and
-// copied (python/wengert/transforms/pickling.py), and that may have a short way in C++ (gradient.cpp).
+// copied (python/wengert/transforms/pickling.py). A Gradient (gradient.cpp) is called without a detour.
 #include "bindings/transform/transform_type.h"
 
 #include <structmember.h>
@@ -16,9 +16,9 @@ namespace {
 struct Transform {
   PyObject ob_base;
   PyObject *dict, *weakrefs;
-  PyObject* call;      // the function itself
-  PyObject* gradient;  // the short way, or null
-  PyObject* origin;    // (function that made it, its arguments), or None
+  PyObject* call;    // what it does
+  bool gradient;     // that is a Gradient, which is called without a detour
+  PyObject* origin;  // (function that made it, its arguments), or None
 };
 Transform* as_transform(PyObject* o) { return reinterpret_cast<Transform*>(o); }
 PyObject* partial = nullptr;  // functools.partial
@@ -30,11 +30,7 @@ PyObject* call(PyObject* self, PyObject* args, PyObject* kwargs) {
                     "wengert: this function was freed by the garbage collector, or not yet unpickled");
     return nullptr;
   }
-  if (t->gradient) {
-    PyObject* r = run_gradient(t->gradient, args, kwargs);
-    if (r != Py_NotImplemented) return r;
-    Py_DECREF(r);
-  }
+  if (t->gradient) return run_gradient(t->call, args, kwargs);
   const py::object f = py::reinterpret_borrow<py::object>(t->call);
   return call_python(f.ptr(), args, kwargs);
 }
@@ -44,7 +40,6 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
   Py_VISIT(Py_TYPE(o));
   Py_VISIT(t->dict);
   Py_VISIT(t->call);
-  Py_VISIT(t->gradient);
   Py_VISIT(t->origin);
   return 0;
 }
@@ -52,7 +47,6 @@ int clear(PyObject* o) {
   Transform* t = as_transform(o);
   Py_CLEAR(t->dict);
   Py_CLEAR(t->call);
-  Py_CLEAR(t->gradient);
   Py_CLEAR(t->origin);
   return 0;
 }
@@ -106,12 +100,12 @@ PyType_Spec spec = {"wengert.Transform", sizeof(Transform), 0,
 
 PyObject* shared(const py::object& o) { return o.is_none() ? nullptr : py::object(o).release().ptr(); }
 
-py::object new_transform(const py::object& f, const py::object& gradient, const py::object& origin) {
+py::object new_transform(const py::object& f, const py::object& origin) {
   auto* t = PyObject_GC_New(Transform, transform_type);
   if (!t) throw py::error_already_set();
   t->dict = t->weakrefs = nullptr;
   t->call = shared(f);
-  t->gradient = shared(gradient);
+  t->gradient = is_gradient(f);
   t->origin = shared(origin);
   PyObject_GC_Track(reinterpret_cast<PyObject*>(t));
   return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(t));
@@ -128,10 +122,9 @@ void become(const py::object& to, const py::object& from) {
   const Transform& f = *as_transform(from.ptr());
   Transform& t = *as_transform(to.ptr());
   Py_XINCREF(f.call);
-  Py_XINCREF(f.gradient);
   Py_XINCREF(f.origin);
   Py_XSETREF(t.call, f.call);
-  Py_XSETREF(t.gradient, f.gradient);
+  t.gradient = f.gradient;
   Py_XSETREF(t.origin, f.origin);
   to.attr("__dict__").attr("update")(from.attr("__dict__"));
 }
@@ -143,8 +136,7 @@ void bind_transform_type(py::module_& m) {
   if (!transform_type) throw py::error_already_set();
   partial = py::object(py::module_::import("functools").attr("partial")).release().ptr();
   m.add_object("Transform", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(transform_type)));
-  m.def("new_transform", new_transform, py::arg("f") = py::none(), py::arg("gradient") = py::none(),
-        py::arg("origin") = py::none());
+  m.def("new_transform", new_transform, py::arg("f") = py::none(), py::arg("origin") = py::none());
   m.def("become", become);
 }
 

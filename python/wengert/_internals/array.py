@@ -303,7 +303,7 @@ class no_grad(_core.NoGrad):
             with no_grad():
                 return f(*args, **kwargs)
 
-        t: Any = _core.new_transform(function, None, (_without_grad, (f,)))
+        t: Any = _core.new_transform(function, (_without_grad, (f,)))
         return functools.update_wrapper(t, f)
 
     def __reduce__(self) -> Any:

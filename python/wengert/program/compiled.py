@@ -8,47 +8,15 @@ import inspect
 import os
 import sys
 import types
-from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from wengert import _core
-from wengert._internals.tree import is_leaf, tree_unflatten
 from wengert.transforms.pickling import importable_name
 
 __all__ = ["compile", "load_program"]
 
 Function = Callable[..., Any]
-
-
-def _flatten(x: Any) -> tuple[list[Any], Any] | None:
-    """Leaves and structure of a container that is no tuple, list or dict; None if it is none."""
-    if isinstance(x, dict) and type(x) in (OrderedDict, defaultdict):
-        return list(x.values()), _Dict(type(x), tuple(x), getattr(x, "default_factory", None))
-    import optree
-
-    if is_leaf(x):
-        return None
-    # One level: what is in it is looked at in the same way, the order of dicts included.
-    leaves, spec = optree.tree_flatten(x, is_leaf=lambda y: y is not x)
-    return None if spec.is_leaf() else (leaves, spec)
-
-
-class _Dict(NamedTuple):
-    """The structure of a dict whose order counts."""
-
-    kind: type
-    keys: tuple[Any, ...]
-    factory: Any
-
-    def filled(self, leaves: list[Any]) -> Any:
-        made = defaultdict(self.factory) if self.kind is defaultdict else self.kind()
-        made.update(zip(self.keys, leaves, strict=True))
-        return made
-
-
-def _unflatten(spec: Any, leaves: list[Any]) -> Any:
-    return spec.filled(leaves) if isinstance(spec, _Dict) else tree_unflatten(spec, leaves)
 
 
 def _watch(f: Any, arguments: tuple[Any, ...], static: tuple[int, ...]) -> Any:
@@ -188,7 +156,7 @@ def _load(g: Any, data: bytes, max_bytes: int) -> Any:
 
 
 def _new() -> Any:
-    return _core.new_compiled(_flatten, _unflatten, _watch)
+    return _core.new_compiled(_watch)
 
 
 def _fingerprint(f: Any) -> str | None:

@@ -19,7 +19,7 @@ import numpy as np
 
 from wengert import _core
 from wengert._core import Array
-from wengert._internals.tree import LEAF, tree_flatten, tree_unflatten
+from wengert._internals.tree import tree_flatten, tree_unflatten
 from wengert.program.rolled import NotRolled, apply, body_of, recorder, run_in_pieces
 from wengert.transforms.custom import checkpoint as checkpointed
 
@@ -52,13 +52,14 @@ def scan(
     >>> all_sums
     Array([1., 3., 6.])
     """
-    rows, spec = tree_flatten(xs) if xs is not None else ([], None)
+    rows, spec = tree_flatten(xs)
+    single = spec.is_leaf()
     n = _length(rows, length)
     checkpoint = _checked(checkpoint)
     structure = _structure(init)
 
     def step(carry: Any, row: list[Any]) -> tuple[Any, Any]:
-        pair = f(carry, None if xs is None else row[0] if spec is LEAF else tree_unflatten(spec, row))
+        pair = f(carry, None if xs is None else row[0] if single else tree_unflatten(spec, row))
         if not (isinstance(pair, tuple) and len(pair) == 2):
             raise TypeError(f"scan: the function must return a pair (carry, y), got {type(pair).__name__}")
         if _structure(pair[0]) != structure:
@@ -137,7 +138,7 @@ def _own(tree: Any, held: Any = None) -> Any:
     if kind is float or tree is None:
         return tree
     leaves, spec = tree_flatten(tree)
-    if spec is LEAF:
+    if spec.is_leaf():
         return tree.copy() if isinstance(tree, (Array, np.ndarray)) else tree
     parts = tree_flatten(held)[0]
     if len(parts) != len(leaves):

@@ -11,6 +11,7 @@ import numpy as np
 
 from wengert import _core
 from wengert._core import Array
+from wengert._internals.tree import tree_flatten
 
 __all__ = ["difference", "verified"]
 
@@ -24,15 +25,15 @@ def difference(expected: Any, got: Any, path: str = "the result") -> str | None:
     >>> difference({"a": 1.0}, {"a": 2.0})
     "the result['a'] is 2.0, expected 1.0"
     """
-    if isinstance(expected, (list, tuple)) and isinstance(got, (list, tuple)):
-        if type(expected) is not type(got) or len(expected) != len(got):
-            return f"{path} is {_short(got)}, expected {_short(expected)}"
-        pairs = ((f"{path}[{k}]", a, b) for k, (a, b) in enumerate(zip(expected, got, strict=True)))
-        return next((d for p, a, b in pairs if (d := difference(a, b, p))), None)
-    if isinstance(expected, dict) and isinstance(got, dict):
-        if list(map(_key, expected)) != list(map(_key, got)):
-            return f"{path} has the keys {list(got)}, expected {list(expected)}"
-        return next((d for k in expected if (d := difference(expected[k], got[k], f"{path}[{k!r}]"))), None)
+    a, structure = tree_flatten(expected)
+    b, other = tree_flatten(got)
+    if structure != other or repr(structure) != repr(other):  # the text tells 1 from True, and the order of dicts
+        return f"{path} is {_short(got)}, expected {_short(expected)}"
+    pairs = zip(structure.paths(path), a, b, strict=True)
+    return next((d for p, x, y in pairs if (d := _leaf_difference(x, y, p))), None)
+
+
+def _leaf_difference(expected: Any, got: Any, path: str) -> str | None:
     if not isinstance(expected, _NUMBERS) or not isinstance(got, _NUMBERS):
         same = type(expected) is type(got) and (_comparable(expected) is False or expected == got)
         return None if same else f"{path} is {_short(got)}, expected {_short(expected)}"
@@ -60,10 +61,6 @@ def _comparable(x: Any) -> bool:
     return x is None or isinstance(x, (str, bytes, complex))
 
 
-def _key(k: Any) -> Any:
-    return type(k), k
-
-
 def _short(x: Any) -> str:
     text = repr(x)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -74,7 +71,7 @@ def verified(f: Callable[..., Any], g: Any) -> Any:
 
     @functools.wraps(f)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if any(_core.is_traced(x) for x in _arrays((args, kwargs))):
+        if any(_core.is_traced(x) for x in tree_flatten((args, kwargs))[0]):
             return g(*args, **kwargs)
         copies, names = copy.deepcopy((args, kwargs))
         try:
@@ -99,14 +96,6 @@ def verified(f: Callable[..., Any], g: Any) -> Any:
     for name in ("why", "stats", "listing", "explain", "clear_cache", "save"):
         setattr(call, name, getattr(g, name))
     return call
-
-
-def _arrays(x: Any) -> list[Any]:
-    if isinstance(x, dict):
-        x = list(x.values())
-    if isinstance(x, (list, tuple)):
-        return [a for part in x for a in _arrays(part)]
-    return [x] if isinstance(x, Array) else []
 
 
 def _failed(g: Any, what: str) -> AssertionError:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import optree
 
+from wengert._internals.tree import tree_flatten
 from wengert.trace.recording import Recording
 
 
@@ -45,7 +45,7 @@ def _direction(recording: Recording, tangents: Any) -> dict[int, np.ndarray]:
             given[known[name]] = tangent
     else:
         entries: Any = tangents if isinstance(tangents, tuple) else (tangents,)
-        leaves, tree = optree.tree_flatten(entries)
+        leaves, tree = tree_flatten(entries)
         if tree != recording.input_tree:
             raise ValueError(
                 "tangents must be a tuple with one entry per argument, each a tree like its argument, "
@@ -79,7 +79,7 @@ def adjoints_of(recording: Recording, cotangent: Any) -> dict[int, np.ndarray] |
 
 
 def _weights(recording: Recording, cotangent: Any, values: list[np.ndarray]) -> list[np.ndarray]:
-    leaves, tree = optree.tree_flatten(cotangent)
+    leaves, tree = tree_flatten(cotangent)
     if tree != recording.output_tree:
         raise ValueError("the cotangent must be a tree like the function's result")
     weights = [np.asarray(w, dtype=v.dtype) for w, v in zip(leaves, values, strict=True)]

@@ -14,9 +14,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import optree
 
-from wengert._core import check_depth
+from wengert._internals.tree import tree_flatten, tree_unflatten
 
 
 def default_engine(engine: Any = None) -> Any:
@@ -107,7 +106,7 @@ class Recording:
 
     def value(self) -> Any:
         """The function's result, as the tree it returned."""
-        return optree.tree_unflatten(self.output_tree, [self.nodes[index].value for index in self.outputs])
+        return tree_unflatten(self.output_tree, [self.nodes[index].value for index in self.outputs])
 
 
 def record(
@@ -118,14 +117,10 @@ def record(
     Numbers and arrays among ``args`` are the inputs; other leaves and the keyword arguments are passed on as they are.
     """
     engine = default_engine(engine)
-    arguments: Any = args  # optree's type for trees is recursive; Any is what it comes to
-    check_depth(arguments)
-    leaves, tree = optree.tree_flatten(arguments)
+    leaves, tree = tree_flatten(args)
     numbers = [k for k, leaf in enumerate(leaves) if _is_number(leaf)]
     # In the tree of the inputs other leaves are None, which counts as a tree without leaves.
-    input_tree: Any = optree.tree_structure(
-        optree.tree_unflatten(tree, [leaf if _is_number(leaf) else None for leaf in leaves])
-    )
+    input_tree = tree_flatten(tree_unflatten(tree, [leaf if _is_number(leaf) else None for leaf in leaves]))[1]
     output_tree: Any = None
 
     def flat(*values: Any) -> tuple[Any, ...]:
@@ -133,7 +128,7 @@ def record(
         given = list(leaves)
         for k, value in zip(numbers, values, strict=True):
             given[k] = value
-        results, output_tree = optree.tree_flatten(f(*optree.tree_unflatten(tree, given), **(kwargs or {})))
+        results, output_tree = tree_flatten(f(*tree_unflatten(tree, given), **(kwargs or {})))
         return tuple(results)
 
     raw = engine.record(flat, tuple(leaves[k] for k in numbers))
@@ -155,8 +150,7 @@ def _leaf_names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:
     """One name per leaf: the parameter's name, with the way to the leaf when the argument is a tree."""
     names: list[str] = []
     for parameter, arg in zip(_parameter_names(f, len(args)), args, strict=True):
-        accessors, _, _ = optree.tree_flatten_with_accessor(arg)
-        names.extend(accessor.codify(parameter) for accessor in accessors)
+        names.extend(tree_flatten(arg)[1].paths(parameter))
     return names
 
 

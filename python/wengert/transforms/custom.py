@@ -323,5 +323,5 @@ def checkpoint(f: Function) -> Function:
 
         return tree_unflatten(spec, call.level.record(call.operands, results, backward))
 
-    t: Any = _core.new_transform(checkpointed, None, (checkpoint, (f,)))
+    t: Any = _core.new_transform(checkpointed, (checkpoint, (f,)))
     return functools.update_wrapper(t, f)

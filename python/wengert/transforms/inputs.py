@@ -179,13 +179,11 @@ def check_scalar(y: Any, name: str) -> None:
     )
 
 
-def named_after(
-    name: str, f: Function, maker: Function, *args: Any, gradient: Any = None
-) -> Callable[[Function], Function]:
-    """Decorator: the function as what ``maker(f, *args)`` returns, with ``gradient`` as the short way."""
+def named_after(name: str, f: Function, maker: Function, *args: Any) -> Callable[[Function], Function]:
+    """Decorator: the function as what ``maker(f, *args)`` returns."""
 
     def decorate(g: Function) -> Function:
-        t: Any = _core.new_transform(g, gradient, (maker, (f, *args)))
+        t: Any = _core.new_transform(g, (maker, (f, *args)))
         if hasattr(f, "__name__"):
             functools.update_wrapper(t, f)
         t.__name__ = f"{name}({getattr(f, '__name__', 'f')})"
@@ -204,6 +202,13 @@ def leave_level(level: Any, tree: Any, leaves: Sequence[Any]) -> Any:
         return tree
     values, spec = tree_flatten(tree)
     return tree_unflatten(spec, [like_all(level.primal(x), leaves) if isinstance(x, Array) else x for x in values])
+
+
+def check_output(v: Any, name: str) -> None:
+    if not isinstance(v, (Array, np.ndarray, np.generic, float, int)):
+        raise TypeError(
+            f"{name}: the function must return arrays or numbers (or trees of them), got {type(v).__name__}"
+        )
 
 
 def split_aux(y: Any, has_aux: bool, name: str) -> tuple[Any, Any]:

@@ -11,19 +11,17 @@ import numpy as np
 from wengert import _core
 from wengert._core import Array
 from wengert._internals.hints import explain_keywords
-from wengert._internals.tree import tree_flatten, tree_unflatten
+from wengert._internals.tree import is_leaf, tree_flatten, tree_unflatten
 from wengert.transforms.forward import push_forward, pushed
 from wengert.transforms.inputs import (
     Function,
     Inputs,
+    check_output,
     checked_argnums,
-    leave_level,
     like,
-    like_all,
     like_block,
     named_after,
     shape_of,
-    split_aux,
 )
 from wengert.transforms.reverse import grad
 
@@ -79,24 +77,13 @@ def _jacobian_function(
 
     @named_after(name, f, maker, argnums, has_aux, *([explain] if explain else []))
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
-        level: Any = None
-        y = aux = None
-        if mode != "jacfwd" and not has_aux and isinstance(argnums, int):
-            size = _size_of(args, argnums)
-            if mode == "jacrev" or size not in forward_sizes:
-                level, y = _recorded_array(f, args, kwargs, argnums)
-            if isinstance(y, Array) and (mode == "jacrev" or not _forward_wins(size, y.size)):
-                rows = like_all(level.jacobian(y), [args[argnums]])
-                return _with_notes(rows, "reverse", y.size, size, None, has_aux, explain)
+        if mode == "jacrev" or (mode == "jacobian" and _size_of(args, argnums) not in forward_sizes):
+            run = _core.ReverseCall(f, args, kwargs, argnums, has_aux, name)
+            n_in, n_out = run.size, run.result_size
+            if mode == "jacrev" or not _forward_wins(n_in, n_out):
+                return _with_notes(run.jacobian(), "reverse", n_out, n_in, run.aux, has_aux, explain)
         inputs = Inputs(name, args, argnums)
         n_in = sum([math.prod(shape_of(x)) for x in inputs.leaves])
-        if level is None and (mode == "jacrev" or (mode == "jacobian" and n_in not in forward_sizes)):
-            level, y, aux = _recorded(f, inputs, kwargs, has_aux, name)
-        if level is not None:
-            n_out = sum([math.prod(shape_of(v)) for v in tree_flatten(y)[0]])
-            if mode == "jacrev" or not _forward_wins(n_in, n_out):
-                rows = _reverse_rows(level, y, inputs, name)
-                return _with_notes(rows, "reverse", n_out, n_in, aux, has_aux, explain)
         columns, aux, n_out = _forward_columns(f, inputs, kwargs, has_aux, name)
         # The next call with an argument of this size need not run in reverse mode to learn the size of the output.
         (forward_sizes.add if _forward_wins(n_in, n_out) else forward_sizes.discard)(n_in)
@@ -105,8 +92,12 @@ def _jacobian_function(
     return jacobian_of
 
 
-def _size_of(args: tuple[Any, ...], argnum: int) -> int:
-    return getattr(args[argnum], "size", 1) if -len(args) <= argnum < len(args) else 1
+def _size_of(args: tuple[Any, ...], argnums: int | tuple[int, ...]) -> int:
+    n = 0
+    for i in (argnums,) if isinstance(argnums, int) else argnums:
+        x = args[i] if -len(args) <= i < len(args) else None
+        n += getattr(x, "size", 1) if is_leaf(x) else sum([math.prod(shape_of(v)) for v in tree_flatten(x)[0]])
+    return n
 
 
 # A run that tells the output's size has been recorded: so few sweeps of it are cheaper than another run.
@@ -121,13 +112,6 @@ def _with_notes(result: Any, mode: str, n_out: int, n_in: int, aux: Any, has_aux
     if explain:
         result = (result, f"{mode} mode: {n_out} output element(s), {n_in} input element(s)")
     return (result, aux) if has_aux else result
-
-
-def _check_output(v: Any, name: str) -> None:
-    if not isinstance(v, (Array, np.ndarray, np.generic, float, int)):
-        raise TypeError(
-            f"{name}: the function must return arrays or numbers (or trees of them), got {type(v).__name__}"
-        )
 
 
 # Elements of one tangent batch: wider batches leave the second-level cache and gain nothing (64 … 256 columns for
@@ -167,7 +151,7 @@ def _assemble(
     total = sum(sizes)
     blocks = []
     for i, v in enumerate(values):
-        _check_output(v, name)
+        check_output(v, name)
         shape = shape_of(v)
         parts = []
         for b, out in enumerate(batches):
@@ -182,45 +166,6 @@ def _assemble(
             at += n
             axes = (*range(1, len(shape) + 1), 0)
             block = ops.reshape(ops.transpose(part, axes), (*shape, *shape_of(x)))
-            row.append(like_block(block, x, inputs.leaves))
-        blocks.append(inputs.gather(row))
-    return tree_unflatten(spec, blocks)
-
-
-def _recorded_array(f: Function, args: tuple[Any, ...], kwargs: dict[str, Any], argnum: int) -> tuple[Any, Any]:
-    """A reverse level and the result of f on it; (None, None) if the argument is neither a number nor a float array."""
-    level = _core.ReverseLevel()
-    try:
-        y = level.run(f, args, kwargs, argnum)
-    finally:
-        level.close()
-    return (None, None) if y is NotImplemented else (level, y)
-
-
-def _recorded(f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str) -> tuple[Any, Any, Any]:
-    """The same for arguments of any kind; also the auxiliary result."""
-    level = _core.ReverseLevel()
-    try:
-        traced = [level.input(_core.own(x)) for x in inputs.leaves]
-        y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
-        return level, y, leave_level(level, aux, inputs.leaves)
-    finally:
-        level.close()
-
-
-def _reverse_rows(level: Any, y: Any, inputs: Inputs, name: str) -> Any:
-    """Jacobian blocks by one sweep for each output element."""
-    outputs, spec = tree_flatten(y)
-    ops = _core.ops
-    blocks = []
-    for v in outputs:
-        _check_output(v, name)
-        shape = shape_of(v)
-        rows = level.rows(v) if isinstance(v, Array) else [None] * len(inputs.leaves)
-        row = []
-        for x, r in zip(inputs.leaves, rows, strict=True):
-            full = (*shape, *shape_of(x))
-            block = _core.array(np.zeros(full, getattr(x, "dtype", float))) if r is None else ops.reshape(r, full)
             row.append(like_block(block, x, inputs.leaves))
         blocks.append(inputs.gather(row))
     return tree_unflatten(spec, blocks)

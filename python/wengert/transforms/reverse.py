@@ -17,7 +17,6 @@ from wengert._internals.tree import tree_flatten, tree_unflatten
 from wengert.transforms.inputs import (
     Function,
     Inputs,
-    check_scalar,
     checked_argnums,
     leave_level,
     like,
@@ -59,47 +58,9 @@ def grad(f: Function, argnums: int | Sequence[int] = 0, has_aux: bool = False) -
 
 def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: str, with_value: bool) -> Function:
     argnums = checked_argnums(argnums, name)
-    # Whether 0 and -2 name one argument is known at the call, and not asked on the short path.
-    mixed = not isinstance(argnums, int) and len({i < 0 for i in argnums}) > 1
-    # Numbers, arrays and plain trees of them: one call into C++ for everything.
-    short = None if has_aux or mixed else _core.Gradient(f, argnums, with_value, _after_call(name))
     maker = value_and_grad if with_value else grad
-
-    @named_after(name, f, maker, argnums, has_aux, gradient=short)
-    def gradient(*args: Any, **kwargs: Any) -> Any:
-        inputs = Inputs(name, args, argnums)
-        level = _core.ReverseLevel()
-        try:
-            traced = [level.input(_core.shared(x)) for x in inputs.leaves]
-            y, aux = split_aux(inputs.call(f, traced, kwargs), has_aux, name)
-            aux = leave_level(level, aux, inputs.leaves)
-            check_scalar(y, name)
-        finally:
-            level.close()
-        value = level.primal(y) if isinstance(y, Array) else y
-        if isinstance(y, Array):
-            one = _core.array(1.0, dtype=y.dtype)
-            cotangents = level.sweep([y], [one])
-        else:
-            cotangents = [None] * len(traced)
-        leaves = [zeros_like(x) if ct is None else like(ct, x) for x, ct in zip(inputs.leaves, cotangents, strict=True)]
-        g = inputs.gather(leaves)
-        if not with_value:
-            return (g, aux) if has_aux else g
-        value = like_all(value, inputs.leaves)
-        return ((value, aux), g) if has_aux else (value, g)
-
-    return gradient
-
-
-def _after_call(name: str) -> Function:
-    """What the short path does with a result that is no scalar Array: complain, or take it as a constant."""
-
-    def check(y: Any) -> Any:
-        check_scalar(y, name)
-        return y
-
-    return check
+    gradient: Any = _core.Gradient(f, argnums, has_aux, with_value, name)
+    return named_after(name, f, maker, argnums, has_aux)(gradient)
 
 
 @explain_keywords
@@ -160,7 +121,7 @@ def _pull_back(level: Any, inputs: Inputs, outputs: list[Any], spec: Any, cotang
     return inputs.split([zeros_like(x) if c is None else like(c, x) for x, c in zip(inputs.leaves, cts, strict=True)])
 
 
-class _Pullback(functools.partial):
+class _Pullback(functools.partial[Any]):
     __slots__ = ()
     __name__ = "pullback"
 
