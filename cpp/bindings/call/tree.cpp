@@ -65,9 +65,12 @@ int Structure::traverse(visitproc visit, void* arg) const {
   return 0;
 }
 
-py::object Structure::closed(const TreeNode& p, py::object items) {
-  py::object r = p.kind == TreeNode::named ? py::reinterpret_steal<py::object>(call_python(p.form.ptr(), items.ptr()))
-                                           : called(from_python("closed"), p.form, items);
+py::object Structure::closed(const TreeNode& p, const py::object& items) {
+  if (p.kind == TreeNode::other) return called(from_python("closed"), p.form, items);
+  // What `_make` of a named tuple does; a __new__ of the user's would be given values that are being differentiated.
+  const py::object arguments = py::make_tuple(items);
+  py::object r = py::reinterpret_steal<py::object>(
+      PyTuple_Type.tp_new(reinterpret_cast<PyTypeObject*>(p.form.ptr()), arguments.ptr(), nullptr));
   if (!r) throw PythonError{};
   return r;
 }
@@ -100,7 +103,8 @@ std::vector<std::string> Structure::paths(const std::string& root) const {
 
 bool is_named_tuple(PyObject* o) {
   if (!PyTuple_Check(o) || PyTuple_CheckExact(o)) return false;
-  PyObject* fields = PyObject_GetAttrString(reinterpret_cast<PyObject*>(Py_TYPE(o)), "_fields");
+  static PyObject* const name = PyUnicode_InternFromString("_fields");
+  PyObject* fields = PyObject_GetAttr(reinterpret_cast<PyObject*>(Py_TYPE(o)), name);
   if (!fields) PyErr_Clear();
   const bool named = fields && PyTuple_Check(fields) && PyTuple_GET_SIZE(fields) == PyTuple_GET_SIZE(o);
   Py_XDECREF(fields);
@@ -124,13 +128,6 @@ bool is_value(PyObject* o) {
          PyBytes_Check(o);
 }
 
-bool Flattened::leaf(PyObject* o) {
-  const bool value = is_value(o);
-  if (value) unknown(o);
-  if (o == Py_None) structure.none();
-  return value || o == Py_None;
-}
-
 namespace {
 
 // What is read of a result: the views in it.
@@ -149,7 +146,7 @@ struct Settling {
 };
 
 py::tuple flatten(const py::object& tree) {
-  Flattened v;
+  FlattenedTree<true> v;
   walk(tree.ptr(), v);
   py::list leaves(v.leaves.size());
   for (size_t k = 0; k < v.leaves.size(); ++k) leaves[k] = std::move(v.leaves[k]);

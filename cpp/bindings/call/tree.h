@@ -18,6 +18,7 @@ struct TreeNode {
 // A tree without its leaves. What becomes of the original afterwards does not matter.
 class Structure {
  public:
+  Structure() { nodes_.reserve(8); }
   void leaf() {
     nodes_.push_back({TreeNode::leaf, 0, {}, {}});
     ++leaves_;
@@ -52,7 +53,7 @@ class Structure {
   };
   template <class LeafOf, class Made> static py::object built(Next& next, LeafOf& leaf_of, Made& made);
   static void add_paths(const TreeNode*& node, const std::string& here, std::vector<std::string>& all);
-  static py::object closed(const TreeNode& p, py::object items);
+  static py::object closed(const TreeNode& p, const py::object& items);
   std::vector<TreeNode> nodes_;
   size_t leaves_ = 0;
 };
@@ -88,7 +89,7 @@ template <class LeafOf, class Made> py::object Structure::built(Next& next, Leaf
       py::object r = py::reinterpret_steal<py::object>(PyTuple_New(n));
       if (!r) throw PythonError{};
       for (Py_ssize_t i = 0; i < n; ++i) PyTuple_SET_ITEM(r.ptr(), i, built(next, leaf_of, made).release().ptr());
-      return p.kind == TreeNode::tuple ? r : closed(p, std::move(r));
+      return p.kind == TreeNode::tuple ? r : closed(p, r);
     }
   }
 }
@@ -171,17 +172,23 @@ struct Structured {
   bool opens(PyObject* o) { return !is_value(o); }
 };
 
-// Its leaves as well, whatever they are.
-struct Flattened : Structured {
+// Its leaves as well, whatever they are. ByKey: those of equal dicts in one order.
+template <bool ByKey> struct FlattenedTree : Structured {
   static constexpr const char* kDoing = "taking apart a tree";
-  static constexpr bool kSorted = true;
+  static constexpr bool kSorted = ByKey;
   std::vector<py::object> leaves;
-  bool leaf(PyObject* o);
+  bool leaf(PyObject* o) {
+    const bool value = is_value(o);
+    if (value) unknown(o);
+    if (o == Py_None) structure.none();
+    return value || o == Py_None;
+  }
   void unknown(PyObject* o) {
     structure.leaf();
     leaves.push_back(held(o));
   }
 };
+using Flattened = FlattenedTree<false>;
 
 void bind_tree(py::module_& m);
 

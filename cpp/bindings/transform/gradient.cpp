@@ -9,8 +9,8 @@ namespace {
 
 class Gradient {
  public:
-  Gradient(py::object f, const py::object& argnums, bool has_aux, bool with_value, const std::string& name)
-      : f_(std::move(f)), asked_{argnums, has_aux, name}, with_value_(with_value) {}
+  Gradient(py::object f, const py::object& argnums, bool has_aux, bool with_value, py::object name)
+      : f_(std::move(f)), asked_{argnums, has_aux, std::move(name)}, with_value_(with_value) {}
 
   py::object operator()(PyObject* args, PyObject* kwargs) const {
     ReverseCall call(asked_, f_, args, kwargs);
@@ -32,7 +32,7 @@ class Gradient {
 
 void bind_gradient(py::module_& m) {
   py::class_<Gradient>(m, "Gradient", collected<Gradient>())
-      .def(py::init<py::object, py::object, bool, bool, std::string>(), "What grad and value_and_grad call.");
+      .def(py::init<py::object, py::object, bool, bool, py::object>(), "What grad and value_and_grad call.");
 }
 
 bool is_gradient(const py::object& f) { return py::isinstance<Gradient>(f); }

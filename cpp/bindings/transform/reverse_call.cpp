@@ -7,7 +7,7 @@ namespace wengert::bindings {
 namespace {
 
 // Python's side says what is wrong with an argument or a result: python/wengert/transforms/inputs.py.
-template <class... Args> py::object explained(const char* name, const Args&... args) {
+template <class... Args> [[gnu::cold, gnu::noinline]] py::object explained(const char* name, const Args&... args) {
   return called(py::module_::import("wengert.transforms.inputs").attr(name), args...);
 }
 
@@ -29,13 +29,13 @@ struct Lifting : Structured {
     if (o == Py_None) structure.none();
     return o == Py_None;
   }
-  void unknown(PyObject* o) {
-    const std::string where =
-        asked.name + (o == whole ? ": argument " : ": a leaf of argument ") + std::to_string(position);
+  [[gnu::noinline]] void unknown(PyObject* o) {
+    const std::string where = std::string(py::str(asked.name)) +
+                              (o == whole ? ": argument " : ": a leaf of argument ") + std::to_string(position);
     const py::object usable = explained("check_leaf", held(o), where);
     Argument a;
     if (!lifted(usable.ptr(), a)) {
-      a.primal = differentiable(usable, asked.name.c_str());
+      a.primal = differentiable(usable, "input");
       a.family = Family::numpy;
       a.scalar = PyType_IsSubtype(Py_TYPE(usable.ptr()), numpy_types.generic);
       if (a.scalar) a.type = py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(Py_TYPE(usable.ptr())));
@@ -73,23 +73,24 @@ int64_t size_of(PyObject* o) {
 
 Differentiated::Differentiated(const Asked& asked, PyObject* args) : single_(PyLong_CheckExact(asked.argnums.ptr())) {
   const Py_ssize_t n = PyTuple_GET_SIZE(args);
+  leaves_.reserve(2);
   Lifting v(asked, leaves_);
   auto add = [&](Py_ssize_t given) {
-    Py_ssize_t i = given < 0 ? given + n : given;
+    const Py_ssize_t i = given < 0 ? given + n : given;
     bool wrong = i < 0 || i >= n;
-    for (Py_ssize_t other : positions_) wrong |= other == i;
+    for (const Py_ssize_t other : positions_) wrong |= other == i;
     if (wrong) explained("argnum_tuple", asked.argnums, n, asked.name);
-    positions_.push_back(i);
     v.position = i;
     v.whole = PyTuple_GET_ITEM(args, i);
     walk(v.whole, v);
+    return i;
   };
   if (single_) {
-    add(PyLong_AsSsize_t(asked.argnums.ptr()));
+    position_ = add(PyLong_AsSsize_t(asked.argnums.ptr()));
   } else {
     v.structure.enter(TreeNode::tuple, PyTuple_GET_SIZE(asked.argnums.ptr()), nullptr);
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(asked.argnums.ptr()); ++k)
-      add(PyLong_AsSsize_t(PyTuple_GET_ITEM(asked.argnums.ptr(), k)));
+      positions_.push_back(add(PyLong_AsSsize_t(PyTuple_GET_ITEM(asked.argnums.ptr(), k))));
   }
   structure_ = std::move(v.structure);
 }
@@ -106,8 +107,9 @@ template <class LeafOf> py::object Differentiated::replaced(PyObject* args, Leaf
   if (!all) throw PythonError{};
   py::object own = gathered(leaf_of);
   auto put = [&](Py_ssize_t i, PyObject* o) { PyTuple_SET_ITEM(all.ptr(), i, Py_NewRef(o)); };
+  if (single_) put(position_, own.ptr());
   for (size_t k = 0; k < positions_.size(); ++k)
-    put(positions_[k], single_ ? own.ptr() : PyTuple_GET_ITEM(own.ptr(), static_cast<Py_ssize_t>(k)));
+    put(positions_[k], PyTuple_GET_ITEM(own.ptr(), static_cast<Py_ssize_t>(k)));
   for (Py_ssize_t i = 0; i < n; ++i)
     if (!PyTuple_GET_ITEM(all.ptr(), i)) put(i, PyTuple_GET_ITEM(args, i));
   return all;
@@ -194,7 +196,7 @@ std::vector<std::vector<Value>> ReverseCall::swept_rows(const Value& y) {
 }
 
 py::object ReverseCall::blocks(const py::object& result) {
-  const Value y = require_value(result.ptr(), asked_.name.c_str());
+  const Value y = require_value(result.ptr(), "jacobian");
   std::vector<std::vector<Value>> rows =
       is_array(result.ptr()) ? swept_rows(y) : std::vector<std::vector<Value>>(level_.inputs().size());
   return given_.gathered([&](size_t k) {
@@ -260,14 +262,14 @@ struct Run {
 void bind_reverse_call(py::module_& m) {
   py::class_<Run>(m, "ReverseCall", "One run of a function in reverse mode; see jacobians.py.")
       .def(py::init([](const py::object& f, const py::tuple& args, const py::dict& kwargs, const py::object& argnums,
-                       bool has_aux, const std::string& name) {
+                       bool has_aux, const py::object& name) {
         return std::make_unique<Run>(f, args, kwargs, Asked{argnums, has_aux, name});
       }))
       .def("jacobian", [](Run& r) { return r.call.jacobian(); })
       .def_property_readonly("aux", [](const Run& r) { return r.call.aux(); })
       .def_property_readonly(
-          "size", [](const Run& r) { return r.call.size(); }, "Elements of the arguments.")
-      .def_property_readonly("result_size", [](const Run& r) { return r.call.result_size(); });
+          "sizes", [](const Run& r) { return py::make_tuple(r.call.size(), r.call.result_size()); },
+          "Elements of the arguments, and of the result.");
 }
 
 }  // namespace wengert::bindings

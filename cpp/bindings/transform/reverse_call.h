@@ -10,7 +10,7 @@ namespace wengert::bindings {
 struct Asked {
   py::object argnums;  // a number or a tuple of them, without duplicates
   bool has_aux;
-  std::string name;  // for errors
+  py::object name;  // for errors
 };
 
 // The differentiated arguments of a call.
@@ -25,8 +25,9 @@ class Differentiated {
   template <class LeafOf> py::object gathered(LeafOf&& leaf_of) const { return structure_.rebuilt(leaf_of); }
 
  private:
-  std::vector<Py_ssize_t> positions_;
   bool single_;
+  Py_ssize_t position_ = 0;            // of the only one
+  std::vector<Py_ssize_t> positions_;  // of several
   std::vector<Argument> leaves_;
   Structure structure_;
 };

@@ -79,9 +79,11 @@ def _jacobian_function(
     def jacobian_of(*args: Any, **kwargs: Any) -> Any:
         if mode == "jacrev" or (mode == "jacobian" and _size_of(args, argnums) not in forward_sizes):
             run = _core.ReverseCall(f, args, kwargs, argnums, has_aux, name)
-            n_in, n_out = run.size, run.result_size
+            n_in, n_out = run.sizes
             if mode == "jacrev" or not _forward_wins(n_in, n_out):
-                return _with_notes(run.jacobian(), "reverse", n_out, n_in, run.aux, has_aux, explain)
+                return _with_notes(
+                    run.jacobian(), "reverse", n_out, n_in, run.aux if has_aux else None, has_aux, explain
+                )
         inputs = Inputs(name, args, argnums)
         n_in = sum([math.prod(shape_of(x)) for x in inputs.leaves])
         columns, aux, n_out = _forward_columns(f, inputs, kwargs, has_aux, name)
