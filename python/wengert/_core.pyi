@@ -330,7 +330,7 @@ class ForwardLevel(Level):
     def tangent(self, arg0: Any) -> Any: ...
 
 class Gradient:
-    def __init__(self, arg0: Any, arg1: Any, arg2: bool, arg3: bool, arg4: str) -> None:
+    def __init__(self, arg0: Any, arg1: Any, arg2: bool, arg3: bool, arg4: Any) -> None:
         """What grad and value_and_grad call."""
 
 class Level:
@@ -379,15 +379,13 @@ class NoGrad:
 
 class ReverseCall:
     """One run of a function in reverse mode; see jacobians.py."""
-    def __init__(self, arg0: Any, arg1: tuple[Any, ...], arg2: dict[Any, Any], arg3: Any, arg4: bool, arg5: str) -> None: ...
+    def __init__(self, arg0: Any, arg1: tuple[Any, ...], arg2: dict[Any, Any], arg3: Any, arg4: bool, arg5: Any) -> None: ...
     @property
     def aux(self) -> Any: ...
     def jacobian(self) -> Any: ...
     @property
-    def result_size(self) -> Any: ...
-    @property
-    def size(self) -> int:
-        """Elements of the arguments."""
+    def sizes(self) -> Any:
+        """Elements of the arguments, and of the result."""
 
 class ReverseLevel(Level):
     def __init__(self) -> None: ...
