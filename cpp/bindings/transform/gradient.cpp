@@ -65,10 +65,11 @@ class Gradient {
  private:
   Py_ssize_t position(size_t k, Py_ssize_t n) const { return nums_[k] < 0 ? nums_[k] + n : nums_[k]; }
 
-  static py::object value_of(const Value& y, const std::vector<Argument>& leaves) {
+  static py::object value_of(const py::object& result, const Value& y, const std::vector<Argument>& leaves) {
     Family widest = Family::python;
     for (const Argument& a : leaves) widest = std::max(widest, a.family);
-    if (widest != Family::numpy || y.level) return as_family(y, widest);
+    if (widest == Family::array || y.level) return wrapped_like(result, y);
+    if (widest == Family::python) return as_family(y, {Family::python, {}});
     return py::handle(numpy_types.scalar[static_cast<int>(y.dtype())])(core::item(*y.array));
   }
 
@@ -79,7 +80,7 @@ class Gradient {
     if (scalar) {
       const Value y = read(as_array(result.ptr()));
       ad::check_result(y, level.level());
-      if (with_value_) value = value_of(ad::below(y, level.level()), leaves);
+      if (with_value_) value = value_of(result, ad::below(y, level.level()), leaves);
       if (level.owns(y))
         cotangents =
             ad::sweep(level.reverse().tape, {{y.node, Value(core::scalar(1.0, y.dtype()))}}, level.inputs(), false);
@@ -90,7 +91,7 @@ class Gradient {
       const Value& x = leaves[leaf].primal;
       Value g = cotangents[leaf] ? std::move(cotangents[leaf]) : Value(core::zeros(x.dtype(), x.shape()));
       g.weak = false;
-      return as_family(std::move(g), leaves[leaf].family);
+      return as_family(std::move(g), leaves[leaf]);
     };
     py::object g;
     if (single_) {

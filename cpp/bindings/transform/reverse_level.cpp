@@ -33,17 +33,18 @@ Value differentiable(const py::object& x, const char* what) {
 
 bool lifted(PyObject* o, Argument& a) {
   if (PyFloat_CheckExact(o)) {
-    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64)), true};
+    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64)), true, true, true};
     return true;
   }
   if (PyLong_CheckExact(o)) {
     const double d = PyLong_AsDouble(o);
     if (d == -1 && PyErr_Occurred()) throw PythonError{};
-    a = {Family::python, Value(core::scalar(d, DType::f64)), true};
+    a = {Family::python, Value(core::scalar(d, DType::f64)), true, true, true};
     return true;
   }
   if (is_array(o)) {
-    a = {Family::array, read(as_array(o)), as_array(o)->scalar()};
+    const Value& x = read(as_array(o));
+    a = {Family::array, x, as_array(o)->scalar(), as_array(o)->foreign(), x.weak != 0};
     a.primal.weak = false;
     return core::is_float(a.primal.dtype());
   }
@@ -52,9 +53,9 @@ bool lifted(PyObject* o, Argument& a) {
   return true;
 }
 
-py::object as_family(Value v, Family family) {
-  if (family == Family::array || v.level) return wrapped(std::move(v));
-  if (family == Family::python) {
+py::object as_family(Value v, const Argument& like) {
+  if (like.family == Family::array || v.level) return handle_like(std::move(v), like);
+  if (like.family == Family::python) {
     if (!v.shape().empty()) return wrapped(std::move(v));
     return py::reinterpret_steal<py::object>(PyFloat_FromDouble(core::item(*v.array)));
   }
@@ -110,7 +111,7 @@ py::object OpenReverse::run(const py::object& f, const py::tuple& args, const py
   Argument a;
   if (position < 0 || position >= n || !lifted(PyTuple_GET_ITEM(args.ptr(), position), a))
     return py::reinterpret_borrow<py::object>(Py_NotImplemented);
-  family_ = a.family;
+  argument_ = {a.family, {}, a.scalar, a.foreign, a.number};
   py::tuple held(args.size());
   for (Py_ssize_t i = 0; i < n; ++i)
     held[static_cast<size_t>(i)] = i == position ? taken(a) : py::object(args[static_cast<size_t>(i)]);
@@ -128,7 +129,7 @@ py::object OpenReverse::jacobian(const py::object& y) {
   Value block = stacked(swept_rows(v)[0], x);
   const Dims shape = core::concat(v.shape(), reverse().tape.shape(x));
   block = block ? ad::reshape(block, shape) : ad::zeros(shape, reverse().tape.node(x).dtype);
-  return as_family(std::move(block), family_);
+  return as_family(std::move(block), argument_);
 }
 
 Value OpenReverse::stacked(std::vector<Value>& rows, uint32_t input) const {

@@ -85,9 +85,9 @@ def _jacobian_function(
             size = _size_of(args, argnums)
             if mode == "jacrev" or size not in forward_sizes:
                 level, y = _recorded_array(f, args, kwargs, argnums)
-            if isinstance(y, Array) and (mode == "jacrev" or not _forward_wins(size, y.size)):
+            if isinstance(y, Array) and (mode == "jacrev" or not _forward_wins(size, math.prod(shape_of(y)))):
                 rows = like_all(level.jacobian(y), [args[argnums]])
-                return _with_notes(rows, "reverse", y.size, size, None, has_aux, explain)
+                return _with_notes(rows, "reverse", math.prod(shape_of(y)), size, None, has_aux, explain)
         inputs = Inputs(name, args, argnums)
         n_in = sum([math.prod(shape_of(x)) for x in inputs.leaves])
         if level is None and (mode == "jacrev" or (mode == "jacobian" and n_in not in forward_sizes)):
@@ -139,7 +139,7 @@ def _forward_columns(
     f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str
 ) -> tuple[Any, Any, int]:
     sizes = [math.prod(shape_of(x)) for x in inputs.leaves]
-    dtypes = [np.float64 if isinstance(x, float) else x.dtype for x in inputs.leaves]
+    dtypes = [_core.dtype_of(x) for x in inputs.leaves]
     total = sum(sizes)
     width = max(1, min(total, _BATCH_ELEMENTS // max(total, 1)))
     batches: list[list[Any]] = []

@@ -78,7 +78,7 @@ def _gradient(f: Function, argnums: int | Sequence[int], has_aux: bool, name: st
             level.close()
         value = level.primal(y) if isinstance(y, Array) else y
         if isinstance(y, Array):
-            one = _core.array(1.0, dtype=y.dtype)
+            one = _core.array(1.0, dtype=_core.dtype_of(y))
             cotangents = level.sweep([y], [one])
         else:
             cotangents = [None] * len(traced)
