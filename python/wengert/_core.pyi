@@ -116,6 +116,10 @@ class Array:
     def clip(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.clip of this array."""
     clone: Any
+    def conj(self) -> Any:
+        """The array itself: it is real."""
+    def conjugate(self) -> Any:
+        """The array itself: it is real."""
     def copy(self, order: str = 'C') -> Array:
         """A copy; derivatives flow through."""
     cos: Any
@@ -158,6 +162,11 @@ class Array:
     @grad.setter
     def grad(self, value: Array | None) -> None: ...
     grad_fn: Any
+    @property
+    def imag(self) -> Any:
+        """Zeros."""
+    def is_integer(self) -> Any:
+        """As of a float."""
     def item(self) -> Any:
         """The only element, as a Python number."""
     @property
@@ -205,6 +214,9 @@ class Array:
         """Sets elements by their position in the flattened array; values are repeated as needed."""
     def ravel(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.ravel of this array."""
+    @property
+    def real(self) -> Any:
+        """The array: there are no complex numbers."""
     relu: Any
     def repeat(self, *args: Any, **kwargs: Any) -> Any:
         """wengert.numpy.repeat of this array."""

@@ -61,11 +61,14 @@ Value arithmetic(OpCode op, const Value& a, const Value& b) {
 template <OpCode Op> PyObject* binary(const Value& a, const Value& b, bool foreign) {
   // The common cases first, without the calls below: 5 ns of 43.
   const bool numbers = a.weak && b.weak;
-  if (a.dtype() == b.dtype() && core::is_float(a.dtype()) && !numbers) {
+  const bool counted = numbers && count_as_python(a, b);
+  if (a.dtype() == b.dtype() && core::is_float(a.dtype()) && !counted) {
     if (a.plain() && b.plain()) return wrap(ops::binary(Op, a.array, b.array), foreign);
-    return wrap(ad::apply2(Op, a, b), foreign);
+    Value r = ad::apply2(Op, a, b);
+    r.weak = numbers;
+    return wrap(std::move(r), foreign);
   }
-  if (numbers && count_as_python(a, b))
+  if (counted) [[unlikely]]
     if (PyObject* r = python_arithmetic(Op, a, b)) return r;
   return wrap(arithmetic(Op, a, b), foreign);
 }
