@@ -187,10 +187,20 @@ def _stacked(ys: list[Any]) -> Any:
             raise TypeError(f"scan: the outputs change their structure from {spec} to {other} in step {t}")
     columns = [list(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
     for column in columns:
-        shapes = [np.shape(x) if not isinstance(x, Array) else x.shape for x in column]
+        shapes = [_core.shape_of(x) if isinstance(x, Array) else np.shape(x) for x in column]
         if len(set(shapes)) > 1:
             raise ValueError(f"scan: the outputs of all steps must have one shape, got {sorted(set(shapes))}")
-    return tree_unflatten(spec, [_core.ops.stack(column) for column in columns])
+    return tree_unflatten(spec, [_core.ops.stack(_of_one_type(column)) for column in columns])
+
+
+def _of_one_type(column: list[Any]) -> list[Any]:
+    """Python numbers, which the first steps may give, in the type of what the others give."""
+    types = [_core.dtype_of(x) for x in column if not _is_weak(x)]
+    if len(types) in (0, len(column)):
+        return column
+    numbers = [0.0 if _core.dtype_of(x).kind == "f" else 0 for x in column if _is_weak(x)]
+    common = np.result_type(*types, *numbers)
+    return [_core.ops.astype(x, common) if _is_weak(x) else x for x in column]
 
 
 def _outputs_of_no_step(step: Function, init: Any, rows: list[Any]) -> Any:
