@@ -149,6 +149,36 @@ def test_another_thread_sees_the_same():
     assert seen == [(True, False)]
 
 
+LOOPS = {
+    "grad": wg.grad,
+    "compile": wg.compile,
+    "both": lambda f: wg.compile(wg.grad(f)),
+    "inside": lambda f: wg.grad(wg.compile(f)),
+}
+
+
+@pytest.mark.parametrize("transform", LOOPS)
+def test_functions_and_results_of_loops(transform):
+    """Steps of a loop that is one operation see what they see one by one; so does what comes after it."""
+    seen = set()
+
+    def note(place, *values):
+        seen.add((place, *(v.__class__ for v in values)))
+
+    def f(x):
+        c, ys = wg.scan(lambda c, r: (note("scan", c, r), (c + r, c * 2.0))[1], np.float64(0.0), x)
+        y = wg.cond(np.sum(x) > 0, lambda v: (note("cond", v), v * 2.0)[1], lambda v: v * 3.0, x)
+        z = wg.fori_loop(0, 3, lambda i, c: (note("fori", i, c), c * 1.5)[1], x)
+        w = wg.while_loop(lambda c: c < 10.0, lambda c: (note("while", c), c * 2.0)[1], 1.0)
+        note("results", c, ys, y, z, w)
+        return np.sum(y * z) * w + c
+
+    f(np.array([1.0, 2.0]))
+    want, seen = seen, set()
+    LOOPS[transform](f)(np.array([1.0, 2.0]))
+    assert seen == want
+
+
 def test_instances_of_the_mirrors_ndarray():
     assert isinstance(np.ones(2), wnp.ndarray)
     assert isinstance(wg.array(1.0), wnp.ndarray)
