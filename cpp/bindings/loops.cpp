@@ -10,6 +10,7 @@
 #include "ad/rules.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/kinds.h"
 #include "core/patience.h"
 #include "core/unlocked.h"
 #include "program/loop/loop.h"
@@ -23,7 +24,9 @@ using program::kNone;
 using program::Loop;
 using program::Node;
 
-py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
+py::object wrapped(Value v, bool foreign = false) {
+  return py::reinterpret_steal<py::object>(wrap(std::move(v), foreign));
+}
 
 // The record of a function of arrays: a graph with inputs and outputs, to be replayed on values of any level.
 struct Body {
@@ -62,10 +65,12 @@ class BodyRecorder {
   }
   py::object input(const py::object& x, bool weak) {
     const Value v = require_value(x.ptr(), "scan");
-    return add(v.array, weak && v.weak);
+    return add(v.array, weak && v.weak, is_foreign(x.ptr()));
   }
-  py::object row(const py::object& x, bool weak) { return add(first_row(*require_value(x.ptr(), "scan").array), weak); }
-  py::object zeros(const Dims& shape, DType t) { return add(ad::example_array(t, shape), false); }
+  py::object row(const py::object& x, bool weak) {
+    return add(first_row(*require_value(x.ptr(), "scan").array), weak, is_foreign(x.ptr()));
+  }
+  py::object zeros(const Dims& shape, DType t) { return add(ad::example_array(t, shape), false, false); }
 
   // The graph from the inputs (then the captured values) to these outputs.
   std::unique_ptr<Body> body(const py::sequence& outputs) {
@@ -96,13 +101,13 @@ class BodyRecorder {
   std::string refusal() const { return refusal_.empty() ? run_->refusal : refusal_; }
 
  private:
-  py::object add(ArrayRef a, bool weak) {
+  py::object add(ArrayRef a, bool weak, bool foreign) {
     Value v(std::move(a));
     v.node = run_->append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
     v.level = ad::LevelRef(run_.get());
     v.weak = weak;
     inputs_.push_back(v.node);
-    return wrapped(std::move(v));
+    return wrapped(std::move(v), foreign || weak);
   }
   core::Ref<ad::Recorder> run_;
   std::vector<uint32_t> inputs_;
@@ -401,7 +406,7 @@ void bind_loops(py::module_& m) {
   m.def("as_weak", [](const py::object& x) {
     Value v = require_value(x.ptr(), "scan");
     v.weak = true;
-    return wrapped(std::move(v));
+    return wrapped(std::move(v), true);
   });
   m.def("open_bodies", [] { return open_bodies; });
   m.def("recording_program", [] { return recording_of_thread() != nullptr || open_bodies > 0; });

@@ -8,6 +8,7 @@
 #include "ad/tape.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/views.h"
 
 namespace wengert::bindings {
@@ -318,7 +319,7 @@ class Recording {
       const char kind = call_.leaves[k].kind;
       const bool changed = v.level.get() != run_.get() || v.node != inputs_[k];
       const auto* handle = as_array(handles_[k].ptr());
-      if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->version > 1))) s_.kinds = true;
+      if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->touched()))) s_.kinds = true;
       if (!changed) continue;
       if (kind == 'f' || kind == 'i' || kind == 'g') continue;  // numbers do not change
       if (v.level.get() == run_.get() && !v.box) {

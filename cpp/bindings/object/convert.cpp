@@ -62,11 +62,6 @@ void set_python_error() noexcept {
   }
 }
 
-PyObject* wrap_like(PyObject* o, Value v) {
-  const bool array = !v.shape().empty() || (is_array(o) ? !as_array(o)->scalar() : py::isinstance<py::array>(o));
-  return array ? wrap_array(std::move(v)) : wrap(std::move(v));
-}
-
 // ---- NumPy ----------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -213,6 +208,7 @@ Value stack_sequence(PyObject* seq) {
   const Deeper deeper("reading an operand");
   std::vector<Value> items;
   for_items(seq, [&](PyObject* item) { items.push_back(require_value(item, "array")); });
+  for (Value& v : items) v.weak = false;
   const DType t = ad::common_type(items.data(), static_cast<int>(items.size()));
   for (Value& v : items) v = ad::astype(v, t);
   const auto p = ops::new_params<ops::Stack>(-items[0].shape().size() - 1);

@@ -97,7 +97,7 @@ PyObject* python_arithmetic(OpCode op, const Value& a, const Value& b) {
   if (a.dtype() != DType::b1 && b.dtype() != DType::b1) return nullptr;
   Value r = ad::apply_binary(op, weak(ad::astype(a, DType::i64)), weak(ad::astype(b, DType::i64)));
   r.weak = true;
-  return wrap(std::move(r));
+  return wrap(std::move(r), true);
 }
 
 }  // namespace wengert::bindings

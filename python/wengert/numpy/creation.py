@@ -254,7 +254,7 @@ def logspace(
 ) -> Array:
     """base**linspace(start, stop), differentiable in start, stop and base. See `numpy.logspace`."""
     exponents = linspace(start, stop, num, endpoint, axis=axis)
-    values = ops.power(base if isinstance(base, (int, float)) else floating(base), exponents)
+    values = ops.power(base if issubclass(type(base), (int, float)) else floating(base), exponents)
     return values if dtype is None else ops.astype(values, dtype)
 
 

@@ -76,7 +76,7 @@ def scan(
 
 def _length(rows: list[Any], length: int | None) -> int:
     for x in rows:
-        if not isinstance(x, (Array, np.ndarray)) or x.ndim == 0:
+        if not isinstance(x, (Array, np.ndarray)) or getattr(x, "ndim", 0) == 0:
             what = f"an array of shape {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__}"
             raise TypeError(
                 f"scan: every leaf of xs must be an array with a leading axis, got {what}; make a list of numbers an "
@@ -188,10 +188,20 @@ def _stacked(ys: list[Any]) -> Any:
             raise TypeError(f"scan: the outputs change their structure from {spec} to {other} in step {t}")
     columns = [list(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
     for column in columns:
-        shapes = [np.shape(x) if not isinstance(x, Array) else x.shape for x in column]
+        shapes = [_core.shape_of(x) if isinstance(x, Array) else np.shape(x) for x in column]
         if len(set(shapes)) > 1:
             raise ValueError(f"scan: the outputs of all steps must have one shape, got {sorted(set(shapes))}")
-    return tree_unflatten(spec, [_core.ops.stack(column) for column in columns])
+    return tree_unflatten(spec, [_core.ops.stack(_of_one_type(column)) for column in columns])
+
+
+def _of_one_type(column: list[Any]) -> list[Any]:
+    """Python numbers, which the first steps may give, in the type of what the others give."""
+    types = [_core.dtype_of(x) for x in column if not _is_weak(x)]
+    if len(types) in (0, len(column)):
+        return column
+    numbers = [0.0 if _core.dtype_of(x).kind == "f" else 0 for x in column if _is_weak(x)]
+    common = np.result_type(*types, *numbers)
+    return [_core.ops.astype(x, common) if _is_weak(x) else x for x in column]
 
 
 def _outputs_of_no_step(step: Function, init: Any, rows: list[Any]) -> Any:
@@ -228,11 +238,12 @@ class _Carry:
 
     def results(self, leaves: Sequence[Any]) -> Any:
         """What the loop gives back: numbers that only met numbers still take the type of what they meet."""
-        return self.tree([_core.as_weak(x) if w else x for x, w in zip(leaves, self.weak, strict=True)])
+        kept = zip(leaves, self.weak, self.out, strict=True)
+        return self.tree([_core.as_weak(x) if w else _core.marked(x, y) for x, w, y in kept])
 
     def settled(self, out: Sequence[Any]) -> bool:
         """True if the results fit the values; otherwise the values take their types."""
-        settled = True
+        settled, self.out = True, out
         for i, (v, y) in enumerate(zip(self.values, out, strict=True)):
             weak, y = _is_weak(y), _operand(y)
             if y.shape != v.shape:
@@ -252,11 +263,11 @@ _TRIES = 4  # recordings until the types of a carry must have settled
 def _operand(x: Any) -> Any:
     """A leaf as an Array; a tree may also hold what is no number."""
     if isinstance(x, Array):
-        return x
-    if isinstance(x, np.ndarray) and x.dtype.kind in "bif":
+        return _core.marked(_core.operand(x), x)
+    if issubclass(type(x), np.ndarray) and x.dtype.kind in "bif":
         return _core.shared(x)
-    if isinstance(x, (float, int, np.generic)):
-        return _core.array(x)
+    if issubclass(type(x), (float, int, np.generic)):
+        return _core.marked(_core.array(x), x)
     raise NotRolled(f"a {type(x).__name__} is among its values")
 
 
@@ -330,7 +341,7 @@ def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
     leaves, spec = tree_flatten(tuple(operands))
-    numbers = [i for i, x in enumerate(leaves) if isinstance(x, _NUMBERS) and not isinstance(x, int)]
+    numbers = [i for i, x in enumerate(leaves) if isinstance(x, _NUMBERS) and not issubclass(type(x), int)]
     given = [_operand(leaves[i]) for i in numbers]
     with recorder(examples=False) as rec:
         inputs = list(leaves)
@@ -346,7 +357,8 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
     if n == 0:
         raise NotRolled("its branches return no arrays")
     both = _core.branch(made.selected(list(range(n))), made.selected(list(range(n, 2 * n))))
-    return tree_unflatten(structure, apply(both, [predicate, *given, *rec.captured()]))
+    found = apply(both, [predicate, *given, *rec.captured()])
+    return tree_unflatten(structure, [_core.marked(y, a) for y, a in zip(found, first, strict=True)])
 
 
 def _is_weak(x: Any) -> bool:
@@ -375,9 +387,9 @@ def _attempt(f: Function, *args: Any) -> Any:
 
 def _truth(x: Any) -> Any:
     """A truth value that is computed, as an array of no dimensions."""
-    if not isinstance(x, Array) or x.size != 1:
+    if not isinstance(x, Array) or getattr(x, "size", 1) != 1:
         raise NotRolled("its condition is no array of one element")
-    x = _core.stop_gradient(x)
+    x = _core.operand(_core.stop_gradient(x))
     x = x if x.dtype == bool else x != 0
     return x if x.shape == () else _core.ops.reshape(x, ())
 
@@ -440,7 +452,7 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     >>> wg.cond(1.0 > 0.0, lambda x: x, lambda x: -x, 3.0)
     3.0
     """
-    if isinstance(pred, (Array, np.ndarray)) and pred.size != 1:
+    if isinstance(pred, (Array, np.ndarray)) and getattr(pred, "size", 1) != 1:
         raise TypeError(f"cond: the predicate must be one truth value, got shape {pred.shape}; use where for arrays")
     if isinstance(pred, Array) and _core.recording_program() and _core.is_traced(pred):
         try:

@@ -53,6 +53,7 @@ def body_of(rec: Any, outputs: Sequence[Any]) -> Any:
 
 def apply(loop: Any, operands: Sequence[Any], apart: int | None = None) -> list[Any]:
     """The results of a loop for operands of any level; ``apart``: so many first steps may still be taken apart."""
+    operands = [_core.operand(x) for x in operands]
     level = _core.top_level(operands)
     if level is not None and level.listing:
         raise NotRolled("its operations are being listed")
