@@ -143,8 +143,10 @@ class Recording {
     struct Over {
       ad::Recorder& r;
       ad::Recorder* before = std::exchange(recording_of_thread(), &r);
+      ad::Recorder* lifting = ad::lifting;
       ~Over() {
         recording_of_thread() = before;
+        ad::lifting = lifting;
         r.finish();
       }
     } over{*run_};
@@ -179,7 +181,7 @@ class Recording {
     }
     close(out);
     if (out.refusal.empty()) {
-      spec->inputs = call_.leaves.size();
+      spec->inputs = call_.leaves.size();  // `close` has added hidden arrays
       program::Graph g = program::graph_of(r, inputs_, outputs_);
       spec->program = std::make_shared<Program>(std::move(g));
       out.made = spec;
@@ -210,7 +212,8 @@ class Recording {
                                                 : rebuild.tree(args[n + i]);
     rebuild.finish();
     containers_ = rebuild.containers();
-    const FrameHook hook(watch_, *captures_);
+    const FrameHook hook(watch_, *captures_, each_);
+    ad::lifting = each_ ? run_.get() : nullptr;
     PyObject* y = call_python(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
     if (!y) throw PythonError{};
     py::object result = py::reinterpret_steal<py::object>(y);
@@ -226,14 +229,20 @@ class Recording {
     py::list fixed;
     for (Py_ssize_t i = 0; i < n; ++i)
       if (is_static(s_, i, n)) fixed.append(i);
-    watch_ = called(s_.watch, s_.function, given, py::tuple(fixed));
+    watch_ = called(s_.watch, s_.function, given, py::tuple(fixed), py::bool_(s_.hiding != Hiding::none));
     captures_ = watch_.attr("found").cast<std::shared_ptr<Captures>>();
+    captures_->hide(*run_, std::max(s_.hiding, Hiding::large));
+    if (s_.hiding != Hiding::none || captures_->hides()) each_ = called(watch_.attr("look"));
+    captures_->running = !each_;
   }
   void close(Outcome& out) {
     called(watch_.attr("finish"));
     out.refusal = run_->refusal;
     out.again = run_->elsewhere;
     if (!out.refusal.empty()) return;
+    out.again |= captures_->late && s_.hiding == Hiding::none;
+    if (captures_->late || captures_->hides()) s_.hiding = std::max(s_.hiding, Hiding::large);
+    captures_->settle(inputs_);
     out.refusal = captures_->refusal;
     if (!out.refusal.empty()) return;
     if (const Capture* c = captures_->changed()) {
@@ -280,15 +289,15 @@ class Recording {
         t.kind = Template::object;
         t.held = y;
       } else {
-        t.index = output(run_->constant(v.array), v.array);
+        t.index = output(run_->node_of(v), v.array);
       }
       return t;
     }
-    if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function: a constant, and the caller's own on every call
-      const ArrayRef a = from_numpy(o, false);
+    if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function, or hidden: the caller's own on every call
+      const Value v = require_value(o, "compile");
       t.kind = Template::value;
       t.held = py::object();
-      t.index = output(run_->constant(a), a);
+      t.index = output(run_->node_of(v), v.array);
       return t;
     }
     if (PyList_CheckExact(o) || PyDict_CheckExact(o)) {
@@ -416,7 +425,7 @@ class Recording {
   bool repeated_ = false;
   mutable std::vector<py::object> once_;
   std::shared_ptr<Captures> captures_;
-  py::object watch_;
+  py::object watch_, each_;
 };
 
 PyObject* in_family(const ArrayRef& a, Family family) {
