@@ -105,6 +105,15 @@ Span span_of(PyObject* ndarray, bool changed) {
   return {from, to + PyArray_ITEMSIZE(a), changed};
 }
 
+void point_hidden(const Specialisation& spec, Workspace& r) {
+  for (uint32_t k : spec.captures->inputs) {
+    Capture& c = spec.captures->all()[k];
+    r.in.push_back(hidden_elements(c));
+    if (is_array(c.found.ptr())) r.held.push_back(read(as_array(c.found.ptr())).array);
+    r.read.push_back(c.found);
+  }
+}
+
 class Replayer {
  public:
   Replayer(const Call& c, Specialisation& spec)
@@ -121,6 +130,7 @@ class Replayer {
     r_.numbers.resize(c_.leaves.size() + p_.outputs());
     r_.in.reserve(c_.leaves.size());
     point_inputs(c_, r_);
+    if (spec_.captures) point_hidden(spec_, r_);
     const size_t n = p_.outputs();
     r_.out.resize(n);
     r_.made.resize(n, nullptr);

@@ -85,10 +85,14 @@ template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
     Value other;
     if (is_array(a)) {
       if (repeats(Op, b, a)) return PyNumber_Multiply(b, number_of(read(as_array(a))).ptr());
+      if (read(as_array(a)).weak) [[unlikely]]
+        if (PyObject* r = beyond(Op, a, b)) return r;
       if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
       return binary<Op>(read(as_array(a)), other, as_array(a)->foreign() && is_foreign(b));
     }
     if (repeats(Op, a, b)) return PyNumber_Multiply(a, number_of(read(as_array(b))).ptr());
+    if (read(as_array(b)).weak) [[unlikely]]
+      if (PyObject* r = beyond(Op, a, b)) return r;
     if (!to_value(a, other)) Py_RETURN_NOTIMPLEMENTED;
     return binary<Op>(other, read(as_array(b)), as_array(b)->foreign() && is_foreign(a));
   });
@@ -154,6 +158,8 @@ ad::LevelRef leaf_of(const Value& x) { return ad::level_as<ad::Leaf>(x.level) ? 
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value other;
+    if (read(as_array(a)).weak) [[unlikely]]
+      if (PyObject* r = beyond(Op, a, b)) return as_array(a)->touch(), r;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
     const Value& x = read(as_array(a));
     if (as_array(a)->scalar() || is_python_number(x)) {  // immutable: the name is bound anew
@@ -235,6 +241,7 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
     if (is_array(a) && !is_python_number(read(as_array(a))) && squares(read(as_array(a)), b))
       return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))), as_array(a)->foreign());
     Value x, y;
+    if (PyObject* r = beyond(code_of<ops::Power>, a, b)) return r;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
     if (x.weak && y.weak && count_as_python(x, y)) {
       if (PyObject* r = python_arithmetic(code_of<ops::Power>, x, y)) return r;

@@ -112,6 +112,7 @@ pybind11::object for_numpy(PyObject* o);
 // Any array-like; raises TypeError naming `what` otherwise.
 Value require_value(PyObject* o, const char* what);
 ArrayRef from_numpy(PyObject* ndarray, bool share);    // share: no copy, the ndarray is kept alive
+ArrayRef in_place(PyObject* ndarray);                  // the same without a copy; null if it has to be converted
 PyObject* to_numpy(const ArrayRef& a, bool writable);  // no copy unless the storage has to be its own
 DType to_dtype(PyObject* o);
 PyObject* from_dtype(DType t);  // np.dtype, new reference

@@ -376,7 +376,7 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
     write(self, std::move(changed));
     return;
   }
-  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.level)
+  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && follower(v))
     type_error("wengert.setitem: a differentiated value cannot be stored in an array of " +
                std::string(core::dtype_name(self->value.dtype())) +
                ": its derivative would be lost; make the array float");

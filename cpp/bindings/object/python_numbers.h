@@ -23,5 +23,11 @@ PyObject* python_arithmetic(ad::OpCode op, const Value& a, const Value& b);
 using PythonOperation = PyObject* (*)(PyObject*, PyObject*);
 PyObject* with_numbers(PythonOperation f, const Value& a, const Value& b);
 py::object number_of(const Value& v);
+// `a op b` where one is a Python number that is recorded and the other one that no integer type holds; else null.
+PyObject* beyond(ad::OpCode op, PyObject* a, PyObject* b);
+
+// In the body of a loop, which counts as arrays do, Python's whole numbers are to stay below kCarried from step to step.
+inline constexpr double kCarried = 0x1p53;
+void keep_whole(ad::Recorder& body, const Value& carried);  // adds the condition, unless it holds anyway
 
 }  // namespace wengert::bindings

@@ -244,6 +244,26 @@ void bind_ad(py::module_& m) {
     const ad::Level* t = is_array(x.ptr()) ? follower(read(as_array(x.ptr()))) : nullptr;
     return t && t->depth > 0;
   });
+  m.def(
+      "recorded",
+      [](const py::object& x) {
+        if (!is_array(x.ptr())) return false;
+        Value at = read(as_array(x.ptr()));
+        while (at.level && !ad::level_as<ad::Recorder>(at.level)) at = ad::primal_of(at);
+        return at.level && at.level->alive;
+      },
+      "Whether a recording follows what is done with it.");
+  m.def(
+      "as_recorded",
+      [](const py::object& x) {
+        Value v;
+        if (!ad::lifting || !to_value(x.ptr(), v) || v.level) return x;
+        v.node = ad::lifting->node_of(v);
+        v.level = ad::LevelRef(ad::lifting);
+        return py::reinterpret_steal<py::object>(wrap_like(x.ptr(), std::move(v)));
+      },
+      "A number or array as the recording of a function that reads hidden arrays sees it.");
+  m.def("lifting", [] { return ad::lifting != nullptr; });
   m.def("is_scalar", [](const py::object& x) { return is_array(x.ptr()) && as_array(x.ptr())->scalar(); });
   m.def("is_read_only", [](const py::object& x) {
     return is_array(x.ptr()) && as_array(x.ptr())->link && as_array(x.ptr())->link->read_only;

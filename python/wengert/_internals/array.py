@@ -145,6 +145,8 @@ def _round(self: Any, digits: int | None = None) -> Any:
     """round(x) is a whole number, as of a float; round(x, digits) is numpy.round, which is differentiated."""
     from wengert import numpy
 
+    if digits is not None and _core.is_weak(self):  # a Python number of a compiled function: rounded as Python does
+        return round(_core.python_number(self), int(digits))
     rounded = numpy.round(self, digits or 0)
     return int(rounded) if digits is None and not _core.shape_of(self) else _core.like(rounded, self)
 
@@ -168,6 +170,12 @@ def _imag(self: Any) -> Any:
 def _conjugate(self: Any) -> Any:
     """The array itself: it is real."""
     return self
+
+
+def _is_integer(self: Any) -> bool:
+    """As of a float."""
+    whole = _core.ops.equal(_core.ops.trunc(self), self)
+    return bool(_core.ops.logical_and(whole, _core.ops.isfinite(self)))
 
 
 def _as_integer_ratio(self: Any) -> tuple[int, int]:

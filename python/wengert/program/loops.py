@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -28,6 +28,25 @@ __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 Function = Callable[..., Any]
 
 
+_Loop = TypeVar("_Loop", bound=Function)
+
+
+def _in_recordings(loop: _Loop) -> _Loop:
+    """Results of loops belong to the recording around them, whatever their functions return (see `uses`)."""
+
+    @functools.wraps(loop)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        y = loop(*args, **kwargs)
+        if not _core.lifting():
+            return y
+        leaves, spec = tree_flatten(y)
+        made = [_core.as_recorded(x) if isinstance(x, _NUMBERS) else x for x in leaves]
+        return made[0] if spec is LEAF else tree_unflatten(spec, made)
+
+    return cast(_Loop, run)
+
+
+@_in_recordings
 def scan(
     f: Function,
     init: Any,
@@ -229,6 +248,11 @@ class _Carry:
         self.leaves, self.spec = tree_flatten(init)
         self.values = [_operand(x) for x in self.leaves]
         self.weak = [_is_weak(x) for x in self.leaves]
+        self.whole: list[Array] = []  # if that is asked: whether Python's whole numbers stayed whole
+
+    @property
+    def operands(self) -> list[Any]:
+        return [*self.values, *self.whole]
 
     def inputs(self, rec: Any) -> list[Any]:
         return [rec.input(x if w else v, weak=w) for x, v, w in zip(self.leaves, self.values, self.weak, strict=True)]
@@ -238,6 +262,10 @@ class _Carry:
 
     def results(self, leaves: Sequence[Any]) -> Any:
         """What the loop gives back: numbers that only met numbers still take the type of what they meet."""
+        if self.whole:
+            *leaves, whole = leaves
+            if not _core.stays_whole(whole):
+                raise NotRolled("whole numbers of Python leave 64 bits in it")
         kept = zip(leaves, self.weak, self.out, strict=True)
         return self.tree([_core.as_weak(x) if w else _core.marked(x, y) for x, w, y in kept])
 
@@ -267,6 +295,8 @@ def _operand(x: Any) -> Any:
     if issubclass(type(x), np.ndarray) and x.dtype.kind in "bif":
         return _core.shared(x)
     if issubclass(type(x), (float, int, np.generic)):
+        if type(x) is int and not -(2**63) <= x < 2**63:
+            raise NotRolled("a whole number beyond 64 bits is among its values")
         return _core.marked(_core.array(x), x)
     raise NotRolled(f"a {type(x).__name__} is among its values")
 
@@ -277,15 +307,21 @@ def _settled_body(carry: _Carry, run: Callable[[Any, Any], tuple[Any, Any]]) -> 
     ``run(recorder, carry)`` returns the next carry and a tree of other results; it is recorded again until the types of
     the carry settle.
     """
-    for _ in range(_TRIES):
+    for _ in range(_TRIES + 1):
         with recorder(examples=False) as rec:
-            value, others = run(rec, carry.tree(carry.inputs(rec)))
+            given = carry.tree(carry.inputs(rec))
+            before = rec.input(carry.whole[0]) if carry.whole else None
+            value, others = run(rec, given)
             if _structure(value) != carry.spec:
                 raise NotRolled(f"its value changes its structure from {carry.spec} to {_structure(value)}")
             out = tree_flatten(value)[0]
             leaves, spec = tree_flatten(others)
             if carry.settled(out):
-                return rec, body_of(rec, [*map(_operand, out), *map(_operand, leaves)]), spec
+                whole = rec.whole(out, before)
+                if carry.whole or whole is None:
+                    made = [*out, whole] if carry.whole else out
+                    return rec, body_of(rec, [*map(_operand, made), *map(_operand, leaves)]), spec
+                carry.whole = [_core.array(True)]
     raise NotRolled("the types of its carry do not settle")
 
 
@@ -294,9 +330,9 @@ def _rolled_scan(
 ) -> tuple[Any, Any]:
     carry, xs = _Carry(init), [_operand(x) for x in rows]
     rec, body, spec = _settled_body(carry, lambda rec, value: step(value, [rec.row(x) for x in xs]))
-    k = len(carry.values)
+    k = len(carry.operands)
     loop = _core.scan_loop(body, k, len(xs), n, reverse, False)
-    operands = [*carry.values, *xs, *rec.captured()]
+    operands = [*carry.operands, *xs, *rec.captured()]
     results = apply(loop, operands) if checkpoint is None else run_in_pieces(loop, operands, checkpoint)
     return carry.results(results[:k]), tree_unflatten(spec, results[k:])
 
@@ -306,37 +342,40 @@ _BLOCK = 2**20  # so many values of a counter become an array (a counter that is
 
 def _rolled_fori(body: Function, init: Any, lower: int, upper: int) -> Any:
     blocks, rest = divmod(upper - lower, _BLOCK)
+    limit = float(max(abs(lower), abs(upper)))
     if blocks > 1:
         offsets = _core.array(np.arange(_BLOCK))
 
         def block(carry: Any, _: Any) -> tuple[Any, Any]:
             first, value = carry
-            return (first + _BLOCK, _counted(body, value, first + offsets)), None
+            return (first + _BLOCK, _counted(body, value, first + offsets, limit)), None
 
         _, init = _rolled_scan(block, (lower, init), [], blocks, False, None)[0]
         lower = upper - rest
-    return _counted(body, init, _core.array(np.arange(lower, upper))) if lower < upper else init
+    return _counted(body, init, _core.array(np.arange(lower, upper)), limit) if lower < upper else init
 
 
-def _counted(body: Function, init: Any, counter: Array) -> Any:
+def _counted(body: Function, init: Any, counter: Array, limit: float) -> Any:
     carry = _Carry(init)
-    rec, made, _ = _settled_body(carry, lambda rec, value: (body(rec.row(counter, weak=True), value), None))
+    rec, made, _ = _settled_body(carry, lambda rec, value: (body(rec.row(counter, True, limit), value), None))
     # The graph has the carry, then the counter, as a scan does.
-    loop = _core.scan_loop(made, len(carry.values), 1, len(counter), False, False)
-    return carry.results(apply(loop, [*carry.values, counter, *rec.captured()]))
+    loop = _core.scan_loop(made, len(carry.operands), 1, len(counter), False, False)
+    return carry.results(apply(loop, [*carry.operands, counter, *rec.captured()]))
 
 
 def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
     carry = _Carry(init)
 
-    def step(_: Any, value: Any) -> tuple[Any, Any]:
+    def step(rec: Any, value: Any) -> tuple[Any, Any]:
         again = _truth(condition(_own(value)))
+        if rec.asks_whole:  # which nobody would check in the last step
+            raise NotRolled("its condition computes with whole numbers of Python that may leave 64 bits")
         return _attempt(body, value), again
 
     rec, made, _ = _settled_body(carry, step)
-    n = len(carry.values)
+    n = len(carry.operands)
     loop = _core.while_loop(made.selected([n]), made.selected(list(range(n))), n)
-    return carry.results(apply(loop, [*carry.values, *rec.captured()])[:n])
+    return carry.results(apply(loop, [*carry.operands, *rec.captured()])[:n])
 
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
@@ -352,6 +391,8 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
         if structure != other:
             raise NotRolled(f"its branches return different structures, {structure} and {other}")
         pairs = [_alike(a, b) for a, b in zip(first, second, strict=True)]
+        if rec.asks_whole:
+            raise NotRolled("its branches compute with whole numbers of Python that may leave 64 bits")
         made = body_of(rec, [a for a, _ in pairs] + [b for _, b in pairs])
     n = len(pairs)
     if n == 0:
@@ -397,6 +438,7 @@ def _truth(x: Any) -> Any:
 # ---- the other loops -------------------------------------------------------------------------------------------------
 
 
+@_in_recordings
 def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unroll: int | bool | None = None) -> Any:
     """``for i in range(lower, upper): value = body_fun(i, value)``, from ``init_val``.
 
@@ -419,10 +461,11 @@ def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unro
     return value
 
 
+@_in_recordings
 def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     """``while cond_fun(value): value = body_fun(value)``, from ``init_val``; derivatives are those of the steps taken.
 
-    ``body_fun`` gets arrays of its own and may change them in place. As one operation (see :func:`scan`) its reverse
+    Both get arrays of their own and may change them in place. As one operation (see :func:`scan`) its reverse
     mode keeps what it needs of the first steps, and of later ones carries from which it runs them again
     (docs/compile.md): memory grows with the logarithm of their number.
 
@@ -436,11 +479,12 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
         except NotRolled as why:
             _note("while_loop", why)
     value = _own(init_val)
-    while cond_fun(value):
+    while cond_fun(_own(value)):
         value = _own(body_fun(value), value)
     return value
 
 
+@_in_recordings
 def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
     """``true_fun(*operands)`` or ``false_fun(*operands)``.
 
