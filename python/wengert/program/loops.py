@@ -41,7 +41,7 @@ def _in_recordings(loop: _Loop) -> _Loop:
             return y
         leaves, spec = tree_flatten(y)
         made = [_core.as_recorded(x) if isinstance(x, _NUMBERS) else x for x in leaves]
-        return made[0] if spec is LEAF else tree_unflatten(spec, made)
+        return tree_unflatten(spec, made)
 
     return cast(_Loop, run)
 
