@@ -31,15 +31,15 @@ Ref<Call> call_of(std::initializer_list<ArrayRef> results, bool& gone) {
   return c;
 }
 
-void leaves() {
+void inputs() {
   Tape t;
   CHECK(t.size() == 0 && t.bytes() == 0);
   const ArrayRef x = counted({2, 3}, 0), y = counted({4}, 0, DType::f32);
-  CHECK(t.leaf(*x) == 0 && t.leaf(*y, kShapeOnly) == 1 && t.size() == 2);
+  CHECK(t.input(*x) == 0 && t.input(*y) == 1 && t.size() == 2);
   CHECK(t.node(0).op == kInput && t.node(0).dtype == DType::f64 && t.shape(0) == Dims({2, 3}));
-  CHECK(t.node(1).op == kShapeOnly && t.node(1).dtype == DType::f32 && t.shape(1) == Dims{4});
+  CHECK(t.node(1).op == kInput && t.node(1).dtype == DType::f32 && t.shape(1) == Dims{4});
   CHECK(t.arity(0) == 0 && t.arity(1) == 0);
-  CHECK(x->refs == 1);  // of a leaf nothing is kept
+  CHECK(x->refs == 1);  // of an input nothing is kept
 }
 
 // Every operation, with every choice of operands that are no constants.
@@ -61,7 +61,7 @@ void what_append_saves() {
         uint32_t nodes[3] = {};
         uint8_t want = params ? kSavesParams : 0;
         for (int k = 0; k < f.arity; ++k) {
-          nodes[k] = active >> k & 1 ? t.leaf(*args[k].array) : kNoNode;
+          nodes[k] = active >> k & 1 ? t.input(*args[k].array) : kNoNode;
           if (nodes[k] != kNoNode) want |= f.saves[k];
         }
         const uint32_t i = t.append(op, nodes, pointers, f.arity, level.get(), Value(result), params);
@@ -101,9 +101,9 @@ void what_append_plain_saves() {
       Tape t;
       const Value va(a), vb(b);
       const ArrayRef one = counted({1}, 1), many = counted({2}, 1);
-      t.append_plain(code_of<ops::Square>, t.leaf(*one), kNoNode, Value(one), nullptr, one);  // others lie before
-      t.append_plain(code_of<ops::Square>, t.leaf(*many), kNoNode, Value(many), nullptr, many);
-      const uint32_t nodes[2] = {active & 1 ? t.leaf(*a) : kNoNode, active & 2 ? t.leaf(*b) : kNoNode};
+      t.append_plain(code_of<ops::Square>, t.input(*one), kNoNode, Value(one), nullptr, one);  // others lie before
+      t.append_plain(code_of<ops::Square>, t.input(*many), kNoNode, Value(many), nullptr, many);
+      const uint32_t nodes[2] = {active & 1 ? t.input(*a) : kNoNode, active & 2 ? t.input(*b) : kNoNode};
       const int64_t owners[] = {a->refs, b->refs, y->refs};
       const uint32_t i = t.append_plain(op, nodes[0], nodes[1], va, f.arity == 2 ? &vb : nullptr, y);
       const bool kept_none = a->refs == owners[0] && b->refs == owners[1] && y->refs == owners[2];
@@ -138,7 +138,7 @@ void shapes_of_constants() {
   const Value a(counted({2}, 0)), b(counted({5}, 0)), c(counted({1}, 0)), y(counted({8}, 0));
   const Value* args[] = {&a, &b, &c};
   Tape t;
-  const uint32_t nodes[] = {kNoNode, t.leaf(*b.array), kNoNode};
+  const uint32_t nodes[] = {kNoNode, t.input(*b.array), kNoNode};
   const ParamsRef params = ops::new_params<ops::Concatenate>();
   const uint32_t i = t.append(code_of<ops::Concatenate>, nodes, args, 3, level.get(), y, params);
   CHECK(t.arity(i) == 3 && t.arg(i, 1) == nodes[1]);
@@ -168,7 +168,7 @@ void values_of_levels() {
     Tape t;
     auto recorded = [&](const Value& a, const Value& b) {
       const Value* args[] = {&a, &b};
-      const uint32_t nodes[] = {t.leaf(*x), t.leaf(*y)};
+      const uint32_t nodes[] = {t.input(*x), t.input(*y)};
       return t.append(code_of<ops::Multiply>, nodes, args, 2, level.get(), Value(x), {});
     };
     uint32_t i = recorded(own, below);
@@ -189,7 +189,7 @@ void dropping() {
   const ParamsRef params = ops::new_params<ops::Sum>(Dims{-1}, false);
   Tape t;
   const Value va(a), v1(one);
-  const uint32_t x = t.leaf(*a), s = t.leaf(*one);
+  const uint32_t x = t.input(*a), s = t.input(*one);
   const uint32_t arrays = t.append_plain(code_of<ops::Multiply>, x, x, va, &va, a);
   const uint32_t number = t.append_plain(code_of<ops::Multiply>, s, s, v1, &v1, one);
   const Value* args[] = {&va};
@@ -212,13 +212,13 @@ void dropping() {
 void shapes_are_shared() {
   const ArrayRef a = counted({7, 3}, 0), b = counted({5}, 0);  // that do not meet among the recent ones
   Tape t;
-  t.leaf(*a), t.leaf(*b);
+  t.input(*a), t.input(*b);
   const int64_t before = t.bytes();
-  for (int k = 0; k < 500; ++k) t.leaf(*a), t.leaf(*b);
+  for (int k = 0; k < 500; ++k) t.input(*a), t.input(*b);
   CHECK(t.bytes() - before == 1000 * static_cast<int64_t>(sizeof(Node)), "%lld", static_cast<long long>(t.bytes()));
   for (uint32_t i = 2; i < t.size(); ++i) CHECK(&t.shape(i) == &t.shape(i & 1));
   // More shapes than are remembered at a time.
-  for (int64_t k = 0; k < 200; ++k) t.leaf(*counted({k % 40, 2}, 0));
+  for (int64_t k = 0; k < 200; ++k) t.input(*counted({k % 40, 2}, 0));
   for (uint32_t i = 0; i < 200; ++i) CHECK(t.shape(1002 + i) == Dims({i % 40, 2}), "%u", i);
 }
 
@@ -227,7 +227,7 @@ void calls() {
   const ArrayRef x = counted({2}, 0), y = counted({3}, 0, DType::f32), z = counted({}, 0);
   {
     Tape t;
-    const uint32_t a = t.leaf(*x), first = t.append_call({a, kNoNode}, call_of({y, z, x}, gone)), after = t.leaf(*z);
+    const uint32_t a = t.input(*x), first = t.append_call({a, kNoNode}, call_of({y, z, x}, gone)), after = t.input(*z);
     const uint32_t call = first - 1;
     CHECK(call == a + 1 && after == first + 3 && t.node(call).op == kCall && t.node(call).saved == kSavesParams);
     CHECK(t.arity(call) == 2 && t.arg(call, 0) == a && t.arg(call, 1) == kNoNode && t.arity(after) == 0);
@@ -272,12 +272,12 @@ std::string text(Tape& t, uint32_t from, uint32_t to) {
 void record(Tape& t, const ArrayRef& a, const ArrayRef& one, bool& gone) {
   const Value va(a), v1(one);
   const Value* args[] = {&va};
-  const uint32_t x = t.leaf(*a), s = t.leaf(*one);
+  const uint32_t x = t.input(*a), s = t.input(*one);
   t.append_plain(code_of<ops::Multiply>, x, kNoNode, va, &v1, a);
   t.append_plain(code_of<ops::Divide>, s, s, v1, &v1, one);
   t.append(code_of<ops::Softmax>, &x, args, 1, nullptr, va, ops::new_params<ops::Softmax>());
   t.append_call({kNoNode, s}, call_of({a, one}, gone));
-  t.append_plain(code_of<ops::Multiply>, s, t.leaf(*counted({a->size, 1}, 0)), v1, &va, a);
+  t.append_plain(code_of<ops::Multiply>, s, t.input(*counted({a->size, 1}, 0)), v1, &va, a);
 }
 
 void absorbing() {
@@ -297,7 +297,7 @@ void absorbing() {
     const std::string third = text(other, 0, m);
     CHECK(t.absorb(other) == n + m && t.absorb(empty) == n + 2 * m);
     CHECK(text(t, n + m, n + 2 * m) == third && text(t, 0, n) == first);
-    const uint32_t i = t.leaf(*a);
+    const uint32_t i = t.input(*a);
     CHECK(t.shape(i) == Dims{3} && t.arity(i) == 0);
   }
   CHECK(gone[0] && gone[1] && gone[2]);
@@ -312,7 +312,7 @@ void memory_used_again() {
     Tape t, second;
     CHECK(t.size() == 0 && t.bytes() == 0 && second.size() == 0);
     record(round % 2 ? t : second, a, one, gone);
-    const uint32_t i = t.leaf(*counted({round + 1, 2}, 0));
+    const uint32_t i = t.input(*counted({round + 1, 2}, 0));
     CHECK(t.shape(i) == Dims({round + 1, 2}));
   }
   CHECK(a->refs == 1 && one->refs == 1);
@@ -321,7 +321,7 @@ void memory_used_again() {
 }  // namespace
 
 int main() {
-  leaves();
+  inputs();
   what_append_saves();
   what_append_plain_saves();
   shapes_of_constants();
