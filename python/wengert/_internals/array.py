@@ -172,12 +172,6 @@ def _conjugate(self: Any) -> Any:
     return self
 
 
-def _is_integer(self: Any) -> bool:
-    """As of a float."""
-    whole = _core.ops.equal(_core.ops.trunc(self), self)
-    return bool(_core.ops.logical_and(whole, _core.ops.isfinite(self)))
-
-
 def _as_integer_ratio(self: Any) -> tuple[int, int]:
     """As of a float; functions of `statistics` and `fractions` ask for it."""
     return float(self).as_integer_ratio()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from wengert._core import Array, for_numpy, holds_array, operand, ops
+from wengert._core import Array, for_numpy, holds_array, ops
+from wengert._core import operand as operand
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
 Axis: TypeAlias = "int | tuple[int, ...] | None"

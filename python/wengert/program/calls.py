@@ -202,9 +202,10 @@ class Calls:
                 view = self.once(o, "T", lambda: self._view(o.T))
                 return run.clean(Known(o)) if view is _MISSING else self.kinds.of(view)
             return Bound(Known(o), name)
-        if t in (list, tuple, dict, str, set, frozenset, range) or isinstance(o, (int, float, np.generic)):
+        if t in (list, tuple, dict, str, set, frozenset, range) or issubclass(t, (int, float, np.generic)):
             return Bound(Known(o), name)
-        if isinstance(o, type) or t.__getattribute__ is not object.__getattribute__ or hasattr(t, "__getattr__"):
+        found_by: Any = t.__getattribute__
+        if isinstance(o, type) or found_by is not object.__getattribute__ or hasattr(t, "__getattr__"):
             return DATA
         found = next((c.__dict__[name] for c in t.__mro__ if name in c.__dict__), _MISSING)
         own = getattr(o, "__dict__", None)
