@@ -312,3 +312,10 @@ def _class_when_seen(x):
     found = []
     wg.grad(lambda y: (found.append(x.__class__), y * 1.0)[1])(1.0)
     return found[0]
+
+
+@pytest.mark.parametrize("engine", [wg, wr])
+def test_an_array_of_a_number_keeps_its_derivative(engine):
+    for x in (2.0, np.float64(2.0), np.array(2.0)):
+        assert float(engine.grad(lambda x: engine.numpy.array(x * 3.0) * x)(x)) == 12.0
+        assert float(engine.grad(lambda x: engine.numpy.asarray(x)[None].sum() * 5.0)(x)) == 5.0
