@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import copy
 import pickle
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -312,3 +313,51 @@ def _class_when_seen(x):
     found = []
     wg.grad(lambda y: (found.append(x.__class__), y * 1.0)[1])(1.0)
     return found[0]
+
+
+@pytest.mark.parametrize("engine", [wg, wr])
+def test_an_array_of_a_number_keeps_its_derivative(engine):
+    for x in (2.0, np.float64(2.0), np.array(2.0)):
+        assert float(engine.grad(lambda x: engine.numpy.array(x * 3.0) * x)(x)) == 12.0
+        assert float(engine.grad(lambda x: engine.numpy.asarray(x)[None].sum() * 5.0)(x)) == 5.0
+
+
+IN_PLACE = {"fill_diagonal", "put", "putmask", "place", "copyto"}  # of numbers: refused, as by NumPy
+WAYS = {
+    "x": lambda f, x: f(x),
+    "x, 1": lambda f, x: f(x, 1.0),
+    "1, x": lambda f, x: f(1.0, x),
+    "x, x": lambda f, x: f(x, x),
+    "[x, 2]": lambda f, x: f([x, 2.0]),
+    "v, x": lambda f, x: f(np.ones(3), x),
+    "x, v, v": lambda f, x: f(x, np.arange(3.0), np.ones(3)),
+}
+
+
+@pytest.mark.parametrize("transform", [wg.grad, wg.compile])
+def test_no_function_of_the_mirror_asks_a_number_for_its_shape(transform):
+    wrong = set()
+    for name in set(wnp.__all__) - IN_PLACE:
+        function = getattr(wnp, name)
+        if not callable(function) or isinstance(function, type):
+            continue
+
+        def f(x):
+            for way, call in WAYS.items():
+                try:
+                    call(function, x)  # noqa: B023
+                except Exception as e:
+                    if "this is a number" in str(e):
+                        wrong.add(f"{name}({way})")  # noqa: B023
+            return x * 1.0
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            transform(f)(0.7)
+    assert not wrong
+
+
+def test_the_mirrors_result_type_knows_numbers():
+    seen = []
+    wg.grad(lambda x: (seen.append(wnp.result_type(np.float32(1.0), x)), x * 1.0)[1])(2.0)
+    assert seen == [np.float32]
