@@ -35,6 +35,7 @@ struct Capture {
   int32_t alias = -1;    // it shares memory with that capture, so many bytes further on
   int64_t further = 0;
   py::object found;  // at the last look
+  char* elements = nullptr;
 };
 
 // Which of the arrays it reads a recording may hide: none, what is too large to be compared, all.
@@ -82,7 +83,6 @@ class Captures {
 };
 
 bool hidden_holds(Capture& c, PyObject* o);
-char* hidden_elements(const Capture& c);  // where it lies, once it was looked at
 
 // Calls watch.enter(frame) for every Python function that is entered while this lives, once for each code object; what
 // is the user's it answers with True. The user's own profile function is called as well.

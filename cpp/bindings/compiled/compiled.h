@@ -116,6 +116,7 @@ struct Specialisation {
   std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
   std::vector<std::pair<uint32_t, Result>> refilled;   // container of the arguments that changes, what it then holds
   std::shared_ptr<Captures> captures;                  // what the function read besides its arguments
+  bool hidden = false;                                 // some of that is read where it lies
   bool repeated = false;                               // one array stands in several places of the results
   size_t inputs = 0;                                   // of the program that are leaves; hidden arrays follow
   size_t by_itself = 0;                                // of those, the first ones: the others are donated

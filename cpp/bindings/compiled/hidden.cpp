@@ -59,11 +59,6 @@ Dims layout(PyObject* ndarray, bool strides) {
 
 }  // namespace
 
-char* hidden_elements(const Capture& c) {
-  PyObject* o = c.found.ptr();
-  return is_array(o) ? read(as_array(o)).array->data : PyArray_BYTES(as_ndarray(o));
-}
-
 bool hidden_holds(Capture& c, PyObject* o) {
   if (c.dtype) {
     if (Py_TYPE(o) != numpy_types.ndarray) return false;
@@ -73,12 +68,14 @@ bool hidden_holds(Capture& c, PyObject* o) {
       return false;
     for (int k = 0; k < c.extent.size(); ++k)
       if (PyArray_DIM(a, k) != c.extent[k] || (c.extent[k] != 1 && PyArray_STRIDE(a, k) != c.strides[k])) return false;
+    c.elements = PyArray_BYTES(a);
   } else {
     if (!is_array(o)) return false;
     const Value& v = read(as_array(o));
     if (v.level || v.dtype() != c.element || !(v.shape() == c.extent)) return false;
     for (int k = 0; k < c.extent.size(); ++k)
       if (c.extent[k] != 1 && v.array->strides[k] != c.strides[k]) return false;
+    c.elements = v.array->data;
   }
   if (c.found.ptr() != o) c.found = py::reinterpret_borrow<py::object>(o);
   return true;
@@ -180,7 +177,7 @@ const Capture* Captures::parted() const {
   for (const Capture& c : all_) {
     if (!c.hidden || c.alias < 0) continue;
     const Capture& other = all_[static_cast<size_t>(c.alias)];
-    if (other.hidden && (!other.found || hidden_elements(c) - hidden_elements(other) != c.further)) return &c;
+    if (other.hidden && (!other.found || c.elements - other.elements != c.further)) return &c;
   }
   return nullptr;
 }

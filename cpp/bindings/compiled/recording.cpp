@@ -168,6 +168,7 @@ class Recording {
     close(out);
     if (out.refusal.empty()) {
       spec->inputs = call_.leaves.size();  // `close` has added hidden arrays
+      spec->hidden = !captures_->inputs.empty();
       program::Graph g = program::graph_of(r, inputs_, outputs_);
       spec->program = std::make_shared<Program>(std::move(g));
       out.made = spec;

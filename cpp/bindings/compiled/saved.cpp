@@ -403,7 +403,7 @@ program::Graph whole_graph(const Specialisation& spec) {
     program::Node& n = g.nodes[g.inputs[k]];
     n.op = program::kConstant;
     n.value = core::make(n.dtype, n.shape);
-    std::memcpy(n.value->data, hidden_elements(spec.captures->all()[spec.captures->inputs[k - spec.inputs]]),
+    std::memcpy(n.value->data, spec.captures->all()[spec.captures->inputs[k - spec.inputs]].elements,
                 static_cast<size_t>(n.value->bytes()));
   }
   g.inputs.resize(spec.inputs);
