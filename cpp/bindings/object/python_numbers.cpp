@@ -91,7 +91,7 @@ PyObject* in_steps(OpCode op, const Value& a, const Value& b) {
         ad::apply_binary(code_of<ops::Less>, ad::apply_unary(code_of<ops::Absolute>, estimate), weak(Value(kWhole))));
   }
   body->limits[r.node] = limit;
-  return wrap(std::move(r));
+  return wrap(std::move(r), true);
 }
 
 }  // namespace
