@@ -13,14 +13,14 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import numpy as np
 
 from wengert import _core
 from wengert._core import Array
 from wengert._internals.tree import tree_flatten, tree_unflatten
-from wengert.program.rolled import NotRolled, apply, body_of, recorder, run_in_pieces
+from wengert.program.rolled import NUMBERS, NotRolled, apply, body_of, in_recordings, recorder, run_in_pieces
 from wengert.transforms.custom import checkpoint as checkpointed
 
 __all__ = ["cond", "fori_loop", "scan", "while_loop"]
@@ -28,25 +28,7 @@ __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 Function = Callable[..., Any]
 
 
-_Loop = TypeVar("_Loop", bound=Function)
-
-
-def _in_recordings(loop: _Loop) -> _Loop:
-    """Results of loops belong to the recording around them, whatever their functions return (see `uses`)."""
-
-    @functools.wraps(loop)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        y = loop(*args, **kwargs)
-        if not _core.lifting():
-            return y
-        leaves, spec = tree_flatten(y)
-        made = [_core.as_recorded(x) if isinstance(x, _NUMBERS) else x for x in leaves]
-        return tree_unflatten(spec, made)
-
-    return cast(_Loop, run)
-
-
-@_in_recordings
+@in_recordings
 def scan(
     f: Function,
     init: Any,
@@ -227,7 +209,7 @@ def _outputs_of_no_step(step: Function, init: Any, rows: list[Any]) -> Any:
     """Arrays of length 0, of the types that a step would give; it is recorded, nothing is computed."""
     leaves, spec = tree_flatten(init)
     with recorder() as rec:
-        carry = [rec.input(x, weak=_is_weak(x)) if isinstance(x, _NUMBERS) else x for x in leaves]
+        carry = [rec.input(x, weak=_is_weak(x)) if isinstance(x, NUMBERS) else x for x in leaves]
         y = step(tree_unflatten(spec, carry), [rec.row(_operand(x)) for x in rows])[1]
         leaves, spec = tree_flatten(y)
         types = [((0, *x.shape), x.dtype) for x in map(_operand, leaves)]
@@ -284,7 +266,6 @@ class _Carry:
         return settled
 
 
-_NUMBERS = (Array, np.ndarray, np.generic, float, int)
 _TRIES = 4  # recordings until the types of a carry must have settled
 
 
@@ -380,7 +361,7 @@ def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
     leaves, spec = tree_flatten(tuple(operands))
-    numbers = [i for i, x in enumerate(leaves) if isinstance(x, _NUMBERS) and not issubclass(type(x), int)]
+    numbers = [i for i, x in enumerate(leaves) if isinstance(x, NUMBERS) and not issubclass(type(x), int)]
     given = [_operand(leaves[i]) for i in numbers]
     with recorder(examples=False) as rec:
         inputs = list(leaves)
@@ -438,7 +419,7 @@ def _truth(x: Any) -> Any:
 # ---- the other loops -------------------------------------------------------------------------------------------------
 
 
-@_in_recordings
+@in_recordings
 def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unroll: int | bool | None = None) -> Any:
     """``for i in range(lower, upper): value = body_fun(i, value)``, from ``init_val``.
 
@@ -461,7 +442,7 @@ def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unro
     return value
 
 
-@_in_recordings
+@in_recordings
 def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     """``while cond_fun(value): value = body_fun(value)``, from ``init_val``; derivatives are those of the steps taken.
 
@@ -484,7 +465,7 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     return value
 
 
-@_in_recordings
+@in_recordings
 def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
     """``true_fun(*operands)`` or ``false_fun(*operands)``.
 
