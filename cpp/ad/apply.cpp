@@ -56,7 +56,7 @@ Value traced(const Value& primal, LevelRef t, uint32_t node) {
 
 // The value of the operation one level down.
 Value evaluate_below(OpCode op, Operands args, int n, const ParamsRef& params, const Level* level) {
-  bool flat = true;
+  bool flat = !lifting;
   for (int i = 0; i < n; ++i) flat &= args[i]->level.get() == level ? !args[i]->box : !args[i]->level;
   if (flat) return evaluate(op, args, n, params);
   if (n <= 2) {
@@ -136,9 +136,28 @@ Level* highest_of(Operands args, int n) {
   return top;
 }
 
+Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params);
+
+// What rules and conversions compute with hidden arrays belongs to the recording.
+bool lifted(OpCode op, Operands args, int n, const ParamsRef& params, Value& out) {
+  std::vector<Value> parts;
+  bool any = false;
+  for (int i = 0; i < n; ++i) {
+    parts.push_back(*args[i]);
+    any |= lifting->lift(parts.back());
+  }
+  if (any) out = apply_to(op, Pointers(parts.data(), n), n, params);
+  return any;
+}
+
 Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
   Level* top = highest_of(args, n);
-  if (!top) return evaluate(op, args, n, params);
+  if (!top) {
+    Value out;
+    if (lifting && lifted(op, args, n, params, out)) [[unlikely]]
+      return out;
+    return evaluate(op, args, n, params);
+  }
   if (is_over(top)) [[unlikely]] {
     std::vector<Value> left;
     for (int i = 0; i < n; ++i) left.push_back(is_over(args[i]->level.get()) ? primal_of(*args[i]) : *args[i]);
@@ -156,7 +175,7 @@ Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
 // The level of a value that is a plain array below it: what eager code records nearly always.
 ReverseLevel* plain_level(const Value& v) {
   auto* t = level_as<ReverseLevel>(v.level);
-  return t && t->alive && !v.box ? t : nullptr;
+  return t && t->alive && !v.box && !lifting ? t : nullptr;
 }
 
 Value recorded(ReverseLevel* t, OpCode op, uint32_t node0, uint32_t node1, const Value& a, const Value* b,
@@ -179,7 +198,7 @@ Value apply(OpCode op, const Value* args, int n, const ParamsRef& params) {
 }
 
 Value apply1(OpCode op, const Value& x) {
-  if (!x.level) return Value(ops::unary(op, x.array));
+  if (!x.level && !lifting) return Value(ops::unary(op, x.array));
   ReverseLevel* t = plain_level(x);
   if (t && info(op).differentiable) {
     ArrayRef out = ops::unary(op, x.array);
@@ -191,7 +210,7 @@ Value apply1(OpCode op, const Value& x) {
 }
 
 Value apply2(OpCode op, const Value& a, const Value& b) {
-  if (!a.level && !b.level) return Value(ops::binary(op, a.array, b.array));
+  if (!a.level && !b.level && !lifting) return Value(ops::binary(op, a.array, b.array));
   ReverseLevel* t = plain_level(a.level ? a : b);
   if (t && info(op).differentiable && (!b.level || (b.level.get() == t && !b.box))) {
     ArrayRef out = ops::binary(op, a.array, b.array);
@@ -275,6 +294,10 @@ DType common_type(const Value* args, int n) {
 Value astype(const Value& x, DType t) {
   if (x.dtype() == t) return x;
   if (x.plain()) {
+    if (lifting) [[unlikely]] {
+      Value part = x;
+      if (lifting->lift(part)) return astype(part, t);
+    }
     const simd::RoundToNearest rounding;  // 0.1 becomes a float32 here
     Value v(core::cast(x.array, t));
     v.weak = x.weak;

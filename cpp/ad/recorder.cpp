@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ad/functions.h"
 #include "ad/process.h"
 #include "ad/rules.h"
 #include "ops/result_type.h"
@@ -13,6 +14,7 @@ using ops::info;
 
 std::string (*location_hook)() = nullptr;
 constinit thread_local Recorder* following = nullptr;
+constinit thread_local Recorder* lifting = nullptr;
 
 ArrayRef example_array(DType t, const Dims& shape) {
   if (shape.product() <= 1) return core::zeros(t, shape);
@@ -68,6 +70,10 @@ uint32_t Recorder::append(int op, const ArrayRef& like, const ParamsRef& params,
 
 uint32_t Recorder::node_of(const Value& v) {
   if (v.level.get() == this) return v.node;
+  if (lifting && !v.level) [[unlikely]] {
+    Value part = v;
+    if (lifting->lift(part)) return node_of(part);
+  }
   if (v.level && body) {
     for (size_t k = 0; k < captured.size(); ++k) {
       const Value& c = captured[k];
@@ -82,6 +88,85 @@ uint32_t Recorder::node_of(const Value& v) {
     elsewhere = true;
   }
   return constant(v.array);
+}
+
+namespace {
+
+// The axes of an array in the order of memory; empty if that has gaps or runs backwards.
+Dims memory_order(const core::Array& a) {
+  Dims order;
+  for (int k = 0; k < a.ndim(); ++k) order.push_back(k);
+  std::stable_sort(order.data(), order.data() + order.size(), [&](int64_t i, int64_t j) {
+    return a.strides[static_cast<int>(i)] > a.strides[static_cast<int>(j)];
+  });
+  return order;
+}
+
+// The part as a slice, which plans read as it lies; null if it is none.
+ops::ParamsRef slice_of(const Dims& whole, const core::Array& a, int64_t first) {
+  const Dims layout = core::row_major(whole);
+  auto p = ops::new_params<ops::Slice>(Dims(), Dims(), Dims(), a.shape);
+  int j = 0;
+  auto skip = [&] {
+    while (j < a.ndim() && a.shape[j] == 1) ++j;
+  };
+  skip();
+  for (int k = 0; k < whole.size(); ++k) {
+    const int64_t start = first / layout[k];
+    first %= layout[k];
+    const bool along = j < a.ndim() && a.strides[j] != 0 && a.strides[j] % layout[k] == 0;
+    const int64_t step = along ? a.strides[j] / layout[k] : 1, count = along ? a.shape[j] : 1,
+                  last = start + (count - 1) * step;
+    if (last < 0 || last >= whole[k]) return {};
+    p->start.push_back(start);
+    p->step.push_back(step);
+    p->count.push_back(count);
+    if (along) ++j, skip();
+  }
+  return j == a.ndim() ? ops::ParamsRef(p) : ops::ParamsRef();
+}
+
+Value part_of(const Value& whole, const core::Array& a, int64_t first) {
+  const Dims& s = whole.shape();
+  if (first == 0 && a.size == whole.array->size) {
+    if (a.contiguous) return reshape(whole, a.shape);
+    const Dims order = memory_order(a);
+    Dims perm(order.size(), 0), shape, strides;
+    for (int k = 0; k < order.size(); ++k) {
+      perm[static_cast<int>(order[k])] = k;
+      shape.push_back(a.shape[static_cast<int>(order[k])]);
+      strides.push_back(a.strides[static_cast<int>(order[k])]);
+    }
+    if (core::is_row_major(shape, strides)) return transpose(reshape(whole, shape), perm);
+  }
+  if (const ops::ParamsRef p = slice_of(s, a, first)) return apply(ops::code_of<ops::Slice>, &whole, 1, p);
+  const ops::ParamsRef p(new ops::StridedParams(a.shape, a.strides, first, core::row_major(s)));
+  return apply(ops::code_of<ops::Strided>, &whole, 1, p);
+}
+
+}  // namespace
+
+bool Recorder::lift(Value& v) {
+  const core::Array& a = *v.array;
+  for (Hidden& h : hidden) {
+    if (h.exposed || !a.size || !h.holds(a)) continue;
+    const int64_t item = core::item_size(h.whole->dtype), bytes = a.data - h.whole->data;
+    int64_t first = bytes / item, last = first;
+    for (int k = 0; k < a.ndim(); ++k) (a.strides[k] < 0 ? first : last) += (a.shape[k] - 1) * a.strides[k];
+    if (a.dtype != h.whole->dtype || bytes % item || first < 0 || last >= h.whole->size) {
+      h.exposed = true;  // what it is read as is no part of it
+      continue;
+    }
+    if (h.node == kNoNode) h.node = append(kInput, h.whole, {}, nullptr, 0);
+    Value whole(h.whole);
+    whole.level = LevelRef(this);
+    whole.node = h.node;
+    const uint8_t weak = v.weak;
+    v = part_of(whole, a, bytes / item);
+    v.weak = weak;
+    return true;
+  }
+  return false;
 }
 
 uint32_t Recorder::constant(const ArrayRef& value) {

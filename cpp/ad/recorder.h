@@ -69,6 +69,9 @@ struct Recorder : Level {
   // `flat`, as the positions of operations to come, stands for positions that are computed from `from` on every replay.
   void positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes);
 
+  // Gives a plain value in the memory of a hidden array the node of what it is of that array. False: it is in none.
+  bool lift(Value& v);
+
   core::List<Node> nodes;
   core::List<uint32_t> args;
   std::vector<Guard> guards;
@@ -88,11 +91,24 @@ struct Recorder : Level {
   bool examples = false;        // of which only shapes and types count: nothing is computed
   std::vector<Value> captured;  // what these inputs stand for
   std::vector<uint32_t> captured_nodes;
+  // Python's whole numbers in such a body: conditions on which none leaves 64 bits, and what nodes are known to stay
+  // below.
+  std::vector<Value> whole;
+  std::unordered_map<uint32_t, double> limits;
   std::vector<std::string> notes;  // for Compiled.why()
+  // An array from outside that programs read where it lies: an input of its own.
+  struct Hidden {
+    ArrayRef whole;           // without gaps, axes in the order of memory
+    bool exposed = false;     // somebody else may compute with its elements: it is none any more
+    uint32_t node = kNoNode;  // once it is an operand
+    bool holds(const core::Array& a) const { return a.data >= whole->data && a.data < whole->data + whole->bytes(); }
+  };
+  std::vector<Hidden> hidden;
 };
 
 // Zeros that take no memory, for values of which only type and shape count.
 ArrayRef example_array(DType t, const Dims& shape);
+extern __attribute__((tls_model("initial-exec"))) constinit thread_local Recorder* lifting;    // it has hidden arrays
 extern __attribute__((tls_model("initial-exec"))) constinit thread_local Recorder* following;  // the innermost with
                                                                                                // positions
 

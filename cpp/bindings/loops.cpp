@@ -10,6 +10,8 @@
 #include "ad/rules.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/kinds.h"
+#include "bindings/object/python_numbers.h"
 #include "core/patience.h"
 #include "core/unlocked.h"
 #include "program/loop/loop.h"
@@ -23,7 +25,9 @@ using program::kNone;
 using program::Loop;
 using program::Node;
 
-py::object wrapped(Value v) { return py::reinterpret_steal<py::object>(wrap(std::move(v))); }
+py::object wrapped(Value v, bool foreign = false) {
+  return py::reinterpret_steal<py::object>(wrap(std::move(v), foreign));
+}
 
 // The record of a function of arrays: a graph with inputs and outputs, to be replayed on values of any level.
 struct Body {
@@ -62,10 +66,24 @@ class BodyRecorder {
   }
   py::object input(const py::object& x, bool weak) {
     const Value v = require_value(x.ptr(), "scan");
-    return add(v.array, weak && v.weak);
+    return add(v.array, weak && v.weak, kCarried, is_foreign(x.ptr()));
   }
-  py::object row(const py::object& x, bool weak) { return add(first_row(*require_value(x.ptr(), "scan").array), weak); }
-  py::object zeros(const Dims& shape, DType t) { return add(ad::example_array(t, shape), false); }
+  // `weak`: Python's whole numbers, none larger than `limit`.
+  py::object row(const py::object& x, bool weak, double limit) {
+    return add(first_row(*require_value(x.ptr(), "scan").array), weak, limit, is_foreign(x.ptr()));
+  }
+  // Whether Python's whole numbers stayed whole so far (`before`) and in this step, of which `carried` is handed on;
+  // None: that needs no condition.
+  py::object whole(const py::sequence& carried, const py::object& before) {
+    for (const auto& y : carried)
+      if (is_array(y.ptr())) keep_whole(*run_, read(as_array(y.ptr())));
+    if (run_->whole.empty()) return before;
+    Value all = before.is_none() ? run_->whole[0] : require_value(before.ptr(), "scan");
+    for (const Value& v : run_->whole) all = ad::apply_binary(ops::code_of<ops::LogicalAnd>, all, v);
+    return wrapped(std::move(all));
+  }
+  bool asks_whole() const { return !run_->whole.empty(); }
+  py::object zeros(const Dims& shape, DType t) { return add(ad::example_array(t, shape), false, 0, false); }
 
   // The graph from the inputs (then the captured values) to these outputs.
   std::unique_ptr<Body> body(const py::sequence& outputs) {
@@ -96,13 +114,14 @@ class BodyRecorder {
   std::string refusal() const { return refusal_.empty() ? run_->refusal : refusal_; }
 
  private:
-  py::object add(ArrayRef a, bool weak) {
+  py::object add(ArrayRef a, bool weak, double limit, bool foreign) {
     Value v(std::move(a));
     v.node = run_->append(ad::Recorder::kInput, v.array, {}, nullptr, 0);
     v.level = ad::LevelRef(run_.get());
     v.weak = weak;
+    if (weak && !core::is_float(v.dtype())) run_->limits[v.node] = v.dtype() == DType::b1 ? 1 : limit;
     inputs_.push_back(v.node);
-    return wrapped(std::move(v));
+    return wrapped(std::move(v), foreign || weak);
   }
   core::Ref<ad::Recorder> run_;
   std::vector<uint32_t> inputs_;
@@ -368,7 +387,9 @@ void bind_loops(py::module_& m) {
   py::class_<BodyRecorder>(m, "BodyRecorder")
       .def(py::init<bool>(), py::arg("examples") = false)
       .def("input", &BodyRecorder::input, py::arg("x"), py::arg("weak") = false)
-      .def("row", &BodyRecorder::row, py::arg("x"), py::arg("weak") = false)
+      .def("row", &BodyRecorder::row, py::arg("x"), py::arg("weak") = false, py::arg("limit") = 0.0)
+      .def("whole", &BodyRecorder::whole, py::arg("carried"), py::arg("before"))
+      .def_property_readonly("asks_whole", &BodyRecorder::asks_whole)
       .def("body", &BodyRecorder::body)
       .def("captured", &BodyRecorder::captured)
       .def_property_readonly("refusal", &BodyRecorder::refusal)
@@ -401,8 +422,20 @@ void bind_loops(py::module_& m) {
   m.def("as_weak", [](const py::object& x) {
     Value v = require_value(x.ptr(), "scan");
     v.weak = true;
-    return wrapped(std::move(v));
+    return wrapped(std::move(v), true);
   });
+  m.def(
+      "stays_whole",
+      [](const py::object& x) {
+        const Value v = ad::without_derivatives(require_value(x.ptr(), "scan"));
+        if (auto* r = ad::level_as<ad::Recorder>(v.level); r && r->body) {
+          r->whole.push_back(v);
+          return true;
+        }
+        ad::guard(v, ad::GuardOn::truth);
+        return core::item(*v.array) != 0;
+      },
+      "Whether the whole numbers of a loop stayed whole: a condition of what is recorded around it.");
   m.def("open_bodies", [] { return open_bodies; });
   m.def("recording_program", [] { return recording_of_thread() != nullptr || open_bodies > 0; });
   m.def("note_recording", [](const std::string& text) {

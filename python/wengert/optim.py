@@ -270,7 +270,7 @@ def clip_by_global_norm(grads: Any, max_norm: float) -> Any:
 
 def _left(beta: float, t: Any, p: Any) -> Any:
     """1 - beta**t, in the type of the parameter where the counter is an array."""
-    return 1.0 - beta**t if isinstance(t, int) else wnp.astype(1.0 - wnp.power(beta, t), p.dtype)
+    return 1.0 - beta**t if issubclass(type(t), int) else wnp.astype(1.0 - wnp.power(beta, t), p.dtype)
 
 
 def _positive(name: str, value: Any) -> Any:
@@ -282,7 +282,7 @@ def _positive(name: str, value: Any) -> Any:
 
 def _without_dtype(value: Any) -> Any:
     """NumPy's numbers as Python's, also in a tuple."""
-    if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0:
+    if issubclass(type(value), (np.generic, np.ndarray)) and value.ndim == 0:
         return value.item()
     return tuple(map(_without_dtype, value)) if type(value) is tuple else value
 

@@ -45,7 +45,7 @@ def key(seed: int) -> Array:
     >>> wg.random.key(42).tolist()
     [0, 42]
     """
-    if not isinstance(seed, (int, np.integer, Array)) or isinstance(seed, bool):
+    if not isinstance(seed, (int, np.integer, Array)) or issubclass(type(seed), bool):
         raise TypeError(f"key: the seed must be a whole number, got {type(seed).__name__}")
     number = operator.index(seed)
     if not -(2**63) <= number < 2**64:
@@ -71,7 +71,7 @@ def fold_in(key: ArrayLike, data: ArrayLike) -> Array:
     >>> (wg.random.fold_in(wg.random.key(0), 3) == wg.random.split(wg.random.key(0), 4)[3]).tolist()
     [True, True]
     """
-    if isinstance(data, (int, np.integer)):
+    if issubclass(type(data), (int, np.integer)):
         first = operand(_words(int(data) % 2**32))
     else:
         number = operand(data)
@@ -219,7 +219,7 @@ def permutation(key: ArrayLike, x: int | ArrayLike, axis: int = 0) -> Array:
     The order is found on values: under :func:`wengert.compile` it is recorded anew for another key. Draw it outside
     and pass it as an argument there: ``x[order]`` is replayed.
     """
-    x = operand(np.arange(x) if isinstance(x, (int, np.integer)) else x)
+    x = operand(np.arange(x) if issubclass(type(x), (int, np.integer)) else x)
     axis = normalize_axis("permutation", axis, x.ndim)
     return wnp.take(x, wnp.argsort(bits(key, (x.shape[axis],))), axis=axis)
 
@@ -237,7 +237,7 @@ def choice(
     Raises ValueError if there are too few to choose from. With `p`, or without replacement, the choice is made on
     values: see `permutation`; `categorical` chooses inside compiled functions.
     """
-    a = operand(np.arange(a) if isinstance(a, (int, np.integer)) else a)
+    a = operand(np.arange(a) if issubclass(type(a), (int, np.integer)) else a)
     axis = normalize_axis("choice", axis, a.ndim)
     n, shape = a.shape[axis], lengths(shape)
     count = math.prod(shape)
@@ -281,7 +281,7 @@ def _words(number: int) -> Any:
 
 
 def _checked(name: str, key: ArrayLike) -> Array:
-    if isinstance(key, np.ndarray) and key.dtype == np.uint32:  # what jax.random.key_data gives
+    if issubclass(type(key), np.ndarray) and key.dtype == np.uint32:  # what jax.random.key_data gives
         key = key.view(np.int32)
     k = key if isinstance(key, Array) else operand(key)
     if k.dtype != np.int32 or k.shape != (2,):
@@ -317,7 +317,7 @@ def _float(name: str, dtype: DType) -> Any:
 
 
 def _is(x: ArrayLike, number: float) -> bool:
-    return isinstance(x, (int, float)) and x == number
+    return issubclass(type(x), (int, float)) and x == number
 
 
 def _fits(name: str, argument: str, x: ArrayLike, shape: Shape | None) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 
+import numpy as np
 import pytest
 import wengert as wg
 from compiled_cases import V, same
@@ -120,3 +121,28 @@ def test_loops_as_operations_stay_one_operation():
 
 def test_arrays_are_as_before():
     same(lambda x, n: (x * n, x / n, x**n, n - x), (V, 2), (V, 3), (V, 5))
+
+
+def test_rounded_and_whole():
+    same(lambda x: round(x, 2), (2.675,), (1.005,), (0.125,), (5e-3,), (-2.5,))
+    same(lambda x: round(x), (2.5,), (3.5,), (-0.5,))
+    same(lambda x: x * 2 if x.is_integer() else x, (0.5,), (2.0,), (float("inf"),), (-3.0,))
+
+
+def test_whole_numbers_take_what_is_assigned():
+    def f(x, y):
+        x[:] = y
+        x[0] = y[1] * 2.0
+        return x
+
+    g = wg.compile(f)
+    for y in (V, -1.7 * V, V):
+        x, z = np.arange(4), np.arange(4)
+        assert np.array_equal(f(x, y), g(z, y))
+        assert np.array_equal(x, z)
+
+
+def test_reports_of_a_function_that_is_gone():
+    why = wg.compile(lambda x: x).why
+    with pytest.raises(ReferenceError, match="keep the function"):
+        why()

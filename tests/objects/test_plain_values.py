@@ -75,7 +75,6 @@ def test_what_optimisers_return_is_saved():
 
 
 WRITE = {
-    "tolist": lambda x: x.tolist(),
     "save": lambda x: np.save(io.BytesIO(), x),
     "savez": lambda x: np.savez(io.BytesIO(), a=x),
     "savetxt": lambda x: np.savetxt(io.StringIO(), x),

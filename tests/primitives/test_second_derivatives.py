@@ -123,7 +123,7 @@ def derivatives(engine, f):
     """By name, functions of vectors: the first derivatives, then the second, element by element."""
 
     def reverse(g):
-        return lambda x: engine.vjp(g, x)[1](np.ones_like(np.asarray(x)) if isinstance(x, np.ndarray) else x * 0 + 1)[0]
+        return lambda x: engine.vjp(g, x)[1](np.ones_like(np.asarray(x)) if type(x) is np.ndarray else x * 0 + 1)[0]
 
     def forward(g):
         return lambda x: engine.jvp(g, (x,), (x * 0 + 1,))[1]

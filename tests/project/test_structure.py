@@ -179,7 +179,7 @@ def test_one_piece_of_code_walks_over_trees():
     """
     goes_on = re.compile(r"\b(?:for_entries|for_items|Deeper)\b")
     walkers = {name for name, path in sources(".h", ".cpp").items() if goes_on.search(path.read_text(encoding="utf-8"))}
-    operands = {"cpp/bindings/object/convert.cpp", "cpp/bindings/call/functions.cpp"}
+    operands = {f"cpp/bindings/{name}.cpp" for name in ("object/convert", "object/kinds", "call/functions")}
     keys = {"cpp/bindings/compiled/arguments.cpp"}  # what a static argument is equal to: objects, not trees
     assert walkers - operands - keys == {"cpp/bindings/call/tree.h", "cpp/bindings/call/depth.h"}
     opens = re.compile(r"optree\.tree_|tree_util")

@@ -108,7 +108,6 @@ PYTHON = {
     "complex": (lambda x: complex(x).real, "leave it as it is"),
     "complex of two": (lambda x: complex(1.0, x).imag, "leave it as it is"),
     "item": (lambda x: x.item() if hasattr(x, "item") else x, "leave it as it is"),
-    "tolist": (lambda x: x.tolist() if hasattr(x, "item") else x, "detach"),
     "numpy": (lambda x: x.numpy() if hasattr(x, "item") else x, "leave it as it is"),
     "percent f": (lambda x: float("%f" % x), "f-string"),  # noqa: UP031
     "percent g in a tuple": (lambda x: float("%.17g" % (x,)), "f-string"),  # noqa: UP031

@@ -10,6 +10,7 @@
 #include "bindings/call/params.h"
 #include "bindings/interpreter.h"
 #include "bindings/object/index.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/views.h"
 #include "ops/elementwise/evaluate.h"
 
@@ -162,6 +163,7 @@ std::vector<Value> operands_of(OpCode op, PyObject* const*& args, Py_ssize_t& n)
       type_error("wengert." + op_name(op) + ": the first argument must be a sequence of arrays");
     }
     for_items(seq.ptr(), [&](PyObject* item) { v.push_back(require_value(item, f.name.data())); });
+    for (Value& x : v) x.weak = false;  // NumPy makes arrays of them
     if (v.empty()) value_error("wengert." + op_name(op) + ": at least one array is needed");
     ++args, --n;
     return v;
@@ -183,8 +185,9 @@ PyObject* structured_function(OpCode op, PyObject* const* args, Py_ssize_t n, Py
   Value r = info(op).types == ops::Types::logical ? ad::apply(op, v.data(), static_cast<int>(v.size()), p)
                                                   : promoted(op, v, p);
   if (op == code_of<ops::Where>) return wrap_array(std::move(r));  // NumPy's is no ufunc: 0-d arrays
-  if (op == code_of<ops::Astype>) return wrap_like(source, std::move(r));
-  if (!may_view(op)) return wrap(std::move(r));
+  if (op == code_of<ops::Astype>) return stands_for_scalar(source) ? wrap(std::move(r)) : wrap_array(std::move(r));
+  const bool turned = op == code_of<ops::Transpose> && is_array(source) && as_array(source)->scalar();
+  if (turned || !may_view(op)) return wrap(std::move(r));
   return is_array(source) ? wrap_moved(as_array(source), op, *p, std::move(r)) : wrap_array(std::move(r));
 }
 

@@ -11,6 +11,7 @@
 #include "ad/recorder.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/python_numbers.h"
 
 namespace wengert::bindings {
 namespace {
@@ -202,6 +203,7 @@ PyObject* call(State& s, PyObject* const* args, Py_ssize_t n, PyObject* kwnames,
         if (const Capture* moved = spec->captures->changed()) {
           ++s.misses;
           if (is_traced(*moved)) return plain_call(s, args, n, kwnames);
+          if (moved->kind == Capture::array && !moved->hidden) s.hiding = Hiding::all;
           if (k == 0) reason = moved->label + " is not what it was";
           continue;
         }
@@ -292,6 +294,7 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
         Py_VISIT(x.owner.ptr());
         Py_VISIT(x.key.ptr());
         Py_VISIT(x.expected.ptr());
+        Py_VISIT(x.found.ptr());
       }
     }
   return 0;
@@ -448,6 +451,9 @@ void bind_program(py::module_& m) {
     return py::make_tuple(py::tuple(py::cast(s.static_arguments)), s.capacity);
   });
   m.def("compiled_clear", [](const py::object& o) { forget_all(state_of(o)); });
+  m.def(
+      "python_number", [](const py::object& x) { return number_of(require_value(x.ptr(), "compile")); },
+      "The number, which becomes a condition of the recording.");
   m.def("is_weak", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).weak; });
 }
 

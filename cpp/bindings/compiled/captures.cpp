@@ -3,7 +3,7 @@
 #include <frameobject.h>
 
 #include <cstring>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "ad/requires_grad.h"
 #include "bindings/compiled/compiled.h"
@@ -48,14 +48,14 @@ bool same_bytes(PyObject* ndarray, const std::string& bytes) {
   return bytes_of(ndarray) == bytes;
 }
 
-bool array_holds(Capture& c, PyObject* o) {
+__attribute__((noinline)) bool array_holds(Capture& c, PyObject* o) {
+  if (c.hidden) return hidden_holds(c, o);
   if (is_array(o) != static_cast<bool>(c.content)) return false;
   if (is_array(o)) {
     const Value& v = read(as_array(o));
     if (c.leaf ? !ad::level_as<ad::Leaf>(v.level) : static_cast<bool>(v.level)) return false;
     if (v.array == c.content) return true;
     if (v.dtype() != c.content->dtype || !(v.shape() == c.content->shape)) return false;
-    if (c.input >= 0) return true;
     if (c.content->bytes() > kLargestCompared) return false;
     const ArrayRef a = core::contiguous(v.array), b = core::contiguous(c.content);
     if (a->size && std::memcmp(a->data, b->data, static_cast<size_t>(a->bytes()))) return false;
@@ -63,7 +63,7 @@ bool array_holds(Capture& c, PyObject* o) {
     return true;
   }
   if (!is_numpy_array(o) || type_of(o) != c.dtype.ptr() || !same_shape(o, c.shape)) return false;
-  return c.input >= 0 || same_bytes(o, c.bytes);
+  return same_bytes(o, c.bytes);
 }
 
 // Equal and of one type, for objects that cannot change; anything else is only equal to itself.
@@ -166,9 +166,6 @@ bool holds(Capture& c) {
     case Capture::set:
       r = set_holds(o, c.expected.ptr());
       break;
-    case Capture::function:
-      r = function_holds(o, c.expected.ptr());
-      break;
     default: {
       const py::object now = Captures::now(c);
       r = c.kind == Capture::absent
@@ -227,7 +224,7 @@ void Captures::add(Capture::From from, py::object owner, py::object key, py::obj
   PyObject* o = expected.ptr();
   if (is_any_array(o)) {
     c.kind = Capture::array;
-    const int64_t size = size_in_bytes(o);
+    c.size = size_in_bytes(o);
     if (is_array(o)) {
       const Value& v = read(as_array(o));
       c.content = v.array;
@@ -239,18 +236,14 @@ void Captures::add(Capture::From from, py::object owner, py::object key, py::obj
     } else {
       c.dtype = py::reinterpret_borrow<py::object>(type_of(o));
       c.shape = shape_of(o);
-      if (size <= kLargestCompared) {
-        c.bytes = bytes_of(o);
-      } else {
-        refusal = c.label + " is an array of " + std::to_string(size) +
-                  " bytes that is no argument; pass it as one (up to 65536 bytes are compared on every call)";
-      }
+      if (c.size <= kLargestCompared) c.bytes = bytes_of(o);
     }
   }
   if (!is_any_array(o) && PyObject_TypeCheck(o, numpy_types.ndarray))
     refusal = c.label + " is a " + Py_TYPE(o)->tp_name + ", whose content is not compared; pass it as an argument";
   c.expected = std::move(expected);
   if (in_dict(c)) c.version = version_of(c.owner.ptr());
+  if (run_ && c.kind == Capture::array) consider(c);
 }
 
 void Captures::add_absent(Capture::From from, py::object owner, py::object key, std::string label) {
@@ -280,9 +273,10 @@ const Capture* Captures::changed() {
 #if PY_VERSION_HEX < 0x030C0000  // where dicts have versions, most captures are settled here
     if (c.version && c.kind != Capture::array && version_of(c.owner.ptr()) == c.version) continue;
 #endif
-    if (!holds(c)) return &c;
+    // Most of what remains, without what a call of `holds` costs.
+    if (c.kind == Capture::function ? !function_holds(c.owner.ptr(), c.expected.ptr()) : !holds(c)) return &c;
   }
-  return nullptr;
+  return aliased_ ? parted() : nullptr;
 }
 
 // ---- the functions that are entered --------------------------------------------------------------------------------
@@ -291,7 +285,8 @@ struct FrameHook::Inside {
   py::object watch;
   py::tuple generators;
   Captures& found;
-  std::unordered_set<PyCodeObject*> seen;
+  py::object each;
+  std::unordered_map<PyCodeObject*, bool> seen;  // is it the user's?
   std::vector<py::object> held;
   Py_tracefunc before = nullptr;
   py::object before_argument;
@@ -304,6 +299,10 @@ struct FrameHook::Inside {
     if (what == PyTrace_C_CALL && argument && PyCFunction_Check(argument)) in.call(PyCFunction_GET_SELF(argument));
     return in.before ? in.before(in.before_argument.ptr(), frame, what, argument) : 0;
   }
+  struct Running {  // once the first function has been looked at
+    Captures& found;
+    ~Running() { found.running = true; }
+  };
   void call(PyObject* self) {
     if (!self || PyModule_Check(self)) return;
     for (Py_ssize_t k = 0; k < PyTuple_GET_SIZE(generators.ptr()); ++k)
@@ -311,22 +310,31 @@ struct FrameHook::Inside {
         found.refusal = "it draws random numbers; use wengert.random with keys, or pass them as arguments";
   }
   void enter(PyFrameObject* frame) {
+    const Running running{found};
     PyCodeObject* code = PyFrame_GetCode(frame);
     py::object own = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(code));
-    if (!seen.insert(code).second) return;
-    held.push_back(std::move(own));
-    PyObject* r = going_back([&] { return PyObject_CallOneArg(watch.ptr(), reinterpret_cast<PyObject*>(frame)); });
-    if (r) return Py_DECREF(r);
+    const auto [at, fresh] = seen.emplace(code, false);
+    if (fresh) {
+      held.push_back(std::move(own));
+      const py::object r = told(watch, frame);
+      at->second = r.ptr() == Py_True;
+    }
+    if (seen[code] && each) told(each, frame);
+  }
+  py::object told(const py::object& f, PyFrameObject* frame) {
+    PyObject* r = going_back([&] { return PyObject_CallOneArg(f.ptr(), reinterpret_cast<PyObject*>(frame)); });
+    if (r) return py::reinterpret_steal<py::object>(r);
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     const py::object t = py::reinterpret_steal<py::object>(type), v = py::reinterpret_steal<py::object>(value),
                      tb = py::reinterpret_steal<py::object>(trace);
     found.refusal = "what it reads could not be found out: " + std::string(py::str(v));
+    return {};
   }
 };
 
-FrameHook::FrameHook(const py::object& watch, Captures& found)
-    : in_(new Inside{watch.attr("enter"), watch.attr("generators"), found, {}, {}, nullptr, {}, nullptr}) {
+FrameHook::FrameHook(const py::object& watch, Captures& found, const py::object& each)
+    : in_(new Inside{watch.attr("enter"), watch.attr("generators"), found, each, {}, {}, nullptr, {}, nullptr}) {
   const PyThreadState* state = PyThreadState_Get();
   in_->before = state->c_profilefunc;
   in_->before_argument = py::reinterpret_borrow<py::object>(state->c_profileobj);
@@ -384,6 +392,9 @@ void bind_captures(py::module_& m) {
              if (!PyFunction_Check(f.ptr())) type_error("function: no Python function");
              c.add_function(std::move(f), std::move(label));
            })
+      .def("is_hidden", [](const Captures& c, const py::object& array) { return c.is_hidden(array.ptr()); })
+      .def("expose",
+           [](Captures& c, const py::object& array, const std::string& where) { c.expose(array.ptr(), where); })
       .def("refuse", [](Captures& c, std::string why) { c.refusal = std::move(why); })
       .def("moves", [](Captures& c) { c.moves = true; })
       .def("__len__", [](const Captures& c) { return c.size(); })

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ad/recorder.h"
 #include "bindings/object/convert.h"
 
 namespace wengert::bindings {
@@ -24,9 +25,21 @@ struct Capture {
   std::string bytes;        // an ndarray's, row by row
   py::object dtype, shape;  // an ndarray's
   bool leaf = false;        // it requires gradients
-  int32_t input = -1;       // read where it lies, as this hidden input of the program
   std::string label;
+  // A hidden array is read where it lies, if its type and layout are these; what it holds does not matter.
+  bool hidden = false;
+  int64_t size = 0;  // in bytes, of any array
+  DType element = DType::f64;
+  Dims extent, strides;  // in bytes, of an Array in elements
+  int32_t at = -1;       // while it is recorded: in Recorder::hidden
+  int32_t alias = -1;    // it shares memory with that capture, so many bytes further on
+  int64_t further = 0;
+  py::object found;  // at the last look
+  char* elements = nullptr;
 };
+
+// Which of the arrays it reads a recording may hide: none, what is too large to be compared, all.
+enum class Hiding : uint8_t { none, large, all };
 
 class Captures {
  public:
@@ -42,19 +55,41 @@ class Captures {
   std::vector<Capture>& all() { return all_; }
   // What it is now; null (no exception): there is none.
   static py::object now(const Capture& c);
-  std::string refusal;  // why a replay could be wrong; empty: it cannot
-  bool moves = false;   // code or state that a file cannot hold is among them (see saved programs)
+
+  // From now on arrays that are found are hidden in this recording.
+  void hide(ad::Recorder& run, Hiding which);
+  bool hides() const { return run_ && !run_->hidden.empty(); }
+  bool is_hidden(PyObject* array) const;                   // is it in the memory of one?
+  void expose(PyObject* array, const std::string& where);  // its elements may be used otherwise; None: those of all
+  // At the end of the recording: those that stay hidden are compared no more, and the ones that were operands become
+  // inputs (their nodes). The others are compared; false: one of them is too large for that (see `refusal`).
+  bool settle(std::vector<uint32_t>& nodes);
+  bool late = false;             // one was found when functions had run that nobody had looked at for its sake
+  bool running = false;          // they have
+  std::vector<uint32_t> inputs;  // of the program, behind those that are arguments: which captures
+  std::string refusal;           // why a replay could be wrong; empty: it cannot
+  bool moves = false;            // code or state that a file cannot hold is among them (see saved programs)
 
  private:
   Capture& fresh(Capture::From from, py::object owner, py::object key, std::string label);
+  void consider(Capture& c);
+  void too_large(const Capture& c, const std::string& why);
+  const Capture* parted() const;  // a hidden array that shares memory with others otherwise than it did
   std::vector<Capture> all_;
+  ad::Recorder* run_ = nullptr;
+  Hiding which_ = Hiding::none;
+  bool aliased_ = false;
+  std::string exposed_;  // where that was first
 };
 
-// Calls watch.enter(frame) for every Python function that is entered while this lives, once for each code object. The
-// user's own profile function is called as well.
+bool hidden_holds(Capture& c, PyObject* o);
+
+// Calls watch.enter(frame) for every Python function that is entered while this lives, once for each code object; what
+// is the user's it answers with True. The user's own profile function is called as well.
 class FrameHook {
  public:
-  explicit FrameHook(const py::object& watch, Captures& found);
+  // `each`, if there is one, is called every time such a function is entered.
+  FrameHook(const py::object& watch, Captures& found, const py::object& each);
   FrameHook(const FrameHook&) = delete;
   ~FrameHook();
 

@@ -93,12 +93,14 @@ struct Workspace {
   std::vector<char*> in, out;
   std::vector<int64_t> numbers;  // inputs and outputs that are Python numbers
   std::vector<ArrayRef> held;    // copies of inputs
+  std::vector<py::object> read;  // hidden arrays
   std::vector<ArrayRef> values;  // outputs
   std::vector<PyObject*> made;   // ndarrays for outputs
   void clear() {
     in.clear();
     out.clear();
     held.clear();
+    read.clear();
     values.clear();
     for (PyObject* o : made) Py_XDECREF(o);
     made.clear();
@@ -114,8 +116,9 @@ struct Specialisation {
   std::vector<std::pair<uint32_t, uint32_t>> changed;  // leaf that is updated in place, output with its new value
   std::vector<std::pair<uint32_t, Result>> refilled;   // container of the arguments that changes, what it then holds
   std::shared_ptr<Captures> captures;                  // what the function read besides its arguments
+  bool hidden = false;                                 // some of that is read where it lies
   bool repeated = false;                               // one array stands in several places of the results
-  size_t inputs = 0;                                   // of the program that are leaves; captures follow
+  size_t inputs = 0;                                   // of the program that are leaves; hidden arrays follow
   size_t by_itself = 0;                                // of those, the first ones: the others are donated
   std::vector<char> in_place;                          // of those, once it has been asked: may they share memory?
   std::vector<std::unique_ptr<Workspace>> spare;
@@ -157,6 +160,7 @@ struct State {
   uint64_t replays = 0, recordings = 0, misses = 0, eager = 0, evictions = 0, shown = 0;
   Call scratch;
   bool scratch_used = false;
+  Hiding hiding = Hiding::none;  // what recordings hide from the start: all arrays, once one that was compared changed
   bool kinds = false;  // an argument without axes was changed in place: number or array, that is part of the signature
 };
 

@@ -8,6 +8,7 @@
 #include "ad/tape.h"
 #include "bindings/compiled/compiled.h"
 #include "bindings/interpreter.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/views.h"
 
 namespace wengert::bindings {
@@ -128,8 +129,10 @@ class Recording {
     struct Over {
       ad::Recorder& r;
       ad::Recorder* before = std::exchange(recording_of_thread(), &r);
+      ad::Recorder* lifting = ad::lifting;
       ~Over() {
         recording_of_thread() = before;
+        ad::lifting = lifting;
         r.finish();
       }
     } over{*run_};
@@ -164,7 +167,8 @@ class Recording {
     }
     close(out);
     if (out.refusal.empty()) {
-      spec->inputs = call_.leaves.size();
+      spec->inputs = call_.leaves.size();  // `close` has added hidden arrays
+      spec->hidden = !captures_->inputs.empty();
       program::Graph g = program::graph_of(r, inputs_, outputs_);
       spec->program = std::make_shared<Program>(std::move(g));
       out.made = spec;
@@ -195,7 +199,8 @@ class Recording {
                                                 : rebuild.tree(args[n + i]);
     rebuild.finish();
     containers_ = rebuild.containers();
-    const FrameHook hook(watch_, *captures_);
+    const FrameHook hook(watch_, *captures_, each_);
+    ad::lifting = each_ ? run_.get() : nullptr;
     PyObject* y = call_python(s_.function.ptr(), positional.ptr(), kwnames ? named.ptr() : nullptr);
     if (!y) throw PythonError{};
     py::object result = py::reinterpret_steal<py::object>(y);
@@ -211,14 +216,20 @@ class Recording {
     py::list fixed;
     for (Py_ssize_t i = 0; i < n; ++i)
       if (is_static(s_, i, n)) fixed.append(i);
-    watch_ = called(s_.watch, s_.function, given, py::tuple(fixed));
+    watch_ = called(s_.watch, s_.function, given, py::tuple(fixed), py::bool_(s_.hiding != Hiding::none));
     captures_ = watch_.attr("found").cast<std::shared_ptr<Captures>>();
+    captures_->hide(*run_, std::max(s_.hiding, Hiding::large));
+    if (s_.hiding != Hiding::none || captures_->hides()) each_ = called(watch_.attr("look"));
+    captures_->running = !each_;
   }
   void close(Outcome& out) {
     called(watch_.attr("finish"));
     out.refusal = run_->refusal;
     out.again = run_->elsewhere;
     if (!out.refusal.empty()) return;
+    out.again |= captures_->late && s_.hiding == Hiding::none;
+    if (captures_->late || captures_->hides()) s_.hiding = std::max(s_.hiding, Hiding::large);
+    captures_->settle(inputs_);
     out.refusal = captures_->refusal;
     if (!out.refusal.empty()) return;
     if (const Capture* c = captures_->changed()) {
@@ -246,9 +257,9 @@ class Recording {
         structure.none();
       } else if (is_array(o)) {
         put(of.place_of(o));
-      } else if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function: a constant, and new on every call
-        const ArrayRef a = from_numpy(o, false);
-        put({Place::value, of.output(of.run_->constant(a), a), {}});
+      } else if (Py_TYPE(o) == numpy_types.ndarray) {  // made by the function, or hidden: new on every call
+        const Value v = require_value(o, "compile");
+        put({Place::value, of.output(of.run_->node_of(v), v.array), {}});
       } else if (PyList_CheckExact(o) || PyDict_CheckExact(o)) {
         const int64_t k = whole ? -1 : of.container_of(o);
         if (k >= 0) put({Place::container, static_cast<uint32_t>(k), {}});
@@ -295,7 +306,7 @@ class Recording {
     for (size_t k = 0; k < handles_.size(); ++k)
       if (handles_[k].ptr() == o) return {Place::argument, static_cast<uint32_t>(k), {}};
     const Value v = read(as_array(o));
-    if (!v.level) return {Place::value, output(run_->constant(v.array), v.array), {}};
+    if (!v.level) return {Place::value, output(run_->node_of(v), v.array), {}};
     if (v.level.get() != run_.get()) {
       run_->refusal = "it returns a value that is being differentiated outside";
       return {Place::object, 0, held(o)};
@@ -318,7 +329,7 @@ class Recording {
       const char kind = call_.leaves[k].kind;
       const bool changed = v.level.get() != run_.get() || v.node != inputs_[k];
       const auto* handle = as_array(handles_[k].ptr());
-      if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->version > 1))) s_.kinds = true;
+      if (kind == 'A' && v.shape().empty() && (changed || (handle->scalar() && handle->touched()))) s_.kinds = true;
       if (!changed) continue;
       if (kind == 'f' || kind == 'i' || kind == 'g') continue;  // numbers do not change
       if (v.level.get() == run_.get() && !v.box) {
@@ -386,7 +397,7 @@ class Recording {
   bool repeated_ = false;
   std::vector<py::object> once_;
   std::shared_ptr<Captures> captures_;
-  py::object watch_;
+  py::object watch_, each_;
 };
 
 PyObject* in_family(const ArrayRef& a, Family family) {

@@ -105,6 +105,17 @@ Span span_of(PyObject* ndarray, bool changed) {
   return {from, to + PyArray_ITEMSIZE(a), changed};
 }
 
+// `keep`: other threads may let go of them meanwhile.
+__attribute__((noinline)) void point_hidden(const Specialisation& spec, Workspace& r, bool keep) {
+  for (uint32_t k : spec.captures->inputs) {
+    const Capture& c = spec.captures->all()[k];
+    r.in.push_back(c.elements);
+    if (!keep) continue;
+    if (is_array(c.found.ptr())) r.held.push_back(read(as_array(c.found.ptr())).array);
+    r.read.push_back(c.found);
+  }
+}
+
 class Replayer {
  public:
   Replayer(const Call& c, Specialisation& spec)
@@ -121,6 +132,11 @@ class Replayer {
     r_.numbers.resize(c_.leaves.size() + p_.outputs());
     r_.in.reserve(c_.leaves.size());
     point_inputs(c_, r_);
+    constexpr double kLongWork = 1e5;  // operations: well over the price of the interpreter lock
+    // Loops of unknown length are interrupted by signals, whose handlers are Python, too.
+    const bool held = p_.work() > kLongWork || p_.open_ended();
+    if (spec_.hidden) [[unlikely]]
+      point_hidden(spec_, r_, held);
     const size_t n = p_.outputs();
     r_.out.resize(n);
     r_.made.resize(n, nullptr);
@@ -140,9 +156,6 @@ class Replayer {
       }
     }
     {
-      constexpr double kLongWork = 1e5;  // operations: well over the price of the interpreter lock
-      // Loops of unknown length are interrupted by signals, whose handlers are Python, too.
-      const bool held = p_.work() > kLongWork || p_.open_ended();
       const core::Unlocked unlocked(held && !p_.needs_lock());
       const simd::RoundToNearest rounding;
       failed = p_.run(*r_.memory, r_.in.data(), r_.out.data());

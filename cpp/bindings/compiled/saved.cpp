@@ -340,6 +340,7 @@ std::shared_ptr<Specialisation> specialisation(SavedProgram& p, const Call& c, i
     spec->changed.emplace_back(leaf, output);
   }
   spec->by_itself = spec->changed.size();
+  spec->inputs = c.leaves.size();
   spec->program = std::make_shared<program::Program>(std::move(p.graph));
   if (spec->program->arena() > most)
     wrong("a run needs " + std::to_string(spec->program->arena()) +
@@ -392,6 +393,25 @@ SavedEntry saved_form(const State& s, PyObject* const* args, Py_ssize_t n, PyObj
   return e;
 }
 
+namespace {
+
+// With the hidden arrays as they are now.
+program::Graph whole_graph(const Specialisation& spec) {
+  program::Graph g = spec.program->graph();
+  if (g.inputs.size() == spec.inputs) return g;
+  for (size_t k = spec.inputs; k < g.inputs.size(); ++k) {
+    program::Node& n = g.nodes[g.inputs[k]];
+    n.op = program::kConstant;
+    n.value = core::make(n.dtype, n.shape);
+    std::memcpy(n.value->data, spec.captures->all()[spec.captures->inputs[k - spec.inputs]].elements,
+                static_cast<size_t>(n.value->bytes()));
+  }
+  g.inputs.resize(spec.inputs);
+  return g;
+}
+
+}  // namespace
+
 py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
   SavedFunction f;
   f.name = name;
@@ -419,7 +439,7 @@ py::bytes saved_bytes(const State& s, const std::string& name, bool all) {
       if (!all && spec->captures && spec->captures->moves) continue;  // recorded again where it is unpickled
       try {
         if (!spec->refilled.empty()) throw Unsavable{"a container of the arguments that is changed"};
-        saved.programs.push_back({spec->program->graph(), result_form(spec->result), spec->changed});
+        saved.programs.push_back({whole_graph(*spec), result_form(spec->result), spec->changed});
       } catch (const Unsavable& u) {
         skip(u.why);
       }

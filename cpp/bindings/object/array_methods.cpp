@@ -10,6 +10,7 @@
 #include "bindings/call/functions.h"
 #include "bindings/object/backward.h"
 #include "bindings/object/index.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/lost.h"
 #include "bindings/object/python_numbers.h"
 #include "bindings/object/views.h"
@@ -72,6 +73,13 @@ template <PyObject* (*F)(PyArray*)> PyObject* getter(PyObject* o, void*) {
   return translated([&] { return F(as_array(o)); });
 }
 
+template <PyObject* (*F)(PyArray*)> PyObject* array_getter(PyObject* o, void* name) {
+  return translated([&] {
+    refuse_number(as_array(o), static_cast<const char*>(name));
+    return F(as_array(o));
+  });
+}
+
 PyObject* get_shape(PyArray* a) { return from_dims(read(a).shape()); }
 PyObject* get_dtype(PyArray* a) { return from_dtype(read(a).dtype()); }
 PyObject* get_ndim(PyArray* a) { return PyLong_FromLong(read(a).shape().size()); }
@@ -84,11 +92,12 @@ PyObject* transposed(PyArray* a, bool matrix_only) {
   const int n = x.shape().size();
   if (matrix_only && n < 2)
     value_error("wengert.mT: the array must have at least two dimensions, got " + x.shape().str());
+  if (a->scalar()) return wrap(copied(x), a->foreign());
   const auto p = ops::new_params<ops::Transpose>();
   for (int i = 0; i < n; ++i) p->axes.push_back(matrix_only ? i : n - 1 - i);
   if (matrix_only) std::swap(p->axes[n - 1], p->axes[n - 2]);
   Value r = ad::apply(code_of<ops::Transpose>, &x, 1, p);
-  return wrap_moved(a, code_of<ops::Transpose>, *p, std::move(r));
+  return marked(wrap_moved(a, code_of<ops::Transpose>, *p, std::move(r)), a);
 }
 PyObject* get_t(PyArray* a) { return transposed(a, false); }
 PyObject* get_mt(PyArray* a) { return transposed(a, true); }
@@ -100,7 +109,7 @@ template <OpCode Op> PyObject* method(PyObject* self, PyObject* const* args, Py_
     const Py_ssize_t total = n + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
     std::vector<PyObject*> all{self};
     all.insert(all.end(), args, args + total);
-    return structured_function(Op, all.data(), n + 1, kwnames);
+    return marked(structured_function(Op, all.data(), n + 1, kwnames), as_array(self));
   });
 }
 
@@ -126,11 +135,19 @@ PyObject* item(PyObject* self, PyObject*) {
   });
 }
 
+// The elements as NumPy's array would have them: a view in its strides, everything else without gaps, in its order.
+ArrayRef laid_out(PyArray* a) {
+  const ArrayRef& v = read(a).array;
+  if (!a->link) return core::contiguous(v);
+  const Dims strides = strides_of(a);
+  return v->strides == strides ? v : core::arranged(v, core::kept_order(v->shape, strides));
+}
+
 PyObject* numpy_copy(PyObject* self, PyObject*) {
   return translated([&]() -> PyObject* {
     refuse_lost(read(as_array(self)), "numpy");
     ad::guard(read(as_array(self)), ad::GuardOn::elements);
-    return to_numpy(core::copy(read(as_array(self)).array), true);
+    return to_numpy(core::copy_in_order(*laid_out(as_array(self))), true);
   });
 }
 
@@ -138,7 +155,7 @@ PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
   return translated([&]() -> PyObject* {
     refuse_lost(read(as_array(self)), "array");
     ad::guard(read(as_array(self)), ad::GuardOn::elements);
-    const py::object a = py::reinterpret_steal<py::object>(to_numpy(read(as_array(self)).array, false));
+    const py::object a = py::reinterpret_steal<py::object>(to_numpy(laid_out(as_array(self)), false));
     py::object dtype = py::none(), copy = py::none();
     const py::tuple t = py::reinterpret_borrow<py::tuple>(args);
     if (!t.empty()) dtype = t[0];
@@ -163,6 +180,19 @@ PyObject* call_hook(const char* name, PyObject* self, PyObject* args, PyObject* 
   });
 }
 
+// The same; what comes out is NumPy's if all that went in is.
+PyObject* marked_call(const char* name, PyObject* self, PyObject* args, PyObject* kwargs) {
+  PyObject* r = call_hook(name, self, args, kwargs);
+  if (!r || !as_array(self)->foreign()) return r;
+  return translated([&] {
+    PyObject* all[] = {args, nullptr};
+    const py::object named = kwargs ? py::object(py::tuple(py::reinterpret_borrow<py::dict>(kwargs).attr("values")()))
+                                    : py::object(py::tuple());
+    all[1] = named.ptr();
+    return marked(r, all, 2);
+  });
+}
+
 PyObject* ufuncs = nullptr;  // NumPy's ufuncs and the functions that stand for them
 
 bool usual_operand(PyObject* o) {
@@ -179,20 +209,29 @@ PyObject* array_ufunc(PyObject* self, PyObject* args, PyObject* kwargs) {
   for (Py_ssize_t i = 2; usual && i < n; ++i) usual = usual_operand(PyTuple_GET_ITEM(args, i));
   if (usual) {
     PyObject* f = PyDict_GetItemWithError(ufuncs, PyTuple_GET_ITEM(args, 0));
-    if (f) return PyObject_Vectorcall(f, &PyTuple_GET_ITEM(args, 2), static_cast<size_t>(n - 2), nullptr);
+    if (f) {
+      PyObject* const* operands = &PyTuple_GET_ITEM(args, 2);
+      PyObject* r = PyObject_Vectorcall(f, operands, static_cast<size_t>(n - 2), nullptr);
+      return r && as_array(self)->foreign() ? translated([&] { return marked(r, operands, n - 2); }) : r;
+    }
     if (PyErr_Occurred()) return nullptr;
   }
-  return call_hook("array_ufunc", self, args, kwargs);
+  return marked_call("array_ufunc", self, args, kwargs);
 }
 PyObject* array_function(PyObject* self, PyObject* args, PyObject* kwargs) {
-  return call_hook("array_function", self, args, kwargs);
+  return marked_call("array_function", self, args, kwargs);
 }
 PyObject* array_namespace(PyObject* self, PyObject* args, PyObject* kwargs) {
   return call_hook("array_namespace", self, args, kwargs);
 }
 
 PyObject* detach(PyObject* self, PyObject*) {
-  return translated([&] { return wrap(ad::without_derivatives(read(as_array(self)))); });
+  return translated([&] {
+    PyArray* a = as_array(self);
+    Value v = ad::without_derivatives(read(a));
+    v.weak = a->value.weak;
+    return wrap(std::move(v), a->foreign());
+  });
 }
 
 // One of NumPy's letters: C, F, A (F if it lies so, else C), K (as it lies).
@@ -220,7 +259,7 @@ PyObject* copy_in(PyArray* a, char order) {
   } else if (order == 'C' && !v.array->contiguous) {
     v = in_row_major(v);
   }
-  return a->scalar() ? wrap(std::move(v)) : wrap_array(std::move(v));
+  return a->scalar() ? wrap(std::move(v), a->foreign()) : wrap_array(std::move(v), a->foreign());
 }
 
 PyObject* copy_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyObject* kwnames) {
@@ -239,7 +278,7 @@ PyObject* plain_copy(PyObject* self, PyObject*) {
 PyObject* view_method(PyObject* self, PyObject* const*, Py_ssize_t n) {
   return translated([&] {
     if (n) type_error("wengert.view: another dtype would read the bytes of the numbers; use astype(dtype)");
-    return same_view(as_array(self));
+    return marked(same_view(as_array(self)), as_array(self));
   });
 }
 
@@ -262,7 +301,9 @@ PyObject* astype_method(PyObject* self, PyObject* const* args, Py_ssize_t n, PyO
       return self;
     }
     Value r = t == x.dtype() ? copied(x) : ad::astype(x, t);
-    return as_array(self)->scalar() ? wrap(std::move(r)) : wrap_array(std::move(r));
+    r.weak = false;
+    const bool foreign = as_array(self)->foreign();
+    return as_array(self)->scalar() ? wrap(std::move(r), foreign) : wrap_array(std::move(r), foreign);
   });
 }
 
@@ -308,8 +349,10 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
       return -1;
     }
     ad::guard(read(as_array(self)), ad::GuardOn::elements);
-    const py::object a =
-        py::reinterpret_steal<py::object>(to_numpy(core::contiguous(read(as_array(self)).array), false));
+    const ArrayRef v = laid_out(as_array(self));
+    const bool any_strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES &&
+                             !(flags & (PyBUF_C_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES);
+    const py::object a = py::reinterpret_steal<py::object>(to_numpy(any_strides ? v : core::contiguous(v), false));
     return PyObject_GetBuffer(a.ptr(), view, flags);
   });
 }
@@ -354,17 +397,25 @@ PyMethodDef array_methods[] = {
     {"__array_namespace__", as_method(array_namespace), kAny, "wengert.numpy."},
     {nullptr, nullptr, 0, nullptr}};
 
+namespace {
+// An attribute that numbers do not have.
+PyGetSetDef number_less(const char* name, ::getter get, const char* doc) {
+  return {name, get, nullptr, doc, const_cast<char*>(name)};
+}
+}  // namespace
+
 PyGetSetDef array_attributes[] = {
-    {"shape", getter<get_shape>, nullptr, "Sizes of the axes.", nullptr},
-    {"dtype", getter<get_dtype>, nullptr, "Element type, as np.dtype.", nullptr},
-    {"ndim", getter<get_ndim>, nullptr, "Number of axes.", nullptr},
-    {"size", getter<get_size>, nullptr, "Number of elements.", nullptr},
-    {"nbytes", getter<get_nbytes>, nullptr, "Bytes of the elements.", nullptr},
-    {"itemsize", getter<get_itemsize>, nullptr, "Bytes of one element.", nullptr},
-    {"strides", getter<get_strides>, nullptr, "Bytes from one element to the next along each axis.", nullptr},
-    {"base", getter<get_base>, nullptr, "The array whose storage this one is a view of, or None.", nullptr},
-    {"T", getter<get_t>, nullptr, "The axes reversed.", nullptr},
-    {"mT", getter<get_mt>, nullptr, "The last two axes exchanged.", nullptr},
+    {"__class__", getter<get_class>, nullptr, "What the array passes for.", nullptr},
+    number_less("shape", array_getter<get_shape>, "Sizes of the axes."),
+    number_less("dtype", array_getter<get_dtype>, "Element type, as np.dtype."),
+    number_less("ndim", array_getter<get_ndim>, "Number of axes."),
+    number_less("size", array_getter<get_size>, "Number of elements."),
+    number_less("nbytes", array_getter<get_nbytes>, "Bytes of the elements."),
+    number_less("itemsize", array_getter<get_itemsize>, "Bytes of one element."),
+    number_less("strides", array_getter<get_strides>, "Bytes from one element to the next along each axis."),
+    number_less("base", array_getter<get_base>, "The array whose storage this one is a view of, or None."),
+    number_less("T", array_getter<get_t>, "The axes reversed."),
+    number_less("mT", array_getter<get_mt>, "The last two axes exchanged."),
     {"requires_grad", getter<get_requires_grad>, set_requires_grad, "Whether derivatives are recorded for backward().",
      nullptr},
     {"grad", getter<get_grad>, set_grad, "The accumulated gradient, or None.", nullptr},

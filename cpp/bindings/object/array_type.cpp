@@ -11,6 +11,7 @@
 #include "bindings/object/array_methods.h"
 #include "bindings/object/elements.h"
 #include "bindings/object/index.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/lost.h"
 #include "bindings/object/python_numbers.h"
 #include "bindings/transform/garbage.h"
@@ -47,22 +48,28 @@ int traverse(PyObject* o, visitproc visit, void* arg) {
 
 // ---- operators ------------------------------------------------------------------------------------------------------
 
-// Arithmetic between Python numbers gives a Python number: arguments of a compiled function that are numbers stay weak.
+// Arithmetic between Python numbers gives a Python number: arguments that are numbers stay weak.
 Value arithmetic(OpCode op, const Value& a, const Value& b) {
-  Value r = call_binary(op, a, b);
-  r.weak = a.weak && b.weak;
+  const bool numbers = a.weak && b.weak;
+  const bool truths = numbers && a.dtype() == DType::b1 && b.dtype() == DType::b1;  // they add up
+  Value r = truths ? call_binary(op, ad::astype(a, DType::i64), ad::astype(b, DType::i64)) : call_binary(op, a, b);
+  r.weak = numbers;
   return r;
 }
 
-template <OpCode Op> PyObject* binary(const Value& a, const Value& b) {
+template <OpCode Op> PyObject* binary(const Value& a, const Value& b, bool foreign) {
   // The common cases first, without the calls below: 5 ns of 43.
-  if (a.dtype() == b.dtype() && core::is_float(a.dtype()) && !(a.weak && b.weak)) {
-    if (a.plain() && b.plain()) return wrap(ops::binary(Op, a.array, b.array));
-    return wrap(ad::apply2(Op, a, b));
+  const bool numbers = a.weak && b.weak;
+  const bool counted = numbers && count_as_python(a, b);
+  if (a.dtype() == b.dtype() && core::is_float(a.dtype()) && !counted) {
+    if (a.plain() && b.plain()) return wrap(ops::binary(Op, a.array, b.array), foreign);
+    Value r = ad::apply2(Op, a, b);
+    r.weak = numbers;
+    return wrap(std::move(r), foreign);
   }
-  if (a.weak && b.weak) [[unlikely]]
+  if (counted) [[unlikely]]
     if (PyObject* r = python_arithmetic(Op, a, b)) return r;
-  return wrap(arithmetic(Op, a, b));
+  return wrap(arithmetic(Op, a, b), foreign);
 }
 
 // [x] * n
@@ -73,16 +80,21 @@ bool repeats(OpCode op, PyObject* sequence, PyObject* n) {
 
 template <OpCode Op> PyObject* binary_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
-    if (is_array(a) && is_array(b)) return binary<Op>(read(as_array(a)), read(as_array(b)));
+    if (is_array(a) && is_array(b))
+      return binary<Op>(read(as_array(a)), read(as_array(b)), as_array(a)->foreign() && as_array(b)->foreign());
     Value other;
     if (is_array(a)) {
       if (repeats(Op, b, a)) return PyNumber_Multiply(b, number_of(read(as_array(a))).ptr());
+      if (read(as_array(a)).weak) [[unlikely]]
+        if (PyObject* r = beyond(Op, a, b)) return r;
       if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
-      return binary<Op>(read(as_array(a)), other);
+      return binary<Op>(read(as_array(a)), other, as_array(a)->foreign() && is_foreign(b));
     }
     if (repeats(Op, a, b)) return PyNumber_Multiply(a, number_of(read(as_array(b))).ptr());
+    if (read(as_array(b)).weak) [[unlikely]]
+      if (PyObject* r = beyond(Op, a, b)) return r;
     if (!to_value(a, other)) Py_RETURN_NOTIMPLEMENTED;
-    return binary<Op>(other, read(as_array(b)));
+    return binary<Op>(other, read(as_array(b)), as_array(b)->foreign() && is_foreign(a));
   });
 }
 
@@ -146,15 +158,17 @@ ad::LevelRef leaf_of(const Value& x) { return ad::level_as<ad::Leaf>(x.level) ? 
 template <OpCode Op> PyObject* in_place_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value other;
+    if (read(as_array(a)).weak) [[unlikely]]
+      if (PyObject* r = beyond(Op, a, b)) return as_array(a)->touch(), r;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
     const Value& x = read(as_array(a));
     if (as_array(a)->scalar() || is_python_number(x)) {  // immutable: the name is bound anew
       as_array(a)->touch();                              // for recordings, which ask whether that mattered
-      if (x.weak && other.weak)
+      if (x.weak && other.weak && count_as_python(x, other))
         if (PyObject* r = python_arithmetic(Op, x, other)) return r;
       Value r = operation<Op>(x, other, b);
       r.weak = x.weak && other.weak;
-      return wrap(std::move(r));
+      return wrap(std::move(r), as_array(a)->foreign() && is_foreign(b));
     }
     const char* name = ops::info(Op).name.data();
     const ad::LevelRef leaf = leaf_of(x);
@@ -170,11 +184,15 @@ PyObject* in_place_power(PyObject* a, PyObject* b, PyObject* modulus) {
 }
 
 template <OpCode Op> PyObject* unary_slot(PyObject* a) {
-  return translated([&] { return wrap(ad::apply_unary(Op, read(as_array(a)))); });
+  return translated([&] {
+    const Value& x = read(as_array(a));
+    if (x.weak && x.dtype() == DType::b1) return wrap(ad::apply_unary(Op, ad::astype(x, DType::i64)), true);
+    return wrap(ad::apply_unary(Op, x), as_array(a)->foreign());
+  });
 }
 
 PyObject* positive_slot(PyObject* a) {
-  return translated([&] { return wrap(copied(read(as_array(a)))); });
+  return translated([&] { return wrap(copied(read(as_array(a))), as_array(a)->foreign()); });
 }
 
 PyObject* invert_slot(PyObject* a) {
@@ -184,7 +202,7 @@ PyObject* invert_slot(PyObject* a) {
     if (x.dtype() != DType::b1)
       type_error("wengert.invert: '~' is defined for bool arrays, got " + core::describe(*x.array) +
                  "; use logical_not");
-    return wrap(ad::apply_unary(code_of<ops::LogicalNot>, x));
+    return wrap(ad::apply_unary(code_of<ops::LogicalNot>, x), as_array(a)->foreign());
   });
 }
 
@@ -199,7 +217,7 @@ template <PythonOperation F> PyObject* number_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (!x.weak || !y.weak || (!is_python_number(x) && !is_python_number(y))) Py_RETURN_NOTIMPLEMENTED;
+    if (!x.weak || !y.weak || !count_as_python(x, y)) Py_RETURN_NOTIMPLEMENTED;
     return with_numbers(F, x, y);
   });
 }
@@ -208,10 +226,12 @@ template <OpCode Op> PyObject* logical_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (x.weak && y.weak && (is_python_number(x) || is_python_number(y)) &&
-        (x.dtype() != DType::b1 || y.dtype() != DType::b1))
+    const bool numbers = x.weak && y.weak;
+    if (numbers && count_as_python(x, y) && (x.dtype() != DType::b1 || y.dtype() != DType::b1))
       return with_numbers(bits<Op>, x, y);
-    return wrap(bitwise(Op, x, y));
+    Value r = bitwise(Op, x, y);
+    r.weak = numbers;
+    return wrap(std::move(r), is_foreign(a) && is_foreign(b));
   });
 }
 
@@ -219,15 +239,16 @@ PyObject* power_slot(PyObject* a, PyObject* b, PyObject* modulus) {
   return translated([&]() -> PyObject* {
     if (modulus != Py_None) Py_RETURN_NOTIMPLEMENTED;
     if (is_array(a) && !is_python_number(read(as_array(a))) && squares(read(as_array(a)), b))
-      return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))));
+      return wrap(ad::apply_unary(code_of<ops::Square>, read(as_array(a))), as_array(a)->foreign());
     Value x, y;
+    if (PyObject* r = beyond(code_of<ops::Power>, a, b)) return r;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (x.weak && y.weak) {
+    if (x.weak && y.weak && count_as_python(x, y)) {
       if (PyObject* r = python_arithmetic(code_of<ops::Power>, x, y)) return r;
       if (!y.level && core::item(*y.array) == 2 && core::is_int(y.dtype()) && x.dtype() != DType::b1)
-        return wrap(ad::apply_unary(code_of<ops::Square>, x));
+        return wrap(ad::apply_unary(code_of<ops::Square>, x), true);
     }
-    return wrap(arithmetic(code_of<ops::Power>, x, y));
+    return wrap(arithmetic(code_of<ops::Power>, x, y), is_foreign(a) && is_foreign(b));
   });
 }
 
@@ -235,7 +256,7 @@ PyObject* matmul_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(matrix_product(x, y));
+    return wrap(matrix_product(x, y), is_foreign(a) && is_foreign(b));
   });
 }
 
@@ -243,14 +264,13 @@ PyObject* divmod_slot(PyObject* a, PyObject* b) {
   return translated([&]() -> PyObject* {
     Value x, y;
     if (!to_value(a, x) || !to_value(b, y)) Py_RETURN_NOTIMPLEMENTED;
-    if (x.weak && y.weak) {
+    if (x.weak && y.weak && count_as_python(x, y)) {
       PyObject* q = python_arithmetic(code_of<ops::FloorDivide>, x, y);
       if (q) return Py_DECREF(q), with_numbers(PyNumber_Divmod, x, y);
     }
-    return py::make_tuple(py::reinterpret_steal<py::object>(wrap(call_binary(code_of<ops::FloorDivide>, x, y))),
-                          py::reinterpret_steal<py::object>(wrap(call_binary(code_of<ops::Remainder>, x, y))))
-        .release()
-        .ptr();
+    const bool foreign = is_foreign(a) && is_foreign(b);
+    auto part = [&](OpCode op) { return py::reinterpret_steal<py::object>(wrap(arithmetic(op, x, y), foreign)); };
+    return py::make_tuple(part(code_of<ops::FloorDivide>), part(code_of<ops::Remainder>)).release().ptr();
   });
 }
 
@@ -258,9 +278,10 @@ PyObject* compare(PyObject* a, PyObject* b, int op) {
   return translated([&]() -> PyObject* {
     static constexpr OpCode codes[] = {code_of<ops::Less>,     code_of<ops::LessEqual>, code_of<ops::Equal>,
                                        code_of<ops::NotEqual>, code_of<ops::Greater>,   code_of<ops::GreaterEqual>};
+    if (read(as_array(a)).weak && (PyList_Check(b) || PyTuple_Check(b))) Py_RETURN_NOTIMPLEMENTED;
     Value other;
     if (!to_value(b, other)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(arithmetic(codes[op], read(as_array(a)), other));
+    return wrap(arithmetic(codes[op], read(as_array(a)), other), as_array(a)->foreign() && is_foreign(b));
   });
 }
 
@@ -414,6 +435,7 @@ void bind_array_type(py::module_& m) {
   if (!array_type) throw py::error_already_set();
   m.add_object("Array", py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject*>(array_type)));
   bind_elements(m);
+  bind_kinds(m);
   // NumPy scalars and arrays on the left leave mixed operations to us.
   m.def("set_hooks", set_array_hooks, "Installs the Python-level parts of the array type.");
   m.def("set_ufuncs", set_ufuncs, "The table of NumPy's ufuncs and the functions called for them.");
@@ -450,10 +472,9 @@ void bind_array_type(py::module_& m) {
   m.def(
       "asarray",
       [](const py::object& o, const py::object& dtype) {
-        if (is_array(o.ptr()) && dtype.is_none()) return o;
+        if (dtype.is_none()) return py::reinterpret_steal<py::object>(operand_of(o.ptr()));
         Value v = with_type(require_value(o.ptr(), "asarray"), dtype, "asarray");
-        const bool number = PyFloat_Check(o.ptr()) || PyLong_Check(o.ptr());  // NumPy's float64 is a float
-        return py::reinterpret_steal<py::object>(number ? wrap(std::move(v)) : wrap_array(std::move(v)));
+        return py::reinterpret_steal<py::object>(is_number(o.ptr()) ? wrap(std::move(v)) : wrap_array(std::move(v)));
       },
       py::arg("x"), py::arg("dtype") = py::none(), "The argument itself if it is an Array, else an Array of it.");
 }

@@ -10,6 +10,7 @@
 #include <cxxabi.h>
 #endif
 
+#include "ad/recorder.h"
 #include "bindings/call/depth.h"
 #include "bindings/interpreter.h"
 #include "bindings/loops.h"
@@ -62,11 +63,6 @@ void set_python_error() noexcept {
   }
 }
 
-PyObject* wrap_like(PyObject* o, Value v) {
-  const bool array = !v.shape().empty() || (is_array(o) ? !as_array(o)->scalar() : py::isinstance<py::array>(o));
-  return array ? wrap_array(std::move(v)) : wrap(std::move(v));
-}
-
 // ---- NumPy ----------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -115,12 +111,12 @@ void drop_object(void* o) {
 
 }  // namespace
 
-ArrayRef from_numpy(PyObject* ndarray, bool share) {
-  py::array a = py::reinterpret_borrow<py::array>(ndarray);
-  const DType t = read_as(a.dtype());
+namespace {
+
+// False: it cannot be read as it lies.
+bool layout_of(const py::array& a, DType t, Dims& shape, Dims& strides) {
   bool direct =
       exact_type(a.dtype()) && reinterpret_cast<uintptr_t>(a.data()) % static_cast<uintptr_t>(item_size(t)) == 0;
-  Dims shape, strides;
   if (a.ndim() > core::kMaxDims) value_error("arrays have at most 32 dimensions, got " + std::to_string(a.ndim()));
   for (int i = 0; i < a.ndim(); ++i) {
     shape.push_back(a.shape(i));
@@ -130,17 +126,38 @@ ArrayRef from_numpy(PyObject* ndarray, bool share) {
   if (a.size() == 0) strides = core::row_major(shape);
   for (int i = 0; i < shape.size(); ++i)  // nobody goes along them: NumPy leaves any number there
     if (shape[i] == 1 && (strides[i] > core::kMostBytes || strides[i] < -core::kMostBytes)) strides[i] = 1;
-  if (!direct) {
+  return direct;
+}
+
+ArrayRef shared(PyObject* ndarray, DType t, const Dims& shape, const Dims& strides) {
+  char* data = elements_of(ndarray);
+  Py_INCREF(ndarray);
+  return core::foreign(t, shape, strides, core::Ref<core::Buffer>(core::foreign_buffer(data, ndarray, drop_object)),
+                       data);
+}
+
+}  // namespace
+
+ArrayRef in_place(PyObject* ndarray) {
+  const py::array a = py::reinterpret_borrow<py::array>(ndarray);
+  const auto d = a.dtype();
+  if (!exact_type(d)) return {};
+  const DType t = read_as(d);
+  Dims shape, strides;
+  return layout_of(a, t, shape, strides) ? shared(ndarray, t, shape, strides) : ArrayRef();
+}
+
+ArrayRef from_numpy(PyObject* ndarray, bool share) {
+  py::array a = py::reinterpret_borrow<py::array>(ndarray);
+  const DType t = read_as(a.dtype());
+  Dims shape, strides;
+  if (!layout_of(a, t, shape, strides)) {
     py::array b = py::reinterpret_steal<py::array>(a.attr("astype")(numpy_type(t)).release());
     if (!exact_type(b.dtype())) type_error("wengert: cannot read an array of dtype " + std::string(py::str(a.dtype())));
     return from_numpy(b.ptr(), true);
   }
   auto* data = static_cast<char*>(const_cast<void*>(a.data()));
-  if (share && a.size() > 4) {
-    Py_INCREF(ndarray);
-    return core::foreign(t, shape, strides, core::Ref<core::Buffer>(core::foreign_buffer(data, ndarray, drop_object)),
-                         data);
-  }
+  if (share && a.size() > 4) return shared(ndarray, t, shape, strides);
   core::Array frame;
   frame.dtype = t;
   frame.shape = shape;
@@ -213,6 +230,7 @@ Value stack_sequence(PyObject* seq) {
   const Deeper deeper("reading an operand");
   std::vector<Value> items;
   for_items(seq, [&](PyObject* item) { items.push_back(require_value(item, "array")); });
+  for (Value& v : items) v.weak = false;
   const DType t = ad::common_type(items.data(), static_cast<int>(items.size()));
   for (Value& v : items) v = ad::astype(v, t);
   const auto p = ops::new_params<ops::Stack>(-items[0].shape().size() - 1);
@@ -238,6 +256,14 @@ Items kind_of(PyObject* sequence) {
 
 bool has(PyObject* o, const char* name) {
   return going_back([=] { return PyObject_HasAttrString(o, name); });
+}
+
+// An array in the memory of one that the function being recorded reads besides its arguments.
+bool lifted(PyObject* ndarray, Value& v) {
+  Value part(in_place(ndarray));
+  if (!part.array || !ad::lifting->lift(part)) return false;
+  v = std::move(part);
+  return true;
 }
 
 // Tuples all through, except what says itself what array it is.
@@ -282,6 +308,8 @@ bool to_value(PyObject* o, Value& v) {
   }
   if (o == Py_None || PyUnicode_Check(o) || PyBytes_Check(o) || PyDict_Check(o)) return false;
   if (py::isinstance<py::array>(o)) {
+    if (ad::lifting) [[unlikely]]
+      if (lifted(o, v)) return true;
     v = Value(from_numpy(o, false));
     return true;
   }

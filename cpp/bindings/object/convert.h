@@ -49,16 +49,22 @@ struct Link {
 // lock; checked when the type is made). Zeros: not tracked.
 inline constexpr size_t kGcHeader = 2 * sizeof(void*);
 
+// What a handle stands for (kinds.h): an Array, or something foreign: an ndarray, a NumPy scalar, or, where its value is
+// weak, a Python number.
+enum Kind : uint32_t { kScalar = 1, kForeign = 2, kKinds = 4 };
+
 struct PyArray {
   PyObject ob_base;
   Value value;
   Link* link;          // owned; usually null
-  uint32_t version;    // of the storage: grows by 2 with every write into a root; odd: a scalar
+  uint32_t version;    // of the storage: grows with every write into a root, above the bits of Kind
   uint32_t born;       // how many levels had been opened: which transforms it was made in
   PyObject* weakrefs;  // of Python's
   // Stands for a number or NumPy scalar: `x += 1` binds x anew.
-  bool scalar() const { return version & 1; }
-  void touch() { version += 2; }
+  bool scalar() const { return version & kScalar; }
+  bool foreign() const { return version & kForeign; }
+  void touch() { version += kKinds; }
+  bool touched() const { return version >= kKinds; }
 };
 inline bool tracked(const PyArray* a) { return reinterpret_cast<const uintptr_t*>(a)[-2] != 0; }
 void release(PyArray* a);  // its memory; the value has ended
@@ -90,11 +96,10 @@ void write(PyArray* a, Value v);
 // An error if the array must not be written to: read-only, or (while recording) one that requires gradients.
 void refuse_write(PyArray* a, const char* name);
 
-PyObject* wrap(Value v);  // a new reference; never weak; a scalar if 0-d
-PyObject* wrap(ArrayRef a);
-PyObject* wrap_array(Value v);  // an array also if 0-d
-// What a function gets for the argument o: a scalar only if o is a number or scalar.
-PyObject* wrap_like(PyObject* o, Value v);
+// A new reference; a scalar if 0-d; weak only if foreign.
+PyObject* wrap(Value v, bool foreign = false);
+PyObject* wrap(ArrayRef a, bool foreign = false);
+PyObject* wrap_array(Value v, bool foreign = false);  // an array also if 0-d
 
 // False (no exception) if the object is no operand: None, a string, an unknown class.
 bool to_value(PyObject* o, Value& v);
@@ -107,6 +112,7 @@ pybind11::object for_numpy(PyObject* o);
 // Any array-like; raises TypeError naming `what` otherwise.
 Value require_value(PyObject* o, const char* what);
 ArrayRef from_numpy(PyObject* ndarray, bool share);    // share: no copy, the ndarray is kept alive
+ArrayRef in_place(PyObject* ndarray);                  // the same without a copy; null if it has to be converted
 PyObject* to_numpy(const ArrayRef& a, bool writable);  // no copy unless the storage has to be its own
 DType to_dtype(PyObject* o);
 PyObject* from_dtype(DType t);  // np.dtype, new reference

@@ -8,6 +8,7 @@
 #include "ad/recorder.h"
 #include "ad/requires_grad.h"
 #include "bindings/call/functions.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/lost.h"
 #include "bindings/object/views.h"
 
@@ -297,11 +298,11 @@ bool is_element(PyObject* o) {
 PyObject* get_item(PyArray* self, PyObject* o) {
   const Value x = read(self);  // a copy: an index object may run code that writes into self
   Index index = parse(o, x.shape());
-  if (index.advanced) return wrap(looked_up(x, plan(index, x.shape())));
+  if (index.advanced) return marked(wrap(looked_up(x, plan(index, x.shape()))), self);
   const ParamsRef p = basic_part(index, x.shape());
   Value v = ad::slice(x, p);
-  if (v.array->shape.empty() && is_element(o)) return wrap(std::move(v));
-  return wrap_moved(self, code_of<ops::Slice>, *p, std::move(v));
+  if (v.array->shape.empty() && is_element(o)) return wrap(std::move(v), self->foreign());
+  return marked(wrap_moved(self, code_of<ops::Slice>, *p, std::move(v)), self);
 }
 
 namespace {
@@ -375,7 +376,7 @@ void set_item(PyArray* self, PyObject* o, PyObject* given) {
     write(self, std::move(changed));
     return;
   }
-  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && v.level)
+  if (core::is_float(v.dtype()) && !core::is_float(self->value.dtype()) && follower(v))
     type_error("wengert.setitem: a differentiated value cannot be stored in an array of " +
                std::string(core::dtype_name(self->value.dtype())) +
                ": its derivative would be lost; make the array float");

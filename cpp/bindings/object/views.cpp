@@ -18,18 +18,17 @@ using ops::code_of;
 
 namespace {
 
-template <class V> PyArray* handle(V&& v, bool scalar) {
+template <class V> PyArray* handle(V&& v, uint32_t kind) {
   void* memory = core::small_alloc(kGcHeader + sizeof(PyArray));
   std::memset(memory, 0, kGcHeader);  // not tracked
   auto* a = reinterpret_cast<PyArray*>(static_cast<char*>(memory) + kGcHeader);
   PyObject_Init(reinterpret_cast<PyObject*>(a), array_type);
   new (&a->value) Value(std::forward<V>(v));
   a->link = nullptr;
-  a->version = scalar;
+  a->version = kind;
   a->weakrefs = nullptr;
   a->born = static_cast<uint32_t>(ad::Level::levels_opened());
-  Value& own = a->value;
-  if (own.weak && !(ad::level_as<ad::Recorder>(own.level))) own.weak = false;
+  if (!(kind & kForeign)) a->value.weak = false;
   follow(a);
   return a;
 }
@@ -43,8 +42,8 @@ template <class V> PyArray* handle(V&& v, bool scalar) {
   a->link->strides = std::move(strides);
 }
 
-template <class V> PyObject* root_handle(V&& v, bool scalar) {
-  PyArray* a = handle(std::forward<V>(v), scalar);
+template <class V> PyObject* root_handle(V&& v, uint32_t kind) {
+  PyArray* a = handle(std::forward<V>(v), kind);
   if (!a->value.array->contiguous) [[unlikely]]
     lay_out(a);
   return reinterpret_cast<PyObject*>(a);
@@ -95,24 +94,32 @@ Dims strides_of(const PyArray* a) {
 int64_t offset_of(const PyArray* a) { return a->link ? a->link->offset : 0; }
 bool is_row_major(const PyArray* a) { return !a->link || core::is_row_major(a->value.shape(), strides_of(a)); }
 
-PyObject* wrap(Value v) {
-  const bool scalar = v.array->shape.empty();
-  return root_handle(std::move(v), scalar);
+namespace {
+uint32_t kind_of(const core::Array& a, bool foreign) { return a.shape.empty() | uint32_t{foreign} << 1; }
+static_assert(kScalar == 1 && kForeign == 2);
+}  // namespace
+
+PyObject* wrap(Value v, bool foreign) {
+  const uint32_t kind = kind_of(*v.array, foreign);
+  return root_handle(std::move(v), kind);
 }
 
-PyObject* wrap(ArrayRef a) {
-  const bool scalar = a->shape.empty();
-  return root_handle(std::move(a), scalar);
+PyObject* wrap(ArrayRef a, bool foreign) {
+  const uint32_t kind = kind_of(*a, foreign);
+  return root_handle(std::move(a), kind);
 }
 
-PyObject* wrap_array(Value v) { return root_handle(std::move(v), false); }
+PyObject* wrap_array(Value v, bool foreign) {
+  v.weak = false;
+  return root_handle(std::move(v), foreign ? kForeign : 0u);
+}
 
 void release(PyArray* a) { core::small_free(reinterpret_cast<char*>(a) - kGcHeader, kGcHeader + sizeof(PyArray)); }
 
 PyObject* wrap_view(PyArray* base, Value v, Dims strides, int64_t offset, bool read_only) {
   if (base->scalar()) return wrap_array(std::move(v));
   PyArray* root = root_of(base);
-  PyArray* a = handle(std::move(v), false);
+  PyArray* a = handle(std::move(v), 0);
   auto* l = a->link = new Link;
   Py_INCREF(root);
   l->root = root;

@@ -1,5 +1,6 @@
 #include "bindings/transform/garbage.h"
 
+#include "ad/apply.h"
 #include "ad/requires_grad.h"
 #include "ad/reverse.h"
 #include "bindings/interpreter.h"
@@ -126,6 +127,7 @@ std::vector<Value> Rule::backward(const std::vector<Value>& cotangents) {
   py::list g;
   for (const Value& v : cotangents) g.append(wrapped(v));
   const py::object f = f_;
+  const ad::Depth inside;  // of a transform, for what its arrays pass for
   const py::object raw = py::reinterpret_steal<py::object>(call_python(f.ptr(), py::make_tuple(g).ptr()));
   if (!raw) throw PythonError{};
   const py::sequence out = raw;

@@ -8,6 +8,7 @@
 #include "ad/rules.h"
 #include "bindings/call/params.h"
 #include "bindings/object/array_methods.h"
+#include "bindings/object/kinds.h"
 #include "bindings/object/lost.h"
 #include "bindings/transform/garbage.h"
 #include "bindings/transform/reverse_level.h"
@@ -34,7 +35,7 @@ class OpenForward : public OpenLevel {
   py::object tangent(const py::object& y) {
     const Value v = require_value(y.ptr(), "tangent");
     if (!owns(v)) return py::none();
-    return wrapped(v.box->tangent);
+    return wrapped_like(y, v.box->tangent);
   }
 
  private:
@@ -85,7 +86,7 @@ class OpenListing : public OpenLevel {
 py::object primal(const OpenLevel& level, const py::object& y) {
   const Value v = require_value(y.ptr(), "primal");
   ad::check_result(v, level.level());
-  return wrapped(ad::below(v, level.level()));
+  return wrapped_like(y, ad::below(v, level.level()));
 }
 
 // Puts a name on the node of x in every recording that is active.
@@ -116,11 +117,11 @@ class TopLevel {
   }
   py::object primal(const py::object& x) const {
     const Value v = require_value(x.ptr(), "primal");
-    return wrapped(owns(v) ? ad::primal_of(v) : v);
+    return wrapped_like(x, owns(v) ? ad::primal_of(v) : v);
   }
   py::object tangent(const py::object& x) const {
     const Value v = require_value(x.ptr(), "tangent");
-    return owns(v) ? wrapped(v.box->tangent) : py::object(py::none());
+    return owns(v) ? wrapped_like(x, v.box->tangent) : py::object(py::none());
   }
   py::object lift(const py::object& y, const py::object& t) const {
     const Value primal = differentiable(y, "custom_jvp"), tangent = require_value(t.ptr(), "custom_jvp");
@@ -133,7 +134,7 @@ class TopLevel {
     v.box = core::Ref<ad::Box>(new ad::Box);
     v.box->primal = primal;
     v.box->tangent = ad::astype(tangent, primal.dtype());
-    return wrapped(v);
+    return wrapped_like(y, v);
   }
   // A rule of the user's own would be lost in the body of a loop, which is differentiated operation by operation.
   void refuse(const std::string& why) const {
@@ -165,7 +166,7 @@ class TopLevel {
     for (const Value& v : recorded)
       if (ad::ReverseLevel* t = ad::taped(v.level.get())) keep_rules(t);
     py::list out;
-    for (Value& v : recorded) out.append(wrapped(std::move(v)));
+    for (size_t i = 0; i < recorded.size(); ++i) out.append(wrapped_like(results[i], std::move(recorded[i])));
     return out;
   }
 
@@ -239,6 +240,30 @@ void bind_ad(py::module_& m) {
   m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).level; });
+  m.def("is_differentiated", [](const py::object& x) {
+    const ad::Level* t = is_array(x.ptr()) ? follower(read(as_array(x.ptr()))) : nullptr;
+    return t && t->depth > 0;
+  });
+  m.def(
+      "recorded",
+      [](const py::object& x) {
+        if (!is_array(x.ptr())) return false;
+        Value at = read(as_array(x.ptr()));
+        while (at.level && !ad::level_as<ad::Recorder>(at.level)) at = ad::primal_of(at);
+        return at.level && at.level->alive;
+      },
+      "Whether a recording follows what is done with it.");
+  m.def(
+      "as_recorded",
+      [](const py::object& x) {
+        Value v;
+        if (!ad::lifting || !to_value(x.ptr(), v) || v.level) return x;
+        v.node = ad::lifting->node_of(v);
+        v.level = ad::LevelRef(ad::lifting);
+        return py::reinterpret_steal<py::object>(wrap_like(x.ptr(), std::move(v)));
+      },
+      "A number or array as the recording of a function that reads hidden arrays sees it.");
+  m.def("lifting", [] { return ad::lifting != nullptr; });
   m.def("is_scalar", [](const py::object& x) { return is_array(x.ptr()) && as_array(x.ptr())->scalar(); });
   m.def("is_read_only", [](const py::object& x) {
     return is_array(x.ptr()) && as_array(x.ptr())->link && as_array(x.ptr())->link->read_only;
@@ -246,8 +271,8 @@ void bind_ad(py::module_& m) {
   m.def("depth", ad::current_depth);
   m.def("recording", ad::recording_enabled);
   m.def("shared", [](const py::object& x) {
-    if (!py::isinstance(x, py::module_::import("numpy").attr("ndarray"))) return x;
-    return py::reinterpret_steal<py::object>(wrap_array(Value(from_numpy(x.ptr(), true))));
+    if (!PyType_IsSubtype(Py_TYPE(x.ptr()), numpy_types.ndarray)) return x;
+    return py::reinterpret_steal<py::object>(wrap_array(Value(from_numpy(x.ptr(), true)), true));
   });
   m.def("own", [](const py::object& x) {
     Value v = copied(require_value(x.ptr(), "input"));
@@ -264,8 +289,9 @@ void bind_ad(py::module_& m) {
     ad::guard(v, ad::GuardOn::elements);
     return py::reinterpret_steal<py::object>(to_numpy(v.array, true));
   });
-  m.def("stop_gradient",
-        [](const py::object& x) { return wrapped(ad::without_derivatives(require_value(x.ptr(), "stop_gradient"))); });
+  m.def("stop_gradient", [](const py::object& x) {
+    return wrapped_like(x, ad::without_derivatives(require_value(x.ptr(), "stop_gradient")));
+  });
   m.def("pool_bytes", core::pool_bytes);
   m.def("pool_trim", core::pool_trim);
   m.def("active_isa", simd::active_isa);

@@ -45,9 +45,9 @@ struct Lifting : Structured {
   }
 };
 
-// A function's value in the family of its arguments: NumPy in, NumPy out.
-py::object in_family(Value v, Family widest) {
-  if (widest == Family::array || v.level) return wrapped(std::move(v));
+// A value of a function (of the kind of `result`) in the family of its arguments: NumPy in, NumPy out.
+py::object in_family(const py::object& result, Value v, Family widest) {
+  if (widest == Family::array || v.level) return wrapped_like(result, std::move(v));
   const ArrayRef a = std::move(v.array);
   if (!a->shape.empty()) return py::reinterpret_steal<py::object>(to_numpy(a, true));
   return py::reinterpret_steal<py::object>(widest == Family::numpy ? numpy_scalar(*a) : to_python_scalar(*a));
@@ -56,7 +56,7 @@ py::object in_family(Value v, Family widest) {
 // A derivative in the form of its argument.
 py::object like(Value v, const Argument& x) {
   if (x.type && !v.level) return x.type(core::item(*v.array));
-  return as_family(std::move(v), x.family);
+  return as_family(std::move(v), x);
 }
 
 bool is_result(PyObject* o) {
@@ -143,7 +143,7 @@ py::object ReverseCall::without_level(const py::object& tree) const {
     if (!is_array(v.leaves[k].ptr())) return v.leaves[k];
     const Value x = read(as_array(v.leaves[k].ptr()));
     ad::check_result(x, level_.level());
-    return in_family(ad::below(x, level_.level()), given_.widest());
+    return in_family(v.leaves[k], ad::below(x, level_.level()), given_.widest());
   });
 }
 
@@ -155,7 +155,7 @@ py::object ReverseCall::gradient(bool with_value) {
   py::object value = y_;
   if (y) {
     ad::check_result(y, level_.level());
-    if (with_value) value = in_family(ad::below(y, level_.level()), given_.widest());
+    if (with_value) value = in_family(y_, ad::below(y, level_.level()), given_.widest());
     if (level_.owns(y))
       cotangents =
           ad::sweep(level_.reverse().tape, {{y.node, Value(core::scalar(1.0, y.dtype()))}}, level_.inputs(), false);
@@ -206,7 +206,7 @@ py::object ReverseCall::blocks(const py::object& result) {
     block = block ? ad::reshape(block, shape) : ad::zeros(shape, x.primal.dtype());
     // By a number an array goes back in the family of all arguments.
     const bool number = x.family == Family::python || x.type || (x.family == Family::numpy && x.scalar);
-    return number && !shape.empty() ? in_family(std::move(block), given_.widest()) : like(std::move(block), x);
+    return number && !shape.empty() ? in_family(result, std::move(block), given_.widest()) : like(std::move(block), x);
   });
 }
 

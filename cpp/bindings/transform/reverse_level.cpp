@@ -33,34 +33,36 @@ Value differentiable(const py::object& x, const char* what) {
 
 bool lifted(PyObject* o, Argument& a) {
   if (PyFloat_CheckExact(o)) {
-    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64)), true, {}};
+    a = {Family::python, Value(core::scalar(PyFloat_AS_DOUBLE(o), DType::f64)), true, true, true, {}};
     return true;
   }
   if (PyLong_CheckExact(o)) {
     const double d = PyLong_AsDouble(o);
     if (d == -1 && PyErr_Occurred()) throw PythonError{};
-    a = {Family::python, Value(core::scalar(d, DType::f64)), true, {}};
+    a = {Family::python, Value(core::scalar(d, DType::f64)), true, true, true, {}};
     return true;
   }
   if (is_array(o)) {
-    a = {Family::array, read(as_array(o)), as_array(o)->scalar(), {}};
+    const Value& x = read(as_array(o));
+    a = {Family::array, x, as_array(o)->scalar(), as_array(o)->foreign(), x.weak != 0, {}};
     a.primal.weak = false;
     return core::is_float(a.primal.dtype());
   }
   for (const DType t : {DType::f64, DType::f32}) {
     PyObject* type = numpy_types.scalar[static_cast<int>(t)];
     if (reinterpret_cast<PyObject*>(Py_TYPE(o)) != type) continue;
-    a = {Family::numpy, Value(core::scalar(PyFloat_AsDouble(o), t)), true, py::reinterpret_borrow<py::object>(type)};
+    a = {Family::numpy, Value(core::scalar(PyFloat_AsDouble(o), t)), true, true,
+         false,         py::reinterpret_borrow<py::object>(type)};
     return true;
   }
   if (!py::isinstance<py::array_t<double>>(o) && !py::isinstance<py::array_t<float>>(o)) return false;
-  a = {Family::numpy, Value(from_numpy(o, true)), false, {}};
+  a = {Family::numpy, Value(from_numpy(o, true))};
   return true;
 }
 
-py::object as_family(Value v, Family family) {
-  if (family == Family::array || v.level) return wrapped(std::move(v));
-  if (family == Family::python) {
+py::object as_family(Value v, const Argument& like) {
+  if (like.family == Family::array || v.level) return handle_like(std::move(v), like);
+  if (like.family == Family::python) {
     if (!v.shape().empty()) return wrapped(std::move(v));
     return py::reinterpret_steal<py::object>(PyFloat_FromDouble(core::item(*v.array)));
   }

@@ -4,6 +4,7 @@
 #include "ad/rules.h"
 #include "bindings/call/family.h"
 #include "bindings/object/convert.h"
+#include "bindings/object/kinds.h"
 
 namespace wengert::bindings {
 
@@ -40,11 +41,20 @@ struct Argument {
   Family family;
   Value primal;
   bool scalar = false;  // a number or NumPy scalar, or an Array that stands for one
+  bool foreign = true;  // also an Array that passes for something else
+  bool number = false;  // of Python, likewise
   py::object type;      // of a NumPy scalar
 };
 // False: neither a number nor a floating point array.
 bool lifted(PyObject* o, Argument& a);
-py::object as_family(Value v, Family family);
+// A derivative or result in the form of an argument.
+py::object as_family(Value v, const Argument& like);
+// A value as an Array that passes for what the argument is.
+inline py::object handle_like(Value v, const Argument& like) {
+  v.weak = like.number && v.shape().empty();
+  return py::reinterpret_steal<py::object>(like.scalar || !v.shape().empty() ? wrap(std::move(v), like.foreign)
+                                                                             : wrap_array(std::move(v), like.foreign));
+}
 
 class OpenReverse : public OpenLevel {
  public:
@@ -53,9 +63,7 @@ class OpenReverse : public OpenLevel {
   const std::vector<uint32_t>& inputs() const { return inputs_; }
 
   py::object input(const py::object& x) { return wrapped_like(x, leaf(differentiable(x, "input"))); }
-  py::object taken(const Argument& a) {
-    return py::reinterpret_steal<py::object>(a.scalar ? wrap(leaf(a.primal)) : wrap_array(leaf(a.primal)));
-  }
+  py::object taken(const Argument& a) { return handle_like(leaf(a.primal), a); }
   // Cotangents of all inputs for the given cotangents of `outputs`; None where there is no dependence.
   py::list sweep(const py::sequence& outputs, const py::sequence& cotangents, bool keep);
   int64_t nodes() const { return reverse().tape.size(); }

@@ -67,7 +67,7 @@ def _method(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         from wengert import numpy
 
-        return getattr(numpy, name)(self, *args, **kwargs)
+        return _core.marked(getattr(numpy, name)(self, *args, **kwargs), self, *args, *kwargs.values())
 
     method.__name__ = name
     method.__doc__ = f"wengert.numpy.{name} of this array."
@@ -145,8 +145,31 @@ def _round(self: Any, digits: int | None = None) -> Any:
     """round(x) is a whole number, as of a float; round(x, digits) is numpy.round, which is differentiated."""
     from wengert import numpy
 
+    if digits is not None and _core.is_weak(self):  # a Python number of a compiled function: rounded as Python does
+        return round(_core.python_number(self), int(digits))
     rounded = numpy.round(self, digits or 0)
-    return int(rounded) if digits is None and self.ndim == 0 else rounded
+    return int(rounded) if digits is None and not _core.shape_of(self) else _core.like(rounded, self)
+
+
+def _is_integer(self: Any) -> bool:
+    """As of a float."""
+    ops, x = _core.ops, _core.operand(self)
+    return bool(ops.logical_and(ops.isfinite(x), ops.equal(x, ops.floor(x))))
+
+
+def _real(self: Any) -> Any:
+    return self if _core.is_scalar(self) else self.view()
+
+
+def _imag(self: Any) -> Any:
+    from wengert import numpy
+
+    return _core.like(numpy.zeros_like(self), self)
+
+
+def _conjugate(self: Any) -> Any:
+    """The array itself: it is real."""
+    return self
 
 
 def _as_integer_ratio(self: Any) -> tuple[int, int]:
@@ -250,6 +273,11 @@ def install() -> None:
         "put": _put,
         "resize": _resize,
         "as_integer_ratio": _as_integer_ratio,
+        "is_integer": _is_integer,
+        "real": property(_real, doc="The array: there are no complex numbers."),
+        "imag": property(_imag, doc="Zeros."),
+        "conj": _conjugate,
+        "conjugate": _conjugate,
         "__reversed__": _reversed,
         "__floor__": _floor,
         "__ceil__": _ceil,

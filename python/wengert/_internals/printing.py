@@ -10,16 +10,20 @@ from wengert import _core
 
 
 def plain(x: Any) -> Any:
-    """A NumPy copy to write down, also of a parameter: what is written down has no derivative to lose.
+    """A NumPy array to write down, also of a parameter: what is written down has no derivative to lose.
 
     Values that are being differentiated are refused as everywhere.
     """
-    return (x.detach() if x.requires_grad else x).numpy()
+    return np.asarray(x.detach() if x.requires_grad else x)
 
 
 def tolist(self: Any) -> Any:
-    """The numbers as nested Python lists."""
-    return plain(self).tolist()
+    """The numbers as nested Python lists; the numbers of a value that carries a derivative carry theirs."""
+    return _numbers(self.astype(float)) if _core.is_differentiated(self) else plain(self).tolist()
+
+
+def _numbers(x: Any) -> Any:
+    return [_numbers(part) for part in x] if _core.shape_of(x) else _core.as_weak(x)
 
 
 def array_repr(value: Any, note: str) -> str:

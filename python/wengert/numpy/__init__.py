@@ -20,31 +20,38 @@ from numpy import (
     bool_,
     dtype,
     e,
+    errstate,
     euler_gamma,
     finfo,
     float32,
     float64,
+    floating,
+    generic,
     get_printoptions,
     iinfo,
+    inexact,
     inf,
     int32,
     int64,
+    integer,
     isdtype,
     issubdtype,
     nan,
     newaxis,
+    number,
     pi,
     printoptions,
     set_printoptions,
+    signedinteger,
 )
 
-from wengert._core import Array as ndarray
 from wengert._core import ops as _ops
 from wengert._core import registry as _registry
 from wengert._internals import hints as _hints
 from wengert.numpy import elementwise as _elementwise
 from wengert.numpy import linalg, protocols
 from wengert.numpy.aliases import ALIASES as _ALIASES
+from wengert.numpy.arrays import ndarray
 from wengert.numpy.contraction import *
 from wengert.numpy.creation import *
 from wengert.numpy.elementwise import *

@@ -5,12 +5,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from wengert._core import Array, for_numpy, holds_array, ops
-from wengert._core import asarray as _core_asarray
+from wengert._core import operand as operand
 
 ArrayLike: TypeAlias = Any  # Array | np.ndarray | np.generic | bool | int | float | nested sequences of these
 Axis: TypeAlias = "int | tuple[int, ...] | None"
@@ -20,11 +20,23 @@ DType: TypeAlias = Any  # whatever np.dtype() accepts
 _MOST = 64  # axes of an array, as in NumPy
 
 
-def operand(x: ArrayLike) -> Array:
-    """`x` as an Array; nested sequences may hold Arrays, whose derivatives are kept."""
-    if type(x) is Array:
-        return x
-    return _core_asarray(x)
+class _AnyArray(type):
+    def __instancecheck__(cls, x: object) -> bool:
+        return issubclass(x.__class__, (Array, np.ndarray))
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return issubclass(other, (Array, np.ndarray))
+
+
+if TYPE_CHECKING:
+    ndarray: TypeAlias = Array
+else:
+
+    class ndarray(metaclass=_AnyArray):
+        """What `isinstance` asks for: Arrays and NumPy's arrays are instances. `wengert.numpy.empty` makes one."""
+
+        def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+            raise TypeError("wengert.numpy.ndarray is for isinstance; use wengert.numpy.empty(shape) or array(x)")
 
 
 def operands(*xs: ArrayLike) -> tuple[Array, ...]:

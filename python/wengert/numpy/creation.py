@@ -26,7 +26,7 @@ def array(object: ArrayLike, dtype: DType = None, *, copy: bool | None = True, n
     if dtype is not None and result.dtype != np.dtype(dtype):
         result = ops.astype(result, dtype)
     elif copy and isinstance(object, Array):
-        result = object.copy("K")
+        result = _core_array(object)
     if result.ndim < ndmin:
         result = ops.reshape(result, (1,) * (ndmin - result.ndim) + result.shape)
     return ops.reshape(result, ()) if is_scalar(result) else result
@@ -58,7 +58,9 @@ def asfortranarray(a: ArrayLike, dtype: DType = None) -> Array:
 
 def copy(a: ArrayLike, order: Any = "K", subok: bool = False) -> Array:
     """An independent copy with the same derivatives. See `numpy.copy`."""
-    return array(a.copy(order) if isinstance(a, Array) else np.array(for_numpy(a), order=order), copy=False)
+    return array(
+        _core_array(a.copy(order)) if isinstance(a, Array) else np.array(for_numpy(a), order=order), copy=False
+    )
 
 
 def frombuffer(buffer: Any, dtype: DType = float, count: int = -1, offset: int = 0) -> Array:
@@ -254,7 +256,7 @@ def logspace(
 ) -> Array:
     """base**linspace(start, stop), differentiable in start, stop and base. See `numpy.logspace`."""
     exponents = linspace(start, stop, num, endpoint, axis=axis)
-    values = ops.power(base if isinstance(base, (int, float)) else floating(base), exponents)
+    values = ops.power(base if issubclass(type(base), (int, float)) else floating(base), exponents)
     return values if dtype is None else ops.astype(values, dtype)
 
 

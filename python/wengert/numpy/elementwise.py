@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from wengert._core import Array, for_numpy, ops
+from wengert._core import Array, for_numpy, ops, scalar
 from wengert.numpy.arrays import ArrayLike, DType, concrete, floating, operand, operands, refuse, refuse_out
 
 __all__ = [
@@ -76,31 +76,32 @@ def signbit(x: ArrayLike) -> Array:
 def copysign(x1: ArrayLike, x2: ArrayLike) -> Array:
     """The magnitude of x1 with the sign of x2. See `numpy.copysign`."""
     magnitude = fabs(x1)
-    return ops.where(signbit(x2), ops.negative(magnitude), magnitude)
+    return scalar(ops.where(signbit(x2), ops.negative(magnitude), magnitude))
 
 
 def heaviside(x1: ArrayLike, x2: ArrayLike) -> Array:
     """0 for negative x1, x2 at zero, 1 for positive x1; NaN stays. See `numpy.heaviside`."""
     x1, x2 = floating(x1), floating(x2)
-    return ops.where(ops.less(x1, 0), 0.0, ops.where(ops.equal(x1, 0), x2, ops.sign(x1)))
+    return scalar(ops.where(ops.less(x1, 0), 0.0, ops.where(ops.equal(x1, 0), x2, ops.sign(x1))))
 
 
 def fmax(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Larger element, ignoring NaN. See `numpy.fmax`."""
     x1, x2 = operands(x1, x2)
-    return ops.where(ops.isnan(x1), x2, ops.where(ops.isnan(x2), x1, ops.maximum(x1, x2)))
+    return scalar(ops.where(ops.isnan(x1), x2, ops.where(ops.isnan(x2), x1, ops.maximum(x1, x2))))
 
 
 def fmin(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Smaller element, ignoring NaN. See `numpy.fmin`."""
     x1, x2 = operands(x1, x2)
-    return ops.where(ops.isnan(x1), x2, ops.where(ops.isnan(x2), x1, ops.minimum(x1, x2)))
+    return scalar(ops.where(ops.isnan(x1), x2, ops.where(ops.isnan(x2), x1, ops.minimum(x1, x2))))
 
 
 def fmod(x1: ArrayLike, x2: ArrayLike) -> Array:
     """Remainder with the sign of the dividend (C's fmod), exact for any quotient. See `numpy.fmod`."""
     x1, size = operand(x1), ops.absolute(operand(x2))
-    return ops.where(ops.less(x1, 0), ops.negative(ops.remainder(ops.negative(x1), size)), ops.remainder(x1, size))
+    below = ops.negative(ops.remainder(ops.negative(x1), size))
+    return scalar(ops.where(ops.less(x1, 0), below, ops.remainder(x1, size)))
 
 
 def divmod(x1: ArrayLike, x2: ArrayLike) -> tuple[Array, Array]:
@@ -112,7 +113,7 @@ def modf(x: ArrayLike) -> tuple[Array, Array]:
     """Fractional and integral part, both with the sign of x. See `numpy.modf`."""
     x = floating(x)
     whole = ops.trunc(x)
-    return ops.where(ops.isinf(x), ops.multiply(0.0, ops.sign(x)), ops.subtract(x, whole)), whole
+    return scalar(ops.where(ops.isinf(x), ops.multiply(0.0, ops.sign(x)), ops.subtract(x, whole))), whole
 
 
 def fix(x: ArrayLike, out: None = None) -> Array:
@@ -183,7 +184,7 @@ def sinc(x: ArrayLike) -> Array:
     for coefficient in reversed(_SINC_SERIES[:-1]):
         series = series * square + coefficient
     far = ops.where(near, 1.0, y)
-    return ops.where(near, series, ops.divide(ops.sin(far), far))
+    return scalar(ops.where(near, series, ops.divide(ops.sin(far), far)))
 
 
 def nan_to_num(
@@ -200,7 +201,7 @@ def nan_to_num(
     low = float(limits.min) if neginf is None else neginf
     result = ops.where(ops.isnan(x), nan, x)
     result = ops.where(ops.equal(x, math.inf), high, result)
-    return ops.where(ops.equal(x, -math.inf), low, result)
+    return scalar(ops.where(ops.equal(x, -math.inf), low, result))
 
 
 def unwrap(p: ArrayLike, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Array:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from wengert._core import Array, ops
 from wengert.numpy.arrays import ArrayLike, normalize_axis, operand
 from wengert.numpy.layout.shaping import moveaxis
 
-__all__ = ["apply_along_axis", "apply_over_axes"]
+__all__ = ["apply_along_axis", "apply_over_axes", "ndenumerate"]
 
 
 def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: ArrayLike, *args: Any, **kwargs: Any) -> Array:
@@ -39,3 +41,9 @@ def apply_over_axes(func: Callable[..., Any], a: ArrayLike, axes: int | Sequence
         reduced = operand(func(result, axis))
         result = reduced if reduced.ndim == result.ndim else ops.expand_dims(reduced, axis)
     return result
+
+
+def ndenumerate(arr: ArrayLike) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """The elements with their positions, in row-major order. See `numpy.ndenumerate`."""
+    arr = operand(arr)
+    return ((at, arr[at]) for at in np.ndindex(arr.shape))

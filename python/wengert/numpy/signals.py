@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, ops, scalar
 from wengert.numpy.arrays import ArrayLike, concrete, floating, operand, operands
 from wengert.numpy.layout.joining import concatenate
 from wengert.numpy.layout.shaping import flip
@@ -41,7 +41,8 @@ def interp(
         slope = ops.where(ops.equal(x, x0), _smaller(before, after), after)
         inside = ops.add(f0, ops.multiply(slope, ops.subtract(x, x0)))
     inside = ops.where(ops.less(x, ops.getitem(xp, 0)), ops.getitem(fp, 0) if left is None else left, inside)
-    return ops.where(ops.greater(x, ops.getitem(xp, -1)), ops.getitem(fp, -1) if right is None else right, inside)
+    above = ops.getitem(fp, -1) if right is None else right
+    return scalar(ops.where(ops.greater(x, ops.getitem(xp, -1)), above, inside))
 
 
 def _interval(x: Array, xp: Array, fp: Array, side: Literal["left", "right"]) -> tuple[np.ndarray, Array]:

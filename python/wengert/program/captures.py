@@ -65,7 +65,8 @@ class Watch:
     #: whose methods draw random numbers: a call of one is seen where it happens (C++)
     generators = (np.random.Generator, np.random.RandomState, random.Random)
 
-    def __init__(self, f: Any, arguments: tuple[Any, ...] = (), static: tuple[int, ...] = ()):
+    def __init__(self, f: Any, arguments: tuple[Any, ...] = (), static: tuple[int, ...] = (), everywhere: bool = False):
+        self._everywhere = everywhere  # functions count as entered as soon as they are found
         self.found = _core.Captures()
         self._root = f
         self._held: list[Any] = []  # so that ids stay theirs
@@ -96,12 +97,20 @@ class Watch:
             if callable(v) and not isinstance(v, type):
                 self.walk(v, getattr(v, "__name__", "an argument"))
 
-    def enter(self, frame: types.FrameType) -> None:
+    def look(self) -> Any:
+        """What is called with every frame of the user's from now on."""
+        from wengert.program.uses import Uses
+
+        return Uses(self.found).enter
+
+    def enter(self, frame: types.FrameType) -> bool:
+        """Whether it is the user's."""
         code = frame.f_code
         module = sys.modules.get(str(frame.f_globals.get("__name__")))
-        own = module is None or not library_module(module)
-        if own and code.co_name != "<module>" and not library_file(code.co_filename):  # no import
+        own = (module is None or not library_module(module)) and not library_file(code.co_filename)
+        if own and code.co_name != "<module>":  # no import
             self._enter(code, frame)
+        return own
 
     def _enter(self, code: Code, frame: types.FrameType | None = None) -> None:
         if code in self._entered:
@@ -144,7 +153,7 @@ class Watch:
                 if value is not _MISSING and not ours:
                     self._bare(value, name)
                     self.walk(value, name)
-        elif code in self._entered:
+        elif self._everywhere or code in self._entered:
             self._code(code, f, self._roots(code, owner))
 
     # ---- paths
@@ -176,6 +185,8 @@ class Watch:
         return True
 
     def _global(self, names: dict[str, Any], path: Path, where: str) -> None:
+        if path.root in _REFLECTING and path.root not in names:
+            self.found.refuse(f"it calls {path.root}(){where}, which can read anything")
         if path.root in names:
             value = names[path.root]
             if self._once("entry", id(names), path.root):
@@ -208,6 +219,8 @@ class Watch:
     def _follow(self, value: Any, path: Path, label: str, where: str) -> None:
         for n, (step, key) in enumerate(path.steps):
             if isinstance(value, types.ModuleType):
+                if value is sys and key == "modules":
+                    self.found.refuse(f"it reads sys.modules{where}, where it can find anything")
                 if library_module(value):
                     return
                 own = vars(value)
@@ -448,6 +461,7 @@ class Watch:
 
 
 _ARRAYS = (Array, np.ndarray)
+_REFLECTING = {"eval", "exec", "globals", "__import__"}
 
 
 def _user_class(c: type) -> bool:

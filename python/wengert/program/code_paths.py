@@ -66,6 +66,8 @@ def paths(code: Code) -> tuple[Path, ...]:
             continue
         path, end = _steps(steps, k + 1) if "LOAD" in i.opname else ((), k)
         called = steps[end].offset in after if sys.version_info >= (3, 13) else i.offset in before
+        if i.opname == "LOAD_GLOBAL" and sys.version_info >= (3, 11) and i.arg is not None and i.arg & 1:
+            called = not path
         found[Path(kind, name, path, line, called)] = None
     for constant in code.co_consts:
         if isinstance(constant, Code):

@@ -19,10 +19,10 @@ __all__ = ["compile", "load_program"]
 Function = Callable[..., Any]
 
 
-def _watch(f: Any, arguments: tuple[Any, ...], static: tuple[int, ...]) -> Any:
+def _watch(f: Any, arguments: tuple[Any, ...], static: tuple[int, ...], everywhere: bool) -> Any:
     from wengert.program.captures import Watch
 
-    return Watch(f, arguments, static)
+    return Watch(f, arguments, static, everywhere)
 
 
 def _static_names(f: Any, nums: tuple[int, ...]) -> tuple[str, ...]:
@@ -207,8 +207,14 @@ class _Reports:
     def __init__(self, g: Any, name: str):
         import weakref
 
-        self._g = weakref.ref(g)
+        self._held = weakref.ref(g)
         self.name = name
+
+    def _g(self) -> Any:
+        g = self._held()
+        if g is None:
+            raise ReferenceError(f"the compiled {self.name} is gone, and its reports with it; keep the function")
+        return g
 
     def why(self) -> list[str]:
         """One line for each recording: what made it necessary."""

@@ -20,7 +20,7 @@ import numpy as np
 from wengert import _core
 from wengert._core import Array
 from wengert._internals.tree import tree_flatten, tree_unflatten
-from wengert.program.rolled import NotRolled, apply, body_of, recorder, run_in_pieces
+from wengert.program.rolled import NUMBERS, NotRolled, apply, body_of, in_recordings, recorder, run_in_pieces
 from wengert.transforms.custom import checkpoint as checkpointed
 
 __all__ = ["cond", "fori_loop", "scan", "while_loop"]
@@ -28,6 +28,7 @@ __all__ = ["cond", "fori_loop", "scan", "while_loop"]
 Function = Callable[..., Any]
 
 
+@in_recordings
 def scan(
     f: Function,
     init: Any,
@@ -76,7 +77,7 @@ def scan(
 
 def _length(rows: list[Any], length: int | None) -> int:
     for x in rows:
-        if not isinstance(x, (Array, np.ndarray)) or x.ndim == 0:
+        if not isinstance(x, (Array, np.ndarray)) or getattr(x, "ndim", 0) == 0:
             what = f"an array of shape {x.shape}" if hasattr(x, "shape") else f"a {type(x).__name__}"
             raise TypeError(
                 f"scan: every leaf of xs must be an array with a leading axis, got {what}; make a list of numbers an "
@@ -188,17 +189,27 @@ def _stacked(ys: list[Any]) -> Any:
             raise TypeError(f"scan: the outputs change their structure from {spec} to {other} in step {t}")
     columns = [list(column) for column in zip(*(leaves for leaves, _ in flat), strict=True)]
     for column in columns:
-        shapes = [np.shape(x) if not isinstance(x, Array) else x.shape for x in column]
+        shapes = [_core.shape_of(x) if isinstance(x, Array) else np.shape(x) for x in column]
         if len(set(shapes)) > 1:
             raise ValueError(f"scan: the outputs of all steps must have one shape, got {sorted(set(shapes))}")
-    return tree_unflatten(spec, [_core.ops.stack(column) for column in columns])
+    return tree_unflatten(spec, [_core.ops.stack(_of_one_type(column)) for column in columns])
+
+
+def _of_one_type(column: list[Any]) -> list[Any]:
+    """Python numbers, which the first steps may give, in the type of what the others give."""
+    types = [_core.dtype_of(x) for x in column if not _is_weak(x)]
+    if len(types) in (0, len(column)):
+        return column
+    numbers = [0.0 if _core.dtype_of(x).kind == "f" else 0 for x in column if _is_weak(x)]
+    common = np.result_type(*types, *numbers)
+    return [_core.ops.astype(x, common) if _is_weak(x) else x for x in column]
 
 
 def _outputs_of_no_step(step: Function, init: Any, rows: list[Any]) -> Any:
     """Arrays of length 0, of the types that a step would give; it is recorded, nothing is computed."""
     leaves, spec = tree_flatten(init)
     with recorder() as rec:
-        carry = [rec.input(x, weak=_is_weak(x)) if isinstance(x, _NUMBERS) else x for x in leaves]
+        carry = [rec.input(x, weak=_is_weak(x)) if isinstance(x, NUMBERS) else x for x in leaves]
         y = step(tree_unflatten(spec, carry), [rec.row(_operand(x)) for x in rows])[1]
         leaves, spec = tree_flatten(y)
         types = [((0, *x.shape), x.dtype) for x in map(_operand, leaves)]
@@ -219,6 +230,11 @@ class _Carry:
         self.leaves, self.spec = tree_flatten(init)
         self.values = [_operand(x) for x in self.leaves]
         self.weak = [_is_weak(x) for x in self.leaves]
+        self.whole: list[Array] = []  # if that is asked: whether Python's whole numbers stayed whole
+
+    @property
+    def operands(self) -> list[Any]:
+        return [*self.values, *self.whole]
 
     def inputs(self, rec: Any) -> list[Any]:
         return [rec.input(x if w else v, weak=w) for x, v, w in zip(self.leaves, self.values, self.weak, strict=True)]
@@ -228,11 +244,16 @@ class _Carry:
 
     def results(self, leaves: Sequence[Any]) -> Any:
         """What the loop gives back: numbers that only met numbers still take the type of what they meet."""
-        return self.tree([_core.as_weak(x) if w else x for x, w in zip(leaves, self.weak, strict=True)])
+        if self.whole:
+            *leaves, whole = leaves
+            if not _core.stays_whole(whole):
+                raise NotRolled("whole numbers of Python leave 64 bits in it")
+        kept = zip(leaves, self.weak, self.out, strict=True)
+        return self.tree([_core.as_weak(x) if w else _core.marked(x, y) for x, w, y in kept])
 
     def settled(self, out: Sequence[Any]) -> bool:
         """True if the results fit the values; otherwise the values take their types."""
-        settled = True
+        settled, self.out = True, out
         for i, (v, y) in enumerate(zip(self.values, out, strict=True)):
             weak, y = _is_weak(y), _operand(y)
             if y.shape != v.shape:
@@ -245,18 +266,19 @@ class _Carry:
         return settled
 
 
-_NUMBERS = (Array, np.ndarray, np.generic, float, int)
 _TRIES = 4  # recordings until the types of a carry must have settled
 
 
 def _operand(x: Any) -> Any:
     """A leaf as an Array; a tree may also hold what is no number."""
     if isinstance(x, Array):
-        return x
-    if isinstance(x, np.ndarray) and x.dtype.kind in "bif":
+        return _core.marked(_core.operand(x), x)
+    if issubclass(type(x), np.ndarray) and x.dtype.kind in "bif":
         return _core.shared(x)
-    if isinstance(x, (float, int, np.generic)):
-        return _core.array(x)
+    if issubclass(type(x), (float, int, np.generic)):
+        if type(x) is int and not -(2**63) <= x < 2**63:
+            raise NotRolled("a whole number beyond 64 bits is among its values")
+        return _core.marked(_core.array(x), x)
     raise NotRolled(f"a {type(x).__name__} is among its values")
 
 
@@ -266,15 +288,21 @@ def _settled_body(carry: _Carry, run: Callable[[Any, Any], tuple[Any, Any]]) -> 
     ``run(recorder, carry)`` returns the next carry and a tree of other results; it is recorded again until the types of
     the carry settle.
     """
-    for _ in range(_TRIES):
+    for _ in range(_TRIES + 1):
         with recorder(examples=False) as rec:
-            value, others = run(rec, carry.tree(carry.inputs(rec)))
+            given = carry.tree(carry.inputs(rec))
+            before = rec.input(carry.whole[0]) if carry.whole else None
+            value, others = run(rec, given)
             if _structure(value) != carry.spec:
                 raise NotRolled(f"its value changes its structure from {carry.spec} to {_structure(value)}")
             out = tree_flatten(value)[0]
             leaves, spec = tree_flatten(others)
             if carry.settled(out):
-                return rec, body_of(rec, [*map(_operand, out), *map(_operand, leaves)]), spec
+                whole = rec.whole(out, before)
+                if carry.whole or whole is None:
+                    made = [*out, whole] if carry.whole else out
+                    return rec, body_of(rec, [*map(_operand, made), *map(_operand, leaves)]), spec
+                carry.whole = [_core.array(True)]
     raise NotRolled("the types of its carry do not settle")
 
 
@@ -283,9 +311,9 @@ def _rolled_scan(
 ) -> tuple[Any, Any]:
     carry, xs = _Carry(init), [_operand(x) for x in rows]
     rec, body, spec = _settled_body(carry, lambda rec, value: step(value, [rec.row(x) for x in xs]))
-    k = len(carry.values)
+    k = len(carry.operands)
     loop = _core.scan_loop(body, k, len(xs), n, reverse, False)
-    operands = [*carry.values, *xs, *rec.captured()]
+    operands = [*carry.operands, *xs, *rec.captured()]
     results = apply(loop, operands) if checkpoint is None else run_in_pieces(loop, operands, checkpoint)
     return carry.results(results[:k]), tree_unflatten(spec, results[k:])
 
@@ -295,42 +323,45 @@ _BLOCK = 2**20  # so many values of a counter become an array (a counter that is
 
 def _rolled_fori(body: Function, init: Any, lower: int, upper: int) -> Any:
     blocks, rest = divmod(upper - lower, _BLOCK)
+    limit = float(max(abs(lower), abs(upper)))
     if blocks > 1:
         offsets = _core.array(np.arange(_BLOCK))
 
         def block(carry: Any, _: Any) -> tuple[Any, Any]:
             first, value = carry
-            return (first + _BLOCK, _counted(body, value, first + offsets)), None
+            return (first + _BLOCK, _counted(body, value, first + offsets, limit)), None
 
         _, init = _rolled_scan(block, (lower, init), [], blocks, False, None)[0]
         lower = upper - rest
-    return _counted(body, init, _core.array(np.arange(lower, upper))) if lower < upper else init
+    return _counted(body, init, _core.array(np.arange(lower, upper)), limit) if lower < upper else init
 
 
-def _counted(body: Function, init: Any, counter: Array) -> Any:
+def _counted(body: Function, init: Any, counter: Array, limit: float) -> Any:
     carry = _Carry(init)
-    rec, made, _ = _settled_body(carry, lambda rec, value: (body(rec.row(counter, weak=True), value), None))
+    rec, made, _ = _settled_body(carry, lambda rec, value: (body(rec.row(counter, True, limit), value), None))
     # The graph has the carry, then the counter, as a scan does.
-    loop = _core.scan_loop(made, len(carry.values), 1, len(counter), False, False)
-    return carry.results(apply(loop, [*carry.values, counter, *rec.captured()]))
+    loop = _core.scan_loop(made, len(carry.operands), 1, len(counter), False, False)
+    return carry.results(apply(loop, [*carry.operands, counter, *rec.captured()]))
 
 
 def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
     carry = _Carry(init)
 
-    def step(_: Any, value: Any) -> tuple[Any, Any]:
+    def step(rec: Any, value: Any) -> tuple[Any, Any]:
         again = _truth(condition(_own(value)))
+        if rec.asks_whole:  # which nobody would check in the last step
+            raise NotRolled("its condition computes with whole numbers of Python that may leave 64 bits")
         return _attempt(body, value), again
 
     rec, made, _ = _settled_body(carry, step)
-    n = len(carry.values)
+    n = len(carry.operands)
     loop = _core.while_loop(made.selected([n]), made.selected(list(range(n))), n)
-    return carry.results(apply(loop, [*carry.values, *rec.captured()])[:n])
+    return carry.results(apply(loop, [*carry.operands, *rec.captured()])[:n])
 
 
 def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequence[Any]) -> Any:
     leaves, spec = tree_flatten(tuple(operands))
-    numbers = [i for i, x in enumerate(leaves) if isinstance(x, _NUMBERS) and not isinstance(x, int)]
+    numbers = [i for i, x in enumerate(leaves) if isinstance(x, NUMBERS) and not issubclass(type(x), int)]
     given = [_operand(leaves[i]) for i in numbers]
     with recorder(examples=False) as rec:
         inputs = list(leaves)
@@ -341,12 +372,15 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
         if structure != other:
             raise NotRolled(f"its branches return different structures, {structure} and {other}")
         pairs = [_alike(a, b) for a, b in zip(first, second, strict=True)]
+        if rec.asks_whole:
+            raise NotRolled("its branches compute with whole numbers of Python that may leave 64 bits")
         made = body_of(rec, [a for a, _ in pairs] + [b for _, b in pairs])
     n = len(pairs)
     if n == 0:
         raise NotRolled("its branches return no arrays")
     both = _core.branch(made.selected(list(range(n))), made.selected(list(range(n, 2 * n))))
-    return tree_unflatten(structure, apply(both, [predicate, *given, *rec.captured()]))
+    found = apply(both, [predicate, *given, *rec.captured()])
+    return tree_unflatten(structure, [_core.marked(y, a) for y, a in zip(found, first, strict=True)])
 
 
 def _is_weak(x: Any) -> bool:
@@ -375,9 +409,9 @@ def _attempt(f: Function, *args: Any) -> Any:
 
 def _truth(x: Any) -> Any:
     """A truth value that is computed, as an array of no dimensions."""
-    if not isinstance(x, Array) or x.size != 1:
+    if not isinstance(x, Array) or getattr(x, "size", 1) != 1:
         raise NotRolled("its condition is no array of one element")
-    x = _core.stop_gradient(x)
+    x = _core.operand(_core.stop_gradient(x))
     x = x if x.dtype == bool else x != 0
     return x if x.shape == () else _core.ops.reshape(x, ())
 
@@ -385,6 +419,7 @@ def _truth(x: Any) -> Any:
 # ---- the other loops -------------------------------------------------------------------------------------------------
 
 
+@in_recordings
 def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unroll: int | bool | None = None) -> Any:
     """``for i in range(lower, upper): value = body_fun(i, value)``, from ``init_val``.
 
@@ -407,10 +442,11 @@ def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unro
     return value
 
 
+@in_recordings
 def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
     """``while cond_fun(value): value = body_fun(value)``, from ``init_val``; derivatives are those of the steps taken.
 
-    ``body_fun`` gets arrays of its own and may change them in place. As one operation (see :func:`scan`) its reverse
+    Both get arrays of their own and may change them in place. As one operation (see :func:`scan`) its reverse
     mode keeps what it needs of the first steps, and of later ones carries from which it runs them again
     (docs/compile.md): memory grows with the logarithm of their number.
 
@@ -424,11 +460,12 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
         except NotRolled as why:
             _note("while_loop", why)
     value = _own(init_val)
-    while cond_fun(value):
+    while cond_fun(_own(value)):
         value = _own(body_fun(value), value)
     return value
 
 
+@in_recordings
 def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> Any:
     """``true_fun(*operands)`` or ``false_fun(*operands)``.
 
@@ -440,7 +477,7 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     >>> wg.cond(1.0 > 0.0, lambda x: x, lambda x: -x, 3.0)
     3.0
     """
-    if isinstance(pred, (Array, np.ndarray)) and pred.size != 1:
+    if isinstance(pred, (Array, np.ndarray)) and getattr(pred, "size", 1) != 1:
         raise TypeError(f"cond: the predicate must be one truth value, got shape {pred.shape}; use where for arrays")
     if isinstance(pred, Array) and _core.recording_program() and _core.is_traced(pred):
         try:

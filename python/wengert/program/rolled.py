@@ -14,15 +14,20 @@ replaying the graph under another level of differentiation, so derivatives of ev
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from wengert import _core
 from wengert._core import Array
+from wengert._internals.tree import tree_flatten, tree_unflatten
 
-__all__ = ["NotRolled", "apply", "recorder", "run_in_pieces"]
+__all__ = ["NotRolled", "apply", "in_recordings", "recorder", "run_in_pieces"]
+
+NUMBERS = (Array, np.ndarray, np.generic, float, int)
+_Loop = TypeVar("_Loop", bound=Callable[..., Any])
 
 
 class NotRolled(Exception):
@@ -43,6 +48,20 @@ def recorder(examples: bool = True) -> Iterator[Any]:
         r.close()
 
 
+def in_recordings(loop: _Loop) -> _Loop:
+    """Results of loops belong to the recording around them, whatever their functions return (see `uses`)."""
+
+    @functools.wraps(loop)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        y = loop(*args, **kwargs)
+        if not _core.lifting():
+            return y
+        leaves, spec = tree_flatten(y)
+        return tree_unflatten(spec, [_core.as_recorded(x) if isinstance(x, NUMBERS) else x for x in leaves])
+
+    return cast(_Loop, run)
+
+
 def body_of(rec: Any, outputs: Sequence[Any]) -> Any:
     """The graph that was recorded, or NotRolled."""
     body = rec.body(list(outputs))
@@ -53,6 +72,7 @@ def body_of(rec: Any, outputs: Sequence[Any]) -> Any:
 
 def apply(loop: Any, operands: Sequence[Any], apart: int | None = None) -> list[Any]:
     """The results of a loop for operands of any level; ``apart``: so many first steps may still be taken apart."""
+    operands = [_core.operand(x) for x in operands]
     level = _core.top_level(operands)
     if level is not None and level.listing:
         raise NotRolled("its operations are being listed")

@@ -23,7 +23,7 @@ def array(x: Any, dtype: Any = None, requires_grad: bool = False) -> Array:
     >>> x.grad
     Array([2., 4.])
     """
-    value = raw(x) if not isinstance(x, bool | int | float) else np.array(x)
+    value = np.array(x) if issubclass(type(x), (bool, int, float)) else raw(x)  # exactly: an Array may pass for one
     if not isinstance(value, Box):
         value = np.array(value, dtype=dtype)
     elif dtype is not None:

@@ -74,7 +74,7 @@ class Box(Arithmetic):
 
     @staticmethod
     def accepts(other: Any) -> bool:
-        return isinstance(other, (Box, np.ndarray, np.generic, bool, int, float))
+        return issubclass(type(other), (Box, np.ndarray, np.generic, bool, int, float))
 
     def __getitem__(self, index: Any) -> Any:
         return evaluate("getitem", self, index=index)

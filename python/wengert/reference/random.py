@@ -151,7 +151,7 @@ def categorical(key: Any, logits: Any, axis: int = -1) -> Array:
 
 def permutation(key: Any, x: Any, axis: int = 0) -> Array:
     """``x``, or the numbers below it, in the order of random bits."""
-    x = rnp.asarray(np.arange(x) if isinstance(x, int) else x)
+    x = rnp.asarray(np.arange(x) if type(x) is int else x)
     order = np.argsort(random_bits(key, (x.shape[axis],), np.int64), kind="stable")
     return apply("getitem", x, index=(slice(None),) * (axis % x.ndim) + (order,))
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .array.handle import NUMBERS, Array, raw
+from .array.kinds import stand_for
 from .levels import Box, Level, bind, concrete
 from .primitive import Primitive
 from .transforms.trees import flatten
@@ -112,7 +113,7 @@ def record(f: Callable[..., Any], args: Any) -> Recording:
             value = np.asarray(value, float if type(value) is int else None)
         boxes.append(level.append(value, "input"))
     level.recording.inputs = [box.node.index for box in boxes]
-    result = f(*structure.unflatten([Array(box) for box in boxes]))
+    result = f(*structure.unflatten([stand_for(Array(box), leaf) for box, leaf in zip(boxes, leaves, strict=True)]))
     outputs, _ = flatten(result)
     level.recording.outputs = [level.node_of(raw(leaf)).index for leaf in outputs]
     return level.recording

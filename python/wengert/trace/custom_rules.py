@@ -30,7 +30,7 @@ def warn_of_custom_rules(recording: Recording) -> None:
     ]
     if function is None or not inputs or not outputs:
         return
-    leaves = [recording.nodes[index].value for index in recording.inputs]
+    leaves = list(recording.arguments)
 
     def direct(*values: Any) -> tuple[Any, ...]:
         arguments = list(leaves)

@@ -43,7 +43,7 @@ Text = tuple[str, int]  # a formula and how tightly its outermost operation bind
 
 def number(value: Any) -> str:
     """A scalar in at most six digits; whole numbers without a point."""
-    if isinstance(value, bool | np.bool_):
+    if issubclass(type(value), bool | np.bool_):
         return str(bool(value))
     return f"{value + 0:.6g}"  # + 0 turns -0.0 into 0
 

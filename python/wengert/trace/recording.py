@@ -61,6 +61,7 @@ class Recording:
     input_tree: Any
     output_tree: Any
     function: Callable[..., tuple[Any, ...]] | None = None  # the leaves of the result from the leaves of the arguments
+    arguments: tuple[Any, ...] = ()  # these leaves as they were given: a number, an ndarray or an Array
 
     @cached_property
     def active(self) -> frozenset[int]:
@@ -137,13 +138,14 @@ def record(
     )
     all_names = _leaf_names(f, args)
     names = tuple(all_names[k] for k in numbers)
-    return Recording(engine, nodes, tuple(raw.inputs), tuple(raw.outputs), names, input_tree, output_tree, flat)
+    given = tuple(leaves[k].copy() if hasattr(leaves[k], "copy") else leaves[k] for k in numbers)
+    return Recording(engine, nodes, tuple(raw.inputs), tuple(raw.outputs), names, input_tree, output_tree, flat, given)
 
 
 def _is_number(leaf: Any) -> bool:
-    if isinstance(leaf, (np.ndarray, np.generic)):
+    if issubclass(type(leaf), (np.ndarray, np.generic)):
         return leaf.dtype.kind in "biuf"
-    return isinstance(leaf, (bool, int, float)) or hasattr(leaf, "__array_ufunc__")
+    return issubclass(type(leaf), (bool, int, float)) or hasattr(leaf, "__array_ufunc__")
 
 
 def _leaf_names(f: Callable[..., Any], args: tuple[Any, ...]) -> list[str]:

@@ -22,7 +22,7 @@ Function = Callable[..., Any]
 
 
 def _is_number(x: Any) -> bool:
-    return isinstance(x, (Array, np.ndarray, float)) and (isinstance(x, float) or np.dtype(x.dtype).kind == "f")
+    return issubclass(type(x), float) or (isinstance(x, (Array, np.ndarray)) and _core.dtype_of(x).kind == "f")
 
 
 class _Layout:
@@ -73,7 +73,7 @@ class _Call:
             if t is None:
                 t = _zeros(x)
                 if self.level.tangents:
-                    t = _core.ops.broadcast_to(t, (self.level.tangents, *t.shape))
+                    t = _core.ops.broadcast_to(t, (self.level.tangents, *_core.shape_of(t)))
             out.append(t)
         return out
 
@@ -129,7 +129,7 @@ def _inner(a: Sequence[Any], b: Sequence[Any]) -> Any:
 
 def _zeros(like: Any) -> Array:
     like = _core.stop_gradient(like)
-    return _core.array(np.zeros(np.shape(like), getattr(like, "dtype", np.float64)))
+    return _core.array(np.zeros(_core.shape_of(like), _core.dtype_of(like)))
 
 
 def _each_tangent(level: Any, push: Function, tangents: list[Any]) -> list[Any]:

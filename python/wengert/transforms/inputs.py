@@ -23,13 +23,13 @@ def check_leaf(x: Any, where: str) -> Any:
     """A leaf that can be differentiated, or an error that names the argument."""
     if type(x) is float:
         return x
-    if isinstance(x, Array) and x.dtype.kind == "i" and _core.is_weak(x):
-        return x.astype(float)  # a Python int among the arguments of a compiled function
+    if type(x) is Array and _core.dtype_of(x).kind == "i" and _core.is_weak(x):
+        return _core.as_weak(x.astype(float))  # a Python int among the arguments of a compiled function
     if isinstance(x, (Array, np.ndarray, np.generic)):  # before float: np.float64 is one, and stays what it is
-        dtype = x.dtype
-    elif isinstance(x, bool):
+        dtype = _core.dtype_of(x)
+    elif issubclass(type(x), bool):
         raise TypeError(f"{where} is a bool, which has no derivative; pass a float, or leave it out of argnums")
-    elif isinstance(x, (float, int)):
+    elif issubclass(type(x), (float, int)):
         return float(x)
     else:
         raise TypeError(
@@ -49,10 +49,10 @@ _NO_NUMBERS = "only arrays of numbers can be differentiated: pass a list (or ano
 def like(result: Any, x: Any) -> Any:
     """The result in the family of the argument it belongs to."""
     if isinstance(x, Array) or _core.is_traced(result):
-        return result
-    if isinstance(x, np.generic):
+        return _core.like(result, x)
+    if issubclass(type(x), np.generic):
         return x.dtype.type(result.item())
-    if isinstance(x, (float, int)):
+    if issubclass(type(x), (float, int)):
         return float(result)
     return _core.to_numpy(result)
 
@@ -63,12 +63,13 @@ def like_all(result: Any, leaves: Sequence[Any]) -> Any:
         return result
     if any(isinstance(x, Array) for x in leaves):
         return result
-    if any(isinstance(x, np.ndarray) for x in leaves):
+    result = _core.operand(result)
+    if any(issubclass(type(x), np.ndarray) for x in leaves):
         return _core.to_numpy(result) if result.ndim else np.dtype(result.dtype).type(result.item())
-    if leaves and all(isinstance(x, (float, int, np.generic)) for x in leaves):
+    if leaves and all(issubclass(type(x), (float, int, np.generic)) for x in leaves):
         if result.ndim:
             return _core.to_numpy(result)
-        plain = all(not isinstance(x, np.generic) for x in leaves)
+        plain = all(not issubclass(type(x), np.generic) for x in leaves)
         return result.item() if plain else np.dtype(result.dtype).type(result.item())
     return result
 
@@ -80,15 +81,15 @@ def like_block(block: Any, x: Any, leaves: Sequence[Any]) -> Any:
 
 def zeros_like(x: Any) -> Any:
     if isinstance(x, Array):
-        return _core.array(np.zeros(x.shape, x.dtype))
-    if isinstance(x, np.generic):
+        return _core.like(_core.array(np.zeros(_core.shape_of(x), _core.dtype_of(x))), x)
+    if issubclass(type(x), np.generic):
         return x.dtype.type(0)
-    return 0.0 if isinstance(x, (float, int)) else np.zeros_like(x)
+    return 0.0 if issubclass(type(x), (float, int)) else np.zeros_like(x)
 
 
 def checked_argnums(argnums: Any, name: str) -> int | tuple[int, ...]:
     """Positions of arguments as Python's numbers: one, or several in order. TypeError for anything else."""
-    several = isinstance(argnums, (tuple, list, range)) or (isinstance(argnums, np.ndarray) and argnums.ndim == 1)
+    several = isinstance(argnums, (tuple, list, range)) or (issubclass(type(argnums), np.ndarray) and argnums.ndim == 1)
     nums = []
     for i in argnums if several else (argnums,):
         if not isinstance(i, (int, np.integer)) or isinstance(i, bool):
@@ -157,19 +158,20 @@ class Inputs:
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
-    return x.shape if isinstance(x, (Array, np.ndarray, np.generic)) else ()
+    return (
+        _core.shape_of(x) if isinstance(x, (Array, np.ndarray, np.generic)) else ()
+    )  # numbers have no attribute shape
 
 
 def check_scalar(y: Any, name: str) -> None:
-    if isinstance(y, (float, int, np.generic)) or (isinstance(y, (Array, np.ndarray)) and y.shape == ()):
-        if isinstance(y, (Array, np.ndarray, np.generic)) and np.dtype(y.dtype).kind != "f":
-            raise TypeError(
-                f"{name}: the function returned a {y.dtype} scalar, which has no derivative; return a float"
-            )
+    if issubclass(type(y), (float, int, np.generic)) or (isinstance(y, (Array, np.ndarray)) and not shape_of(y)):
+        dtype = _core.dtype_of(y) if type(y) is Array else getattr(y, "dtype", np.dtype(float))
+        if dtype.kind != "f":
+            raise TypeError(f"{name}: the function returned a {dtype} scalar, which has no derivative; return a float")
         return
     if isinstance(y, (Array, np.ndarray)):
         raise TypeError(
-            f"{name}: the function must return a scalar, got an array of shape {y.shape}; reduce it "
+            f"{name}: the function must return a scalar, got an array of shape {shape_of(y)}; reduce it "
             "(sum, mean), or use "
             "jacobian for its full derivative, vjp for a weighted one"
         )

@@ -125,7 +125,7 @@ def _forward_columns(
     f: Function, inputs: Inputs, kwargs: dict[str, Any], has_aux: bool, name: str
 ) -> tuple[Any, Any, int]:
     sizes = [math.prod(shape_of(x)) for x in inputs.leaves]
-    dtypes = [np.float64 if isinstance(x, float) else x.dtype for x in inputs.leaves]
+    dtypes = [_core.dtype_of(x) for x in inputs.leaves]
     total = sum(sizes)
     width = max(1, min(total, _BATCH_ELEMENTS // max(total, 1)))
     batches: list[list[Any]] = []

@@ -113,7 +113,7 @@ def select(condlist: Sequence[ArrayLike], choicelist: Sequence[ArrayLike], defau
 
 
 def _scalar_or_array(x: ArrayLike) -> ArrayLike:
-    return x if isinstance(x, (bool, int, float)) else operand(x)
+    return x if issubclass(type(x), (bool, int, float)) else operand(x)
 
 
 def piecewise(x: ArrayLike, condlist: Any, funclist: Sequence[Any], *args: Any, **kw: Any) -> Array:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert import _core
 from wengert._core import Array, for_numpy, ops
 from wengert.numpy.arrays import ArrayLike, Axis, DType, concrete, normalize_axes, operand, operands
 
@@ -39,7 +40,9 @@ def astype(x: ArrayLike, dtype: DType, /, *, copy: bool = True, device: None = N
 
 
 def _typed(x: Any) -> Any:
-    return x.dtype if isinstance(x, Array) else x
+    if not isinstance(x, Array):
+        return x
+    return {"f": 0.0, "i": 0, "b": False}[_core.dtype_of(x).kind] if _core.is_weak(x) else x.dtype
 
 
 def result_type(*arrays_and_dtypes: Any) -> np.dtype[Any]:
@@ -94,8 +97,8 @@ def may_share_memory(a: Any, b: Any, /, max_work: int | None = None) -> bool:
     """Whether writing into one can change the other: they are views of one storage. See `numpy.may_share_memory`."""
     if not (isinstance(a, Array) and isinstance(b, Array)):
         return not isinstance(a, Array) and not isinstance(b, Array) and np.may_share_memory(for_numpy(a), for_numpy(b))
-    roots = [x if x.base is None else x.base for x in (a, b)]
-    return a is b or bool(a.size and b.size and roots[0] is roots[1])
+    roots = [x if getattr(x, "base", None) is None else x.base for x in (a, b)]
+    return a is b or bool(roots[0] is roots[1] and a.size and b.size)
 
 
 shares_memory = may_share_memory

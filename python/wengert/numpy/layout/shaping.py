@@ -280,10 +280,10 @@ def _pairs(name: str, given: Any, ndim: int) -> list[tuple[Any, Any]]:
     if isinstance(given, dict):
         chosen = {normalize_axis("pad", axis, ndim): pair for axis, pair in given.items()}
         return [_pairs(name, chosen.get(axis, 0), 1)[0] for axis in range(ndim)]
-    if not isinstance(given, (list, tuple, np.ndarray)):
+    if not issubclass(type(given), (list, tuple, np.ndarray)):
         return [(given, given)] * ndim
     rows = list(given)
-    if all(isinstance(row, (list, tuple, np.ndarray)) for row in rows) and len(rows) in (1, ndim):
+    if all(issubclass(type(row), (list, tuple, np.ndarray)) for row in rows) and len(rows) in (1, ndim):
         rows = rows * ndim if len(rows) == 1 else rows
         return [(row[0], row[-1]) for row in rows]
     if len(rows) in (1, 2):

@@ -162,7 +162,7 @@ def _gradient(f: Array, spacing: ArrayLike, axis: int, edge_order: int) -> Array
     if n < edge_order + 1:
         raise ValueError(f"gradient: axis {axis} of shape {f.shape} needs at least {edge_order + 1} elements")
     f = moveaxis(f, axis, -1)
-    spacing = operand(spacing) if not isinstance(spacing, (int, float)) else spacing
+    spacing = operand(spacing) if not issubclass(type(spacing), (int, float)) else spacing
     if isinstance(spacing, Array) and spacing.ndim == 1:
         if spacing.size != n:
             raise ValueError(

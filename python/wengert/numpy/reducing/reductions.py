@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert._core import Array, ops
+from wengert._core import Array, ops, scalar
 from wengert.numpy.arrays import ArrayLike, Axis, DType, floating, normalize_axes, operand, refuse_out
 
 __all__ = [
@@ -222,7 +222,7 @@ def std(
 def root(x: Array) -> Array:
     """Square root of a sum of squares, flat at 0: the minimum-norm derivative of a norm, in every order."""
     flat = ops.equal(x, 0)
-    return ops.where(flat, 0.0, ops.sqrt(ops.where(flat, 1.0, x)))
+    return scalar(ops.where(flat, 0.0, ops.sqrt(ops.where(flat, 1.0, x))))
 
 
 def ptp(a: ArrayLike, axis: Axis = None, out: None = None, keepdims: bool = False) -> Array:
@@ -307,7 +307,7 @@ def _nan_extremum(
     result = _extremum(name, without_nan(a, worst), axis, out, keepdims, initial, where)
     if a.dtype.kind != "f" or initial is not None:
         return result
-    return ops.where(ops.all(ops.isnan(a), axis, keepdims), math.nan, result)
+    return scalar(ops.where(ops.all(ops.isnan(a), axis, keepdims), math.nan, result))
 
 
 def _and_number(a: Array, where: ArrayLike | None) -> Array:

@@ -23,6 +23,7 @@ import numpy as np
 from .. import rules as _rules  # noqa: F401  (declares the primitives)
 from ..levels import Box, Level, concrete, evaluate
 from ..requires_grad import check_in_place, depends_on_leaf, keep_leaf
+from . import kinds
 from .conversions import Conversions, user_line
 from .indexing import fitted, in_place_result, is_view, read_places, updated, write_places
 from .operators import Operators
@@ -37,7 +38,9 @@ class Array(Operators, Conversions):
     relatives functions receive Arrays; `wengert.reference.numpy` returns them.
     """
 
-    __slots__ = ("__weakref__", "_born", "_places", "_root", "_seen", "_value", "_version", "scalar")
+    __slots__ = (
+        "__weakref__", "_born", "_places", "_root", "_seen", "_value", "_version", "foreign", "number", "scalar",
+    )  # fmt: skip
     __hash__ = None  # type: ignore[assignment]
     __array_priority__ = 1000.0
 
@@ -49,12 +52,22 @@ class Array(Operators, Conversions):
         self._places: np.ndarray[Any, Any] | None = None
         self._seen = 0
         self.scalar = False  # a number: ``s += 1`` binds ``s`` anew
+        self.foreign = self.number = False  # see `kinds`
 
     # What is composed of functions of Arrays is put on the class by `methods.install`: x.sum(), x.T, x.backward() …
     grad: Any
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any: ...
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return kinds.class_of(self, Array)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in kinds.NO_NUMBERS:
+            kinds.check_present(self, name)
+        return object.__getattribute__(self, name)
 
     # -- the handle ------------------------------------------------------------------------------------------------
 
@@ -105,7 +118,10 @@ class Array(Operators, Conversions):
 
     @staticmethod
     def operate(op: str, *operands: Any) -> Array:
-        return apply(op, *operands)
+        result = apply(op, *kinds.promoted(operands, op in kinds.COUNTING))
+        result.foreign = kinds.is_foreign(operands)
+        result.number = all(map(kinds.is_number, operands))
+        return result
 
     @staticmethod
     def accepts(other: Any) -> bool:
@@ -119,6 +135,7 @@ class Array(Operators, Conversions):
         if result.shape == () and not any(entry is Ellipsis for entry in entries):
             result = Array(value)  # an element: a number, not tied to its array
             result.scalar = True
+        result.foreign = self.foreign
         return result
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -163,9 +180,10 @@ class Array(Operators, Conversions):
         return self.size * self.itemsize
 
     def __len__(self) -> int:
-        if not self.shape:
+        shape = np.shape(concrete(self.get()))
+        if not shape:
             raise TypeError("wengert.reference: len() of a 0-d array; it is a single number, use it directly")
-        return self.shape[0]
+        return shape[0]
 
     # -- history and copies ----------------------------------------------------------------------------------------
 
@@ -176,16 +194,16 @@ class Array(Operators, Conversions):
 
     def detach(self) -> Array:
         """The same value without its history."""
-        return apply("stop_gradient", self)
+        return kinds.stand_for(apply("stop_gradient", self), self)
 
     def __reduce__(self) -> Any:
         return (Array, (self.numpy(),))
 
     def __copy__(self) -> Array:
-        return Array(self.get())
+        return kinds.stand_for(Array(self.get()), self)
 
     def __deepcopy__(self, memo: Any) -> Array:
-        return Array(self.get())
+        return self.__copy__()
 
 
 def raw(value: Any) -> Any:
@@ -243,7 +261,7 @@ def plain_index(index: Any) -> Any:
 def _plain_entry(entry: Any) -> Any:
     if isinstance(entry, slice):
         return slice(*(None if part is None else int(part) for part in (entry.start, entry.stop, entry.step)))
-    if entry is None or entry is Ellipsis or isinstance(entry, bool):
+    if entry is None or entry is Ellipsis or type(entry) is bool:
         return entry
     array = np.asarray(concrete(raw(entry)))
     if array.size == 0 and array.dtype.kind == "f" and not isinstance(entry, (Array, np.ndarray)):

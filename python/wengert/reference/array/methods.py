@@ -5,6 +5,7 @@ The functions make Arrays, so the class cannot know them; `install` puts them on
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 
 from .. import numpy as mirror
 from ..eager import backward, get_grad, set_grad
+from ..levels import concrete
 from ..numpy.protocols import call_function, call_ufunc
 from .handle import Array
+from .kinds import marked, promoted, stand_for
 
 #: Methods of ``numpy.ndarray`` that are functions of the mirror under the same name.
 SAME = (
@@ -50,14 +53,14 @@ SAME = (
 def install() -> None:
     """Puts everything on the class; called once when wengert.reference is imported."""
     for name in SAME:
-        setattr(Array, name, getattr(mirror, name))
+        setattr(Array, name, as_method(getattr(mirror, name)))
     for name, method in {
-        "T": property(mirror.transpose),
-        "mT": property(mirror.matrix_transpose),
+        "T": property(as_method(transpose)),
+        "mT": property(as_method(mirror.matrix_transpose)),
         "flat": property(flat),
-        "reshape": reshape,
-        "transpose": transpose,
-        "flatten": flatten,
+        "reshape": as_method(reshape),
+        "transpose": as_method(transpose),
+        "flatten": as_method(flatten),
         "fill": fill,
         "sort": sort,
         "partition": partition,
@@ -72,6 +75,19 @@ def install() -> None:
         setattr(Array, name, method)
 
 
+def as_method(function: Any) -> Any:
+    """The function as a method, which gives what NumPy's would: see `kinds`."""
+
+    @functools.wraps(function)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        result = marked(function(*args, **kwargs), (*args, *kwargs.values()))
+        if function in (mirror.astype, mirror.copy):  # of an array of one number: an array
+            result.scalar = args[0].scalar
+        return result
+
+    return method
+
+
 def flat(x: Array) -> Any:
     return iter(mirror.ravel(x))
 
@@ -81,6 +97,8 @@ def reshape(x: Array, *shape: Any, **kwargs: Any) -> Array:
 
 
 def transpose(x: Array, *axes: Any) -> Array:
+    if x.scalar:
+        return x.__copy__()
     return mirror.transpose(x, (axes[0] if len(axes) == 1 else axes) if axes else None)
 
 
@@ -90,7 +108,8 @@ def flatten(x: Array) -> Array:
 
 def whole(x: Array, digits: int | None = None) -> Any:
     """``round(x)`` is a whole number, as of a float; ``round(x, digits)`` is ``np.round``."""
-    return int(mirror.round(x)) if digits is None and x.ndim == 0 else mirror.round(x, digits or 0)
+    rounded = mirror.round(x, digits or 0)
+    return int(rounded) if digits is None and np.ndim(concrete(x.get())) == 0 else stand_for(rounded, x)
 
 
 # -- in place ----------------------------------------------------------------------------------------------------------
@@ -124,8 +143,8 @@ def resize(x: Array, *_shape: Any, refcheck: bool = True) -> None:
 
 
 def array_ufunc(x: Array, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    return call_ufunc(ufunc, method, inputs, kwargs)
+    return marked(call_ufunc(ufunc, method, promoted(inputs), kwargs), inputs)
 
 
 def array_function(x: Array, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    return call_function(func, args, kwargs)
+    return marked(call_function(func, args, kwargs), (*args, *kwargs.values()))

@@ -25,6 +25,16 @@ def in_place(op: str) -> Any:
     return method
 
 
+def comparison(op: str) -> Any:
+    """The method for ``x < y``; a number is not compared with the items of a list."""
+    compare = binary(op)
+
+    def method(self: Any, other: Any) -> Any:
+        return NotImplemented if self.number and isinstance(other, (list, tuple)) else compare(self, other)
+
+    return method
+
+
 class Operators(Arithmetic):
     """Mixin: what Python writes with operators."""
 
@@ -71,9 +81,9 @@ class Operators(Arithmetic):
     __ior__ = in_place("logical_or")
     __ixor__ = in_place("logical_xor")
 
-    __lt__ = binary("less")
-    __le__ = binary("less_equal")
-    __gt__ = binary("greater")
-    __ge__ = binary("greater_equal")
-    __eq__ = binary("equal")
-    __ne__ = binary("not_equal")
+    __lt__ = comparison("less")
+    __le__ = comparison("less_equal")
+    __gt__ = comparison("greater")
+    __ge__ = comparison("greater_equal")
+    __eq__ = comparison("equal")
+    __ne__ = comparison("not_equal")

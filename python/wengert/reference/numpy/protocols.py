@@ -65,4 +65,7 @@ def call_function(func: Any, args: Any, kwargs: Any) -> Any:
     if name in ACCUMULATING and "dtype" in kwargs:
         dtype = kwargs.pop("dtype")
         args = args if dtype is None else (mirror("astype")(args[0], dtype), *args[1:])
-    return function(*args, **kwargs)
+    result = function(*args, **kwargs)
+    if name == "where" and len(args) == 3:
+        result.scalar = False  # it is no ufunc: an array of one number is one
+    return result

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..array.handle import Array, apply, raw
+from ..array.kinds import stand_for
 from ..levels import evaluate
 from ..primitive import lookup
 from .elementwise import where
 
 
 def array_of(x: Any) -> Array:
-    """``x`` as an Array (the same handle if it is one)."""
+    """``x`` as an Array (the same handle if it is one with a shape)."""
     if isinstance(x, Array):
-        return x
+        return stand_for(Array(x.get()), np.float64()) if x.number else x
     value = raw(x)
     return Array(np.asarray(value) if isinstance(value, (bool, int, float)) else value)
 

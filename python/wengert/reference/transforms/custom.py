@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..array.handle import Array, raw
+from ..array.kinds import stand_for
 from ..levels import Box, concrete, newest_level
 from ..primitive import Primitive
 from ..tape import Tape
@@ -45,7 +46,10 @@ class Call:
         """Take the arguments one level down."""
         self.primals = tuple(self.level.lower(operand) for operand in self.operands)
         self.lowered = self.structure.unflatten(
-            [Array(p) if isinstance(p, (Box, np.ndarray)) else p for p in self.primals]
+            [
+                stand_for(Array(p), leaf) if isinstance(p, (Box, np.ndarray)) else p
+                for p, leaf in zip(self.primals, self.leaves, strict=True)
+            ]
         )
 
     def finish(self, result: Any) -> Any:
@@ -56,7 +60,8 @@ class Call:
         for number, output in enumerate(self.outputs):
             rules = self._jvp(number), self._vjp(number)
             primitive = Primitive(self.name, "custom", len(self.operands), _no_value, *rules)
-            attached.append(Array(self.level.attach(output, primitive, self.operands, self.primals, {})))
+            value = self.level.attach(output, primitive, self.operands, self.primals, {})
+            attached.append(stand_for(Array(value), leaves[number]))
         return structure.unflatten(attached)
 
     def closed_over(self, result: Any) -> bool:
@@ -302,12 +307,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         active = [i for i, primal in enumerate(call.primals) if _is_float(primal)]
 
         def of_floats(*parts: Any) -> Any:
-            leaves = [Array(p) if isinstance(p, (Box, np.ndarray)) else p for p in call.primals]
+            leaves = list(flatten(call.lowered)[0])
             for i, part in zip(active, parts, strict=True):
                 leaves[i] = part
             return f(*call.structure.unflatten(leaves))
 
-        points = tuple(Array(call.primals[i]) for i in active)
+        points = tuple(stand_for(Array(call.primals[i]), call.leaves[i]) for i in active)
 
         def pull(cotangents: list[Any]) -> list[Any]:
             recomputed = Linearization(of_floats, Inputs(points, range(len(points)), "checkpoint"))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..array.handle import Array, raw
+from ..array.kinds import stand_for
 from ..levels import carries_derivative, concrete, evaluate
 from ..tape import Tape, pull_back, push_forward
 from .trees import common_model, flatten, like, like_tree
@@ -69,7 +70,8 @@ class Inputs:
     def call_arguments(self, boxes: Sequence[Any]) -> list[Any]:
         """The arguments with ``boxes`` in place of the differentiated leaves."""
         call = list(self.args)
-        for position, tree in zip(self.positions, self.split([Array(box) for box in boxes]), strict=True):
+        handles = [stand_for(Array(box), model) for box, model in zip(boxes, self.models, strict=True)]
+        for position, tree in zip(self.positions, self.split(handles), strict=True):
             call[position] = tree
         return call
 

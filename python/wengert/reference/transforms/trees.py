@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..array.handle import Array, raw
+from ..array.kinds import stand_for
 from ..levels import Box
 
 LEAF_TYPES = (Array, np.ndarray, np.generic, bool, int, float, complex, Box)
@@ -48,7 +49,7 @@ def like(value: Any, model: Any) -> Any:
     stay an Array.
     """
     if isinstance(value, Box) or isinstance(model, Array):
-        return Array(value)
+        return stand_for(Array(value), model)
     array = np.array(value)
     if isinstance(model, np.generic):
         return array[()]

@@ -21,7 +21,8 @@ def set_global(name, value):
 
 
 def counting(x):
-    set_global("SCALE", SCALE + 1.0)
+    global SCALE
+    SCALE = SCALE + 1.0
     return x * SCALE
 
 
