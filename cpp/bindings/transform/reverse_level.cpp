@@ -56,7 +56,7 @@ bool lifted(PyObject* o, Argument& a) {
     return true;
   }
   if (!py::isinstance<py::array_t<double>>(o) && !py::isinstance<py::array_t<float>>(o)) return false;
-  a = {Family::numpy, Value(from_numpy(o, true))};
+  a = {Family::numpy, Value(from_numpy(o, true)), false, true, false, {}};
   return true;
 }
 
