@@ -153,9 +153,6 @@ PyObject* numpy_copy(PyObject* self, PyObject*) {
 
 PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
   return translated([&]() -> PyObject* {
-    refuse_lost(read(as_array(self)), "array");
-    ad::guard(read(as_array(self)), ad::GuardOn::elements);
-    const py::object a = py::reinterpret_steal<py::object>(to_numpy(laid_out(as_array(self)), false));
     py::object dtype = py::none(), copy = py::none();
     const py::tuple t = py::reinterpret_borrow<py::tuple>(args);
     if (!t.empty()) dtype = t[0];
@@ -164,6 +161,15 @@ PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
       if (d.contains("dtype")) dtype = d["dtype"];
       if (d.contains("copy")) copy = d["copy"];
     }
+    if (follower(read(as_array(self)))) {
+      const py::object given =
+          py::reinterpret_steal<py::object>(PyObject_CallFunction(array_hook("given"), "OO", self, dtype.ptr()));
+      if (!given) throw PythonError{};
+      if (!given.is_none()) return py::object(given).release().ptr();
+      refuse_lost(read(as_array(self)), "array");
+    }
+    ad::guard(read(as_array(self)), ad::GuardOn::elements);
+    const py::object a = py::reinterpret_steal<py::object>(to_numpy(laid_out(as_array(self)), false));
     py::object r = dtype.is_none() ? a : py::object(a.attr("astype")(dtype, py::arg("copy") = false));
     if (copy.ptr() == Py_True) r = r.attr("copy")();
     return r.release().ptr();

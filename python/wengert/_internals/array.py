@@ -20,6 +20,12 @@ def _lost(*args: Any) -> str:
     return explain(*args)
 
 
+def _given(x: Array, dtype: Any) -> Any:
+    from wengert._internals.lost import given
+
+    return given(x, dtype)
+
+
 # The mirror is imported at the first need: importing wengert must stay cheap. All of it: while another thread imports
 # it, `wengert.numpy.protocols` is there already, but its tables are still empty.
 def _ufunc(*args: Any, **kwargs: Any) -> Any:
@@ -257,6 +263,7 @@ def install() -> None:
         {
             "repr": printing.array_repr,
             "lost": _lost,
+            "given": _given,
             "array_ufunc": _ufunc,
             "array_function": _function,
             "array_namespace": _namespace,

@@ -1,22 +1,26 @@
-"""What to say where a derivative would be lost: what was called, on which line of the user's, what to write instead.
+"""Where a derivative would be lost: what was called, on which line of the user's, what to write instead.
 
-Runs only when an error is raised. Who asks for a C double (``math.sin``, NumPy's ``out[0] = x``) cannot be seen from
-the value, so the source of the running expression is read; without source the message is less precise, never absent.
+`given` knows the few that may have the numbers, or take the elements as they are. `explain` runs only when an error is
+raised. Who asks for a C double (``math.sin``, NumPy's ``out[0] = x``) cannot be seen from the value, so the source of
+the running expression is read; without source the message is less precise, never absent.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import itertools
 import linecache
 import re
 import sys
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
 
 import numpy as np
+
+from wengert import _core
 
 # Frames of these are not the user's code.
 _LIBRARIES = {*sys.stdlib_module_names, "wengert", "numpy", "scipy", "pandas", "sympy", "mpmath", "sklearn"}
@@ -78,6 +82,39 @@ def explain(how: str, about: str = "") -> str:
         f"wengert: {name} takes the plain numbers of a value that carries a derivative, which would be lost "
         f"({where}); {repair}, or x.detach() if no derivative is wanted"
     )
+
+
+def given(x: Any, dtype: Any) -> np.ndarray[Any, Any] | None:
+    """What ``x.__array__(dtype)`` gives of a value that carries a derivative, if none is lost; None: an error it is.
+
+    Arrays of objects hold the elements, with their derivatives. NumPy makes them where it is asked to, and gets them
+    where it does with objects what it does with numbers. Its tests give nothing that could carry a derivative.
+    """
+    if dtype is not None and np.dtype(dtype) == object:
+        return _elements(x)
+    frame = _outside(sys._getframe(1))
+    while frame is not None and _module(frame) == "numpy":
+        if frame.f_globals["__name__"].startswith("numpy.testing"):
+            return x.detach().numpy()  # type: ignore[no-any-return]
+        if frame.f_code in _of_elements() and (frame.f_code is _of_elements()[0] or not _core.shape_of(x)):
+            return _elements(x)
+        frame = frame.f_back
+    return None
+
+
+@functools.cache
+def _of_elements() -> tuple[CodeType, ...]:
+    """The code of `np.ndenumerate`, and of what adds or multiplies a list of numbers (max would forget a NaN)."""
+    functions = np.ndenumerate.__init__, inspect.unwrap(np.sum), inspect.unwrap(np.prod)
+    return tuple(f.__code__ for f in functions)
+
+
+def _elements(x: Any) -> np.ndarray[Any, Any]:
+    shape = _core.shape_of(x)
+    out = np.empty(shape, object)
+    for i in np.ndindex(shape):
+        out[i] = x[i] if i else x
+    return out
 
 
 def _module(frame: FrameType) -> str:
