@@ -1,5 +1,6 @@
 #include "ad/apply.h"
 
+#include "ad/batch.h"
 #include "ad/process.h"
 #include "ad/recorder.h"
 #include "ad/reverse.h"
@@ -15,16 +16,22 @@ namespace {
 
 __attribute__((tls_model("initial-exec"))) thread_local int depth_of_thread = 0;
 
+// The innermost level in which the positions that an operation uses are computed.
+Level* level_of_positions(OpCode op, const ParamsRef& params) {
+  if (!following && !indexing) return nullptr;
+  const ArrayRef* at = ops::positions_of(op, params);
+  if (!at) return nullptr;
+  if (BatchLevel* batch = BatchLevel::of_positions(at)) return batch;
+  uint32_t node;
+  return Recorder::of_positions(*at, &node);
+}
+
 }  // namespace
 
 // Also operations on plain arrays belong to a recording if the positions they use are computed in it.
 Value evaluate(OpCode op, Operands args, int n, const ParamsRef& params) {
-  if (following) [[unlikely]] {
-    uint32_t node;
-    const ArrayRef* at = ops::positions_of(op, params);
-    Recorder* t = at ? Recorder::of_positions(*at, &node) : nullptr;
-    if (t) return t->process(op, args, n, params);
-  }
+  if (Level* t = level_of_positions(op, params)) [[unlikely]]
+    return t->process(op, args, n, params);
   return computed(op, args, n, params);
 }
 
@@ -163,11 +170,10 @@ Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
     for (int i = 0; i < n; ++i) left.push_back(is_over(args[i]->level.get()) ? primal_of(*args[i]) : *args[i]);
     return apply_to(op, Pointers(left.data(), n), n, params);
   }
-  if (following) [[unlikely]] {  // read at positions that belong to the body of a loop
-    uint32_t node;
-    const ArrayRef* at = ops::positions_of(op, params);
-    Recorder* t = at ? Recorder::of_positions(*at, &node) : nullptr;
-    if (t && t->body && t->order > top->order) return t->process(op, args, n, params);
+  if (Level* t = level_of_positions(op, params); t && t->order > top->order) [[unlikely]] {
+    // They belong to the body of a loop, or to the examples of a batch.
+    const auto* r = level_as<Recorder>(t);
+    if (!r || r->body) return t->process(op, args, n, params);
   }
   return top->process(op, args, n, params);
 }
@@ -222,11 +228,15 @@ Value apply2(OpCode op, const Value& a, const Value& b) {
 }
 
 void update(OpCode op, Value& x, const Value& v, const ParamsRef& params) {
+  const bool looked_up = level_of_positions(op, params);
+  if (!looked_up && (x.level || v.level)) {
+    const Value* both[] = {&x, &v};
+    auto* batch = level_as<BatchLevel>(highest_of(both, 2));
+    if (batch && batch->update(op, x, v, params)) return;
+  }
   Value args[2] = {x, v};
   Level* top = highest(args, 2);
-  uint32_t positions;
-  const ArrayRef* at = following ? ops::positions_of(op, params) : nullptr;
-  if (at && Recorder::of_positions(*at, &positions)) {
+  if (looked_up) {
     x = apply(op, args, 2, params);
     return;
   }

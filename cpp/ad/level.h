@@ -21,6 +21,7 @@ struct Level : core::Counted<Level> {
   // The operation on operands of which one at least belongs to this level, and none to a higher one.
   virtual Value process(OpCode op, Operands args, int n, const ParamsRef& params) = 0;
   virtual const char* name() const = 0;  // in what is printed
+  virtual void end() { alive = false; }  // by the thread that opened it
   const char* const kind;
   bool alive = true;   // values may take part in operations
   bool asked = false;  // a number was asked of one of its values, or of one above it

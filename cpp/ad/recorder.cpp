@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ad/batch.h"
 #include "ad/functions.h"
 #include "ad/process.h"
 #include "ad/rules.h"
@@ -197,6 +198,7 @@ Value recorded_value(const Value& v) {
 void guard(const Value& v, GuardOn on) {
   if (!v.level) return;
   for (Value at = v; at.level; at = primal_of(at)) at.level->asked = true;
+  if (batched(v)) refuse_batched();
   const Value at = recorded_value(v);
   if (at.level) static_cast<Recorder*>(at.level.get())->guard(at.node, on, at.array);
 }
@@ -204,6 +206,7 @@ void guard(const Value& v, GuardOn on) {
 void guard_whole(const Value& v) {
   constexpr double kLargest = 0x1p62;  // beyond it whole numbers are told apart by the float itself
   if (!v.level) return;
+  if (batched(v)) return guard(v, GuardOn::number);
   const Value at = recorded_value(v);
   if (!at.level) return;
   if (!core::is_float(at.dtype()) || !(std::abs(core::item(*at.array)) < kLargest)) return guard(v, GuardOn::number);
@@ -243,6 +246,8 @@ void Recorder::positions(const ArrayRef& flat, const std::vector<Value>& from, c
 }
 
 void follow_positions(const ArrayRef& flat, const std::vector<Value>& from, const Dims& sizes) {
+  if (auto* batch = level_as<BatchLevel>(highest(from.data(), static_cast<int>(from.size()))))
+    return batch->follow(flat, from, sizes);
   std::vector<Value> recorded;
   Level* top = nullptr;
   for (const Value& v : from) {
@@ -259,9 +264,9 @@ void follow_positions(const ArrayRef& flat, const std::vector<Value>& from, cons
 
 Value without_derivatives(const Value& v) {
   if (!v.level) return v;
-  Value at = v;
-  while (at.level && !level_as<Recorder>(at.level)) at = primal_of(at);
-  if (!at.level) return Value(v.array);
+  if (auto* batch = level_as<BatchLevel>(v.level)) return batch->value(without_derivatives(primal_of(v)));
+  if (!level_as<Recorder>(v.level)) return without_derivatives(primal_of(v));
+  const Value& at = v;
   if (auto* t = static_cast<Recorder*>(at.level.get()); t->body && t->alive && core::is_float(at.dtype())) {
     const uint32_t node = t->append(Recorder::kCut, at.array, {}, &at.node, 1);
     return traced(Value(at.array), at.level, node);

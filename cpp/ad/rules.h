@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "ad/batch.h"
 #include "ad/functions.h"
 #include "ad/tape.h"
 
@@ -54,7 +55,7 @@ class Vjp {
     return s[s.size() + static_cast<int>(axis)];
   }
   DType dtype(int i) const { return tape_.node(tape_.arg(node_, i)).dtype; }
-  Value constant(ArrayRef a) const { return Value(std::move(a)); }
+  Value survivors() { return ad::survivors(params()); }
   void give(int i, Value g) {
     if (wants(i)) to_.add(tape_.arg(node_, i), std::move(g));
   }

@@ -49,7 +49,7 @@ template <class F> void over_slice(Array& x, const ArrayRef& v, const SliceParam
 
 // The shape behind the gathered axes, and that of what is looked up.
 Dims rest_of(const Dims& x, const GatherParams& p) { return x.slice(static_cast<int>(p.lead), x.size()); }
-Dims looked_up(const Dims& x, const GatherParams& p) { return core::concat(p.indices->shape, rest_of(x, p)); }
+Dims looked_up(const Dims& x, const GatherParams& p) { return GatherBase::looked_up(x, p); }
 
 // The rules of what writes v into a part of x, of that shape.
 ArrayType written(std::string_view op, OperandTypes in, const Dims& part) {
@@ -98,9 +98,8 @@ ArrayRef fresh(const ArrayRef& x) {
 
 }  // namespace
 
-ParamsRef SliceBase::lifted(const Params& p, int64_t k) {
+ParamsRef SliceBase::lifted(const Params& p, int64_t k, const Dims&) {
   const auto r = copied_params<SliceBase>(p);
-  if (!k) return r;
   r->start.insert(0, 0);
   r->step.insert(0, 1);
   r->count.insert(0, k);

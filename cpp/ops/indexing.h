@@ -36,13 +36,18 @@ struct IndexingBase : StructuredBase {
 
 struct SliceBase : IndexingBase {
   using Params = SliceParams;
-  static ParamsRef lifted(const Params& p, int64_t k);         // the same slice under an extra leading axis
+  static ParamsRef lifted(const Params& p, int64_t k,
+                          const Dims& x = {});  // the same slice under an extra leading axis
+  template <class R> static ParamsRef part(R& r) { return r.k() ? lifted(r.p(), r.k()) : r.params(); }
   static ArrayRef window(const ArrayRef& x, const Params& p);  // the part of x it names, as a view
   // Throws unless the part lies within x, and its shape is that of the ranges up to axes of length 1.
   static void check(std::string_view op, const Dims& shape, const Params& p);
 };
 struct GatherBase : IndexingBase {
   using Params = GatherParams;
+  static Dims looked_up(const Dims& x, const Params& p) {
+    return core::concat(p.indices->shape, x.slice(static_cast<int>(p.lead), x.size()));
+  }
   // Throws unless all positions lie inside the leading axes.
   static void check(std::string_view op, const Dims& shape, const Params& p);
 };
@@ -51,8 +56,9 @@ struct Slice : SliceBase {
   static constexpr std::string_view name = "slice", doc = "A rectangular part of x, with steps: a basic index.";
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return slice(r.t(0), lifted(r.p(), r.k())); }
+  template <class R> static auto jvp(R& r) { return slice(r.t(0), part(r)); }
   template <class R> static void vjp(R& r) { r.give_slice(0, r.g()); }
+  template <class B> static auto batched(B& b) { return slice(b.arg(0), lifted(b.p(), b.size())); }
 };
 
 struct SliceUpdate : SliceBase {
@@ -63,11 +69,14 @@ struct SliceUpdate : SliceBase {
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
-    return slice_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
+    return slice_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), part(r));
   }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
     if (r.wants(0)) r.give(0, cleared_slice(r.take_g(), r.params()));
+  }
+  template <class B> static auto batched(B& b) {
+    return slice_update(b.front(0), b.fitted(1, b.p().shape), lifted(b.p(), b.size()));
   }
 };
 
@@ -77,12 +86,13 @@ struct SliceAdd : SliceBase {
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
-  template <class R> static auto jvp(R& r) {
-    return slice_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k()));
-  }
+  template <class R> static auto jvp(R& r) { return slice_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), part(r)); }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, slice(r.g(), r.params()));
     if (r.wants(0)) r.give(0, r.g());
+  }
+  template <class B> static auto batched(B& b) {
+    return slice_add(b.front(0), b.fitted(1, b.p().shape), lifted(b.p(), b.size()));
   }
 };
 
@@ -111,6 +121,12 @@ struct Gather : GatherBase {
                          r.p().indices->ndim());
   }
   template <class R> static void vjp(R& r) { r.give_gather(0, r.g()); }
+  template <class B> static auto batched(B& b) {
+    if (b.positions_vary())
+      return b.led(0) ? gather(b.arg(0), b.positions_in_batch()) : gather(b.arg(0), b.positions());
+    return axis_to_front(gather(leading_axis_to(b.arg(0), static_cast<int>(b.p().lead)), b.params()),
+                         b.p().indices->ndim());
+  }
 };
 
 // Writing at repeated positions: the last one stays, so only that one has a derivative.
@@ -133,13 +149,19 @@ struct GatherUpdate : GatherBase {
   }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) {
-      ArrayRef kept = survivors(r.p());
+      const auto kept = r.survivors();
       auto g = gather(r.g(), r.params());
-      Dims shape = kept->shape;
+      Dims shape = kept.shape();
       while (shape.size() < g.shape().size()) shape.push_back(1);
-      r.give(1, select(r.constant(core::view(kept, shape, core::row_major(shape))), g, 0.0));
+      r.give(1, select(reshape(kept, shape), g, 0.0));
     }
     if (r.wants(0)) r.give(0, cleared_gather(r.g(), r.params()));
+  }
+  template <class B> static auto batched(B& b) {
+    const int lead = static_cast<int>(b.p().lead), at = b.p().indices->ndim();
+    const auto v = b.fitted(1, looked_up(b.shape(0), b.p()));
+    if (b.positions_vary()) return gather_update(b.front(0), v, b.positions_in_batch());
+    return axis_to_front(gather_update(leading_axis_to(b.front(0), lead), leading_axis_to(v, at), b.params()), lead);
   }
 };
 
@@ -160,6 +182,12 @@ struct GatherAdd : GatherBase {
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, gather(r.g(), r.params()));
     if (r.wants(0)) r.give(0, r.g());
+  }
+  template <class B> static auto batched(B& b) {
+    const int lead = static_cast<int>(b.p().lead), at = b.p().indices->ndim();
+    const auto v = b.fitted(1, looked_up(b.shape(0), b.p()));
+    if (b.positions_vary()) return gather_add(b.front(0), v, b.positions_in_batch());
+    return axis_to_front(gather_add(leading_axis_to(b.front(0), lead), leading_axis_to(v, at), b.params()), lead);
   }
 };
 

@@ -53,6 +53,19 @@ struct Matmul : StructuredBase {
     if (!r.active(0)) return right();
     return left() + right();
   }
+  template <class B> static auto batched(B& b) {
+    const int left = b.shape(0).size(), right = b.shape(1).size();
+    if (!b.led(1) && right <= 2) return b.same(b.arg(0), b.arg(1));
+    if (!b.led(0) && right == 1 && left == 1) return b.same(b.arg(1), b.arg(0));
+    if (!b.led(0) && right == 1 && left == 2) return b.same(b.arg(1), matrix_transpose(b.arg(0)));
+    if (!b.led(0) && right > 1 && left <= 2) return b.same(b.arg(0), b.arg(1));
+    const MatmulShapes s(b.shape(0), b.shape(1));
+    auto matrices = [&](int i, const Dims& full) {
+      const auto x = reshape(b.arg(i), b.led(i) ? b.of_all(full) : full);
+      return b.led(i) ? b.with_unit_axes(x, s.batch.size() + 2) : x;
+    };
+    return reshape(b.same(matrices(0, s.a), matrices(1, s.b)), b.of_all(s.out));
+  }
   template <class R> static void vjp(R& r) {
     const Dims &left = r.shape(0), &right = r.shape(1);
     if (left.size() == 1 && right.size() == 1) {

@@ -16,6 +16,7 @@ struct SoftmaxBase : StructuredBase {
   static constexpr Kind kind = Kind::nn;
   static constexpr Types types = Types::floats;
   using Params = SoftmaxParams;
+  template <class B> static auto batched(B& b) { return b.same(b.arg(0)); }
 
   // The mean of g, weighted by y, is taken out twice: where one weight is nearly 1, the first time rounds away what
   // the others add.
@@ -76,6 +77,7 @@ struct SoftmaxSweep : SoftmaxBase {
     if (r.wants(0)) r.give(0, Softmax::through(r.g(), y, axis));
     if (r.wants(1)) r.give(1, scale(r.g(), less_mean(g, y, axis)) - scale(g, sum(scale(r.g(), y), Dims{axis}, true)));
   }
+  template <class B> static auto batched(B& b) { return b.same(b.front(0), b.front(1)); }
 };
 
 struct LogSoftmaxSweep : SoftmaxBase {
@@ -100,6 +102,7 @@ struct LogSoftmaxSweep : SoftmaxBase {
     if (r.wants(0)) r.give(0, less_mean(r.g(), y, axis));
     if (r.wants(1)) r.give(1, -scale(scale(r.g(), y), sum(r.arg(0), Dims{axis}, true)));
   }
+  template <class B> static auto batched(B& b) { return b.same(b.front(0), b.front(1)); }
 };
 
 }  // namespace wengert::ops

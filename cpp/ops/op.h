@@ -2,8 +2,9 @@
 //
 // Elementwise operations give `value` over SIMD lanes and `slope` (the derivative of the result by an operand, written
 // generically: lanes and values of any level run the same line). Structured operations give `value` over arrays,
-// `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward) and `vjp`
-// (cotangents back), both templates over R, which stands for the rule: what it sees and may call (ad/rules.h).
+// `result` (the type of the value, by which the operands are checked too), `jvp` (tangents forward), `vjp` (cotangents
+// back) and `batched` (operands of which some have one more leading axis), templates over R, which stands for the rule:
+// what it sees and may call (ad/rules.h, ad/batch.h).
 #pragma once
 #include <concepts>
 #include <limits>

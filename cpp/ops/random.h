@@ -29,6 +29,7 @@ struct RandomBits : StructuredBase {
   using Params = RandomParams;
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
+  template <class B> static auto batched(B& b) { return b.one_by_one(); }
 };
 
 // The same over raw memory: two words each of key and first block, `count` numbers out.

@@ -35,6 +35,7 @@ struct ReductionParams : ParamsOf<ReductionParams> {
 struct ReductionBase : StructuredBase {
   static constexpr Kind kind = Kind::reduction;
   using Params = ReductionParams;
+  template <class B> static auto batched(B& b) { return b.same(b.arg(0)); }
 };
 
 struct Sum : ReductionBase {
@@ -216,6 +217,7 @@ struct Cumsum : StructuredBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return cumsum(r.t(0), r.p().axis, r.p().reverse); }
   template <class R> static void vjp(R& r) { r.give(0, cumsum(r.g(), r.p().axis, !r.p().reverse)); }
+  template <class B> static auto batched(B& b) { return b.same(b.arg(0)); }
 };
 
 }  // namespace wengert::ops

@@ -24,6 +24,7 @@ struct Reshape : ShapingBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return reshape(r.t(0), led(r.k(), r.p().shape)); }
   template <class R> static void vjp(R& r) { r.give(0, reshape(r.g(), r.shape(0))); }
+  template <class B> static auto batched(B& b) { return reshape(b.arg(0), b.of_all(b.p().shape)); }
 };
 
 struct TransposeParams : ParamsOf<TransposeParams> {
@@ -50,6 +51,11 @@ struct Transpose : ShapingBase {
     for (int i = 0; i < perm.size(); ++i) inverse[static_cast<int>(perm[i])] = i;
     r.give(0, transpose(r.g(), inverse));
   }
+  template <class B> static auto batched(B& b) {
+    Dims perm{0};
+    for (int64_t a : b.p().axes) perm.push_back(a + 1);
+    return transpose(b.arg(0), perm);
+  }
 };
 
 struct BroadcastParams : ParamsOf<BroadcastParams> {
@@ -66,6 +72,9 @@ struct BroadcastTo : ShapingBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return broadcast_to(r.aligned(0), led(r.k(), r.p().shape)); }
   template <class R> static void vjp(R& r) { r.give(0, sum_to(r.g(), r.shape(0))); }
+  template <class B> static auto batched(B& b) {
+    return broadcast_to(b.aligned(0, b.p().shape.size()), b.of_all(b.p().shape));
+  }
 };
 
 struct AstypeParams : ParamsOf<AstypeParams> {
@@ -82,6 +91,7 @@ struct Astype : ShapingBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return astype(r.t(0), r.p().dtype); }
   template <class R> static void vjp(R& r) { r.give(0, astype(r.g(), r.dtype(0))); }
+  template <class B> static auto batched(B& b) { return astype(b.arg(0), b.p().dtype); }
 };
 
 // `axis` counts among the axes of the result.
@@ -106,6 +116,7 @@ struct Concatenate : ShapingBase {
       at += n;
     }
   }
+  template <class B> static auto batched(B& b) { return concatenate(b.fronts(), b.p().axis); }
 };
 
 struct Stack : ShapingBase {
@@ -119,6 +130,7 @@ struct Stack : ShapingBase {
     for (int i = 0; i < r.nargs(); ++i)
       if (r.wants(i)) r.give(i, take_one(r.g(), r.p().axis, i));
   }
+  template <class B> static auto batched(B& b) { return stack(b.fronts(), b.p().axis); }
 };
 
 struct Where : StructuredBase {
@@ -139,6 +151,7 @@ struct Where : StructuredBase {
     if (r.wants(1)) r.give(1, sum_to(select(r.arg(0), r.g(), 0.0), r.shape(1)));
     if (r.wants(2)) r.give(2, sum_to(select(r.arg(0), 0.0, r.g()), r.shape(2)));
   }
+  template <class B> static auto batched(B& b) { return b.same(b.aligned(0), b.aligned(1), b.aligned(2)); }
 };
 
 }  // namespace wengert::ops

@@ -25,6 +25,7 @@ struct Polygamma : StructuredBase {
   static ArrayRef value(Args a, const Params& p);
   template <class R> static auto jvp(R& r) { return scale(r.t(0), polygamma(r.p().n + 1, r.arg(0))); }
   template <class R> static void vjp(R& r) { r.give(0, scale(r.g(), polygamma(r.p().n + 1, r.arg(0)))); }
+  template <class B> static auto batched(B& b) { return b.same(b.arg(0)); }
 };
 
 }  // namespace wengert::ops

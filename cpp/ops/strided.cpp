@@ -75,7 +75,6 @@ ArrayType written(std::string_view op, OperandTypes in, const StridedParams& p) 
 
 ParamsRef StridedBase::lifted(const Params& p, int64_t k, const Dims& x) {
   const auto r = copied_params<StridedBase>(p);
-  if (!k) return r;
   const int64_t size = std::max<int64_t>(x.product(), 1);
   r->shape.insert(0, k);
   r->strides.insert(0, size);

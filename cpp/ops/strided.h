@@ -25,6 +25,7 @@ struct StridedBase : StructuredBase {
   static constexpr Kind kind = Kind::indexing;
   using Params = StridedParams;
   static ParamsRef lifted(const Params& p, int64_t k, const Dims& x);  // the same part under an extra leading axis
+  template <class R> static ParamsRef part(R& r) { return r.k() ? lifted(r.p(), r.k(), r.shape(0)) : r.params(); }
   // Throws unless the part lies within x.
   static void check(std::string_view op, const Dims& shape, const Params& p);
 };
@@ -33,8 +34,9 @@ struct Strided : StridedBase {
   static constexpr std::string_view name = "strided", doc = "A part of the storage of x, by strides: what a view is.";
   static ArrayType result(OperandTypes in, const Params& p);
   static ArrayRef value(Args a, const Params& p);
-  template <class R> static auto jvp(R& r) { return strided(r.t(0), lifted(r.p(), r.k(), r.shape(0))); }
+  template <class R> static auto jvp(R& r) { return strided(r.t(0), part(r)); }
   template <class R> static void vjp(R& r) { r.give_strided(0, r.g()); }
+  template <class B> static auto batched(B& b) { return strided(b.arg(0), lifted(b.p(), b.size(), b.shape(0))); }
 };
 
 struct StridedUpdate : StridedBase {
@@ -45,11 +47,14 @@ struct StridedUpdate : StridedBase {
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
-    return strided_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k(), r.shape(0)));
+    return strided_update(r.tangent_or_zeros(0), r.tangent_or_zeros(1), part(r));
   }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, strided(r.g(), r.params()));
     if (r.wants(0)) r.give(0, cleared_strided(r.take_g(), r.params()));
+  }
+  template <class B> static auto batched(B& b) {
+    return strided_update(b.front(0), b.fitted(1, b.p().shape), lifted(b.p(), b.size(), b.shape(0)));
   }
 };
 
@@ -60,11 +65,14 @@ struct StridedAdd : StridedBase {
   static ArrayRef value(Args a, const Params& p);
   static void in_place(ArrayRef& x, const ArrayRef& v, const Params& p);
   template <class R> static auto jvp(R& r) {
-    return strided_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), lifted(r.p(), r.k(), r.shape(0)));
+    return strided_add(r.tangent_or_zeros(0), r.tangent_or_zeros(1), part(r));
   }
   template <class R> static void vjp(R& r) {
     if (r.wants(1)) r.give(1, strided(r.g(), r.params()));
     if (r.wants(0)) r.give(0, r.g());
+  }
+  template <class B> static auto batched(B& b) {
+    return strided_add(b.front(0), b.fitted(1, b.p().shape), lifted(b.p(), b.size(), b.shape(0)));
   }
 };
 

@@ -16,6 +16,7 @@ from ._internals import array as _array
 from ._internals import hints, threadpool, version
 from ._internals.array import no_grad
 from .transforms import pickling
+from .transforms.batch import vmap
 from .transforms.forward import jvp, linearize
 from .transforms.inputs import stop_gradient
 from .transforms.jacobians import hessian, hvp, jacfwd, jacobian, jacrev
@@ -71,6 +72,7 @@ __all__ = [
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
     *_LATER,
 ]
 

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "ad/batch.h"
 #include "ad/functions.h"
 #include "ad/recorder.h"
 #include "ad/requires_grad.h"
@@ -330,10 +331,15 @@ PyObject* get_base(PyArray* a) {
 PyObject* array_repr(PyObject* self) {
   return translated([&]() -> PyObject* {
     const Value& v = read(as_array(self));
-    if (is_python_number(v)) return PyObject_Repr(number_of(v).ptr());
-    ad::guard(v, ad::GuardOn::elements);
-    const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(v.array), true));
     std::string note;
+    Value shown = v;
+    if (ad::batched(v)) {  // all examples
+      while (shown.level) shown = ad::primal_of(shown);
+    } else {
+      if (is_python_number(v)) return PyObject_Repr(number_of(v).ptr());
+      ad::guard(v, ad::GuardOn::elements);
+    }
+    const py::object a = py::reinterpret_steal<py::object>(to_numpy(core::copy(shown.array), true));
     if (v.level && v.level->depth == 0)
       note = "requires_grad=True";
     else if (v.level)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "ad/batch.h"
 #include "ad/functions.h"
 #include "ad/recorder.h"
 #include "ad/requires_grad.h"
@@ -84,10 +85,10 @@ int axes_used(const std::vector<Entry>& e) {
               " with size " + std::to_string(size));
 }
 
-// Computed anew in every step of a loop: a position like those of an array.
-bool in_body(const Value& v) {
+// Computed anew in every step of a loop, or another one in every example: a position like those of an array.
+bool varies(const Value& v) {
   const auto* r = ad::level_as<ad::Recorder>(v.level);
-  return r && r->body;
+  return (r && r->body) || ad::batched(v);
 }
 
 void add_entry(PyObject* o, Index& index) {
@@ -102,7 +103,7 @@ void add_entry(PyObject* o, Index& index) {
     index.entries.push_back({Entry::single, to_int(o, "getitem")});
   } else {
     if (is_array(o) && read(as_array(o)).shape().empty() && core::is_int(read(as_array(o)).dtype()) &&
-        !in_body(read(as_array(o)))) {
+        !varies(read(as_array(o)))) {
       ad::guard(read(as_array(o)), ad::GuardOn::number);
       index.entries.push_back({Entry::single, core::item_int(*read(as_array(o)).array)});
       return;
@@ -250,7 +251,9 @@ Lookup plan(Index& index, const Dims& shape, bool replaces = false) {
     computed |= static_cast<bool>(given.back().level);
   }
   for (int64_t axis : axes) sizes.push_back(sliced[static_cast<int>(axis)]);
-  if (computed && !replaces) {
+  bool varying = false;
+  for (const Value& v : given) varying |= ad::batched(v);
+  if (varying || (computed && !replaces)) {
     ad::follow_positions(flat, given, sizes);
   } else if (computed) {  // which of repeated positions stays depends on all of them
     for (const Value& v : given) ad::guard(v, ad::GuardOn::elements);

@@ -1,5 +1,6 @@
 #include "bindings/object/lost.h"
 
+#include "ad/batch.h"
 #include "ad/recorder.h"
 #include "bindings/object/array_methods.h"
 #include "bindings/object/backward.h"
@@ -19,7 +20,8 @@ std::string explained(const char* how, const std::string& about = {}) {
 
 const ad::Level* follower(const Value& v) {
   for (const Value* at = &v; at->level; at = &at->box->primal) {
-    if (at->level->alive && !ad::level_as<ad::Recorder>(at->level)) return at->level.get();
+    const ad::Level* t = at->level.get();
+    if (t->alive && !ad::level_as<ad::Recorder>(t) && !ad::level_as<ad::BatchLevel>(t)) return t;
     if (!at->box) break;
   }
   return nullptr;

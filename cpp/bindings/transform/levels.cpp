@@ -1,7 +1,9 @@
 // Levels of differentiation for the transforms of the Python layer.
 #include "bindings/transform/levels.h"
 
+#include "ad/batch.h"
 #include "ad/forward.h"
+#include "ad/functions.h"
 #include "ad/listing.h"
 #include "ad/recorder.h"
 #include "ad/reverse.h"
@@ -40,6 +42,34 @@ class OpenForward : public OpenLevel {
 
  private:
   int64_t k_;
+};
+
+// x with the axis in front, or behind that many others.
+Value moved_axis(const Value& x, int from, int to) {
+  Dims perm;
+  for (int i = 0; i < x.shape().size(); ++i)
+    if (i != from) perm.push_back(i);
+  perm.insert(to, from);
+  return ad::transpose(x, perm);
+}
+
+class OpenBatch : public OpenLevel {
+ public:
+  explicit OpenBatch(int64_t n) : OpenLevel(new ad::BatchLevel(ad::current_depth() + 1, n)) {}
+  ad::BatchLevel& batch() const { return *static_cast<ad::BatchLevel*>(level_.get()); }
+  // The examples lie along this axis of x.
+  py::object input(const py::object& x, int axis) const {
+    Value v = require_value(x.ptr(), "vmap");
+    v.weak = false;
+    const bool foreign = !is_array(x.ptr()) || as_array(x.ptr())->foreign();
+    return py::reinterpret_steal<py::object>(wrap(batch().value(moved_axis(v, axis, 0)), foreign));
+  }
+  // All examples, along this axis.
+  py::object result(const py::object& y, int axis) const {
+    const Value v = require_value(y.ptr(), "vmap");
+    ad::check_result(v, level());
+    return wrapped_like(y, moved_axis(batch().examples_of(v), 0, axis));
+  }
 };
 
 class OpenListing : public OpenLevel {
@@ -108,6 +138,15 @@ class TopLevel {
   bool reverse() const { return level_->depth == 0 || ad::taped(level_.get()); }
   bool forward() const { return static_cast<bool>(ad::level_as<ad::ForwardLevel>(level_)); }
   bool listing() const { return static_cast<bool>(ad::level_as<ad::Listing>(level_)); }
+  ad::BatchLevel* batch() const { return ad::level_as<ad::BatchLevel>(level_); }
+  // One level down, with an axis for all examples; a value of examples that lie along the first axis.
+  py::object examples(const py::object& x) const {
+    return wrapped_like(x, batch()->examples_of(require_value(x.ptr(), "vmap")));
+  }
+  py::object of_examples(const py::object& y) const {
+    const Value v = require_value(y.ptr(), "vmap");
+    return py::reinterpret_steal<py::object>(wrap(batch()->value(v), is_foreign(y.ptr())));
+  }
   int64_t tangents() const {
     const auto* f = ad::level_as<ad::ForwardLevel>(level_);
     return f ? f->tangents : 0;
@@ -220,6 +259,10 @@ void bind_ad(py::module_& m) {
       .def(py::init<int64_t>(), py::arg("tangents") = 0)
       .def("input", &OpenForward::input)
       .def("tangent", &OpenForward::tangent);
+  py::class_<OpenBatch, OpenLevel>(m, "BatchLevel")
+      .def(py::init<int64_t>())
+      .def("input", &OpenBatch::input)
+      .def("result", &OpenBatch::result);
   py::class_<OpenListing, OpenLevel>(m, "ListingLevel")
       .def(py::init<>())
       .def("input", &OpenListing::input)
@@ -229,6 +272,9 @@ void bind_ad(py::module_& m) {
       .def_property_readonly("reverse", &TopLevel::reverse)
       .def_property_readonly("forward", &TopLevel::forward)
       .def_property_readonly("listing", &TopLevel::listing)
+      .def_property_readonly("batch", [](const TopLevel& l) { return l.batch() ? l.batch()->size : -1; })
+      .def("examples", &TopLevel::examples)
+      .def("of_examples", &TopLevel::of_examples)
       .def_property_readonly("tangents", &TopLevel::tangents)
       .def("primal", &TopLevel::primal)
       .def("tangent", &TopLevel::tangent)
@@ -240,6 +286,7 @@ void bind_ad(py::module_& m) {
   m.def("top_level", top_level);
   m.def("name", name);
   m.def("is_traced", [](const py::object& x) { return is_array(x.ptr()) && read(as_array(x.ptr())).level; });
+  m.def("is_batched", [](const py::object& x) { return is_array(x.ptr()) && ad::batched(read(as_array(x.ptr()))); });
   m.def("is_differentiated", [](const py::object& x) {
     const ad::Level* t = is_array(x.ptr()) ? follower(read(as_array(x.ptr()))) : nullptr;
     return t && t->depth > 0;

@@ -22,7 +22,7 @@ class OpenLevel {
   void close() {
     if (!open_) return;
     open_ = false;
-    level_->alive = false;
+    level_->end();
     ad::pop_level();
   }
   ad::Level* level() const { return level_.get(); }

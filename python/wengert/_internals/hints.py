@@ -33,8 +33,7 @@ NAMES: dict[str, dict[str, str]] = {
     "wengert": {
         "jit": "use wengert.compile(f)",
         "function": "use wengert.compile(f)",
-        "vmap": "functions of wengert.numpy broadcast over leading axes; wengert.scan goes along one",
-        "pmap": "functions of wengert.numpy broadcast over leading axes; wengert.scan goes along one",
+        "pmap": "use wengert.vmap(f)",
         "tensor": _LEAF,
         "Tensor": _LEAF,
         "Variable": _LEAF,

@@ -95,7 +95,7 @@ def given(x: Any, dtype: Any) -> np.ndarray[Any, Any] | None:
     frame = _outside(sys._getframe(1))
     while frame is not None and _module(frame) == "numpy":
         if frame.f_globals["__name__"].startswith("numpy.testing"):
-            return x.detach().numpy()  # type: ignore[no-any-return]
+            return x.detach().numpy()
         if frame.f_code in _of_elements() and (frame.f_code is _of_elements()[0] or not _core.shape_of(x)):
             return _elements(x)
         frame = frame.f_back

@@ -34,7 +34,7 @@ def array_repr(value: Any, note: str) -> str:
 
 
 def array_str(self: Any) -> str:
-    return str(_core.stop_gradient(self).numpy())
+    return repr(self) if _core.is_batched(self) else str(_core.stop_gradient(self).numpy())
 
 
 def array_format(self: Any, spec: str) -> str:

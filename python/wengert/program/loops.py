@@ -20,6 +20,7 @@ import numpy as np
 from wengert import _core
 from wengert._core import Array
 from wengert._internals.tree import tree_flatten, tree_unflatten
+from wengert.program.batched import chosen, own, while_any
 from wengert.program.rolled import NUMBERS, NotRolled, apply, body_of, in_recordings, recorder, run_in_pieces
 from wengert.transforms.custom import checkpoint as checkpointed
 
@@ -122,45 +123,20 @@ def _structure(tree: Any) -> Any:
 # ---- step by step ----------------------------------------------------------------------------------------------------
 
 
-def _own(tree: Any, held: Any = None) -> Any:
-    """The tree with arrays of its own, which a function may change: what else holds them does not see it.
-
-    An array of ``held``, a tree of the same structure, is the loop's already if it is still in its place: a buffer that
-    each step writes a row of is not copied every time.
-    """
-    kind = type(tree)
-    if kind is Array:
-        return tree.copy()  # a new handle, no copy of the numbers
-    if kind is np.ndarray:
-        return tree if tree is held else tree.copy()
-    if kind is tuple:
-        parts: Sequence[Any] = held if type(held) is tuple and len(held) == len(tree) else (None,) * len(tree)
-        return tuple([_own(x, y) for x, y in zip(tree, parts, strict=True)])
-    if kind is float or tree is None:
-        return tree
-    leaves, spec = tree_flatten(tree)
-    if spec.is_leaf():
-        return tree.copy() if isinstance(tree, (Array, np.ndarray)) else tree
-    parts = tree_flatten(held)[0]
-    if len(parts) != len(leaves):
-        parts = [None] * len(leaves)
-    return tree_unflatten(spec, list(map(_own, leaves, parts)))
-
-
 def _unrolled_scan(
     step: Function, init: Any, rows: list[Any], n: int, reverse: bool, checkpoint: str | int | None
 ) -> tuple[Any, Any]:
     if n == 0:
-        return _own(init), _outputs_of_no_step(step, init, rows)
+        return own(init), _outputs_of_no_step(step, init, rows)
     order = list(range(n - 1, -1, -1) if reverse else range(n))
 
     def steps(carry: Any, rows: list[Any], part: list[int]) -> tuple[Any, list[Any]]:
         out = []
-        carry = _own(carry)
+        carry = own(carry)
         for t in part:
             after, y = step(carry, [x[t].copy() for x in rows])
-            out.append(_own(y))
-            carry = _own(after, carry)
+            out.append(own(y))
+            carry = own(after, carry)
             del after, y  # or a change in place of the next step would copy the array they hold
         return carry, out
 
@@ -348,7 +324,7 @@ def _rolled_while(condition: Function, body: Function, init: Any) -> Any:
     carry = _Carry(init)
 
     def step(rec: Any, value: Any) -> tuple[Any, Any]:
-        again = _truth(condition(_own(value)))
+        again = _truth(condition(own(value)))
         if rec.asks_whole:  # which nobody would check in the last step
             raise NotRolled("its condition computes with whole numbers of Python that may leave 64 bits")
         return _attempt(body, value), again
@@ -367,7 +343,7 @@ def _rolled_cond(predicate: Any, branches: Sequence[Function], operands: Sequenc
         inputs = list(leaves)
         for i in numbers:
             inputs[i] = rec.input(leaves[i], weak=type(leaves[i]) is float or _core.is_weak(leaves[i]))
-        results = [tree_flatten(_attempt(f, *_own(tree_unflatten(spec, inputs)))) for f in branches]
+        results = [tree_flatten(_attempt(f, *own(tree_unflatten(spec, inputs)))) for f in branches]
         (first, structure), (second, other) = results
         if structure != other:
             raise NotRolled(f"its branches return different structures, {structure} and {other}")
@@ -436,9 +412,9 @@ def fori_loop(lower: int, upper: int, body_fun: Function, init_val: Any, *, unro
             return _rolled_fori(body_fun, init_val, lower, upper)
         except NotRolled as why:
             _note("fori_loop", why)
-    value = _own(init_val)
+    value = own(init_val)
     for i in range(lower, upper):
-        value = _own(body_fun(i, value), value)
+        value = own(body_fun(i, value), value)
     return value
 
 
@@ -459,10 +435,14 @@ def while_loop(cond_fun: Function, body_fun: Function, init_val: Any) -> Any:
             return _rolled_while(cond_fun, body_fun, init_val)
         except NotRolled as why:
             _note("while_loop", why)
-    value = _own(init_val)
-    while cond_fun(_own(value)):
-        value = _own(body_fun(value), value)
-    return value
+    value = own(init_val)
+    while True:
+        again = cond_fun(own(value))
+        if _core.is_batched(again):
+            return while_any(cond_fun, body_fun, value, again)
+        if not again:
+            return value
+        value = own(body_fun(value), value)
 
 
 @in_recordings
@@ -479,9 +459,12 @@ def cond(pred: Any, true_fun: Function, false_fun: Function, *operands: Any) -> 
     """
     if isinstance(pred, (Array, np.ndarray)) and getattr(pred, "size", 1) != 1:
         raise TypeError(f"cond: the predicate must be one truth value, got shape {pred.shape}; use where for arrays")
+    if _core.is_batched(pred):
+        pred = _core.ops.reshape(pred, ())
+        return chosen(pred, true_fun(*own(operands)), false_fun(*own(operands)), "cond")
     if isinstance(pred, Array) and _core.recording_program() and _core.is_traced(pred):
         try:
             return _rolled_cond(_truth(pred), (true_fun, false_fun), operands)
         except NotRolled as why:
             _note("cond", why)
-    return (true_fun if pred else false_fun)(*_own(operands))
+    return (true_fun if pred else false_fun)(*own(operands))

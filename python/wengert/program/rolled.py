@@ -76,6 +76,8 @@ def apply(loop: Any, operands: Sequence[Any], apart: int | None = None) -> list[
     level = _core.top_level(operands)
     if level is not None and level.listing:
         raise NotRolled("its operations are being listed")
+    if level is not None and level.batch >= 0:
+        raise NotRolled("it runs inside vmap")
     forward, reverse = (level.forward, level.reverse) if level is not None else (False, False)
     if (forward or reverse) and loop.kind != "cond" and apart != 0 and _first_step_differs(loop, operands, level):
         return _first_step_apart(loop, list(operands), (loop.carries if apart is None else apart) - 1)

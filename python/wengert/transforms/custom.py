@@ -14,6 +14,7 @@ import numpy as np
 from wengert import _core
 from wengert._core import Array
 from wengert._internals.tree import is_leaf, tree_flatten, tree_unflatten
+from wengert.transforms.batch import on_examples
 from wengert.transforms.inputs import zeros_like
 from wengert.transforms.pickling import importable_name
 from wengert.transforms.reverse import vjp
@@ -23,6 +24,10 @@ Function = Callable[..., Any]
 
 def _is_number(x: Any) -> bool:
     return issubclass(type(x), float) or (isinstance(x, (Array, np.ndarray)) and _core.dtype_of(x).kind == "f")
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, (Array, np.ndarray, np.generic))
 
 
 class _Layout:
@@ -65,6 +70,10 @@ class _Call:
         args: tuple[Any, ...] = tree_unflatten(self.spec, leaves)
         return args
 
+    @property
+    def in_batch(self) -> bool:
+        return self.level is not None and self.level.batch >= 0
+
     def tangents(self) -> list[Any]:
         """One for each operand; zeros for constants."""
         out = []
@@ -76,6 +85,51 @@ class _Call:
                     t = _core.ops.broadcast_to(t, (self.level.tangents, *_core.shape_of(t)))
             out.append(t)
         return out
+
+
+class _Examples:
+    """The same inside vmap: one level down, where the operands are those of all examples."""
+
+    def __init__(self, call: _Call):
+        self.level, self.leaves, self.spec = call.level, call.leaves, call.spec
+        self.at = [i for i, x in enumerate(self.leaves) if _is_number(x) or self.level.owns(x)]
+        self.numbers = [k for k, i in enumerate(self.at) if _is_number(self.leaves[i])]
+        self.layout = call.layout
+
+    @property
+    def operands(self) -> list[Any]:
+        return [self.level.examples(self.leaves[i]) for i in self.at]
+
+    def arguments(self, operands: Sequence[Any]) -> tuple[Any, ...]:
+        """The arguments of one example."""
+        leaves = list(self.leaves)
+        for i, x in zip(self.at, operands, strict=True):
+            leaves[i] = x
+        args: tuple[Any, ...] = tree_unflatten(self.spec, leaves)
+        return args
+
+    def run(self, f: Function, operands: Sequence[Any]) -> Any:
+        """``f`` on the operands of each example; its results, a tree, have those of all examples."""
+        leaves, spec = on_examples(f, self.level.batch, operands)
+        if any(self.level.owns(x) for x in leaves if isinstance(x, Array)):
+            raise RuntimeError(
+                "wengert: a function with a rule of its own (custom_vjp, custom_jvp, checkpoint) uses a value inside "
+                "vmap that is not among its arguments; pass it as an argument"
+            )
+        return tree_unflatten(spec, leaves)
+
+    def results(self, tree: Any) -> Any:
+        leaves, spec = tree_flatten(tree)
+        return tree_unflatten(spec, [self.level.of_examples(x) if isinstance(x, Array) else x for x in leaves])
+
+
+def _by_rule(rule: Function, *args: Any) -> Any:
+    """What a rule of the user's gives, inside vmap: once for each example where it asks for numbers."""
+    call = _Call(args)
+    if not call.in_batch:
+        return rule(*args)
+    each = _Examples(call)
+    return each.results(each.run(lambda *x: rule(*each.arguments(x)), each.operands))
 
 
 def _transpose(linear: Function, zeros: Sequence[Any]) -> Function:
@@ -210,6 +264,8 @@ class custom_vjp(_Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = self._positional(args, kwargs)
         call = _Call(args)
+        if call.in_batch and hasattr(self, "fwd"):
+            return self._batched(call)
         if call.level is None or not (call.level.reverse or call.level.forward):
             if call.level is not None:
                 call.level.refuse(f"{self.__name__} has a derivative rule of its own")
@@ -218,12 +274,12 @@ class custom_vjp(_Custom):
             raise AttributeError(
                 f"custom_vjp: no rule for {self.__name__}; give it with {self.__name__}.defvjp(fwd, bwd)"
             )
-        value, residuals = self.fwd(*call.lowered())
+        value, residuals = _by_rule(self.fwd, *call.lowered())
         results, spec = tree_flatten(value)
         layout = call.layout
 
         def backward(cts: list[Any]) -> list[Any]:
-            return _flat_cotangents(self.bwd(residuals, tree_unflatten(spec, cts)), layout, self.__name__)
+            return _flat_cotangents(_by_rule(self.bwd, residuals, tree_unflatten(spec, cts)), layout, self.__name__)
 
         if call.level.reverse:
             return tree_unflatten(spec, call.level.record(call.operands, results, backward))
@@ -235,6 +291,32 @@ class custom_vjp(_Custom):
         push = _transpose(linear, [_zeros(y) for y in results])
         dots = _each_tangent(call.level, push, call.tangents())
         return tree_unflatten(spec, [call.level.lift(y, t) for y, t in zip(results, dots, strict=True)])
+
+    def _batched(self, call: _Call) -> Any:
+        each = _Examples(call)
+
+        def forward(*operands: Any) -> Any:
+            return each.run(lambda *x: self.fwd(*each.arguments(x)), operands)
+
+        def backward(residuals: Any, cotangents: Any) -> Any:
+            held, spec = tree_flatten((residuals, cotangents))
+            arrays = [i for i, x in enumerate(held) if _is_array(x)]
+
+            def of_one(*xs: Any) -> Any:
+                leaves = list(held)
+                for i, x in zip(arrays, xs, strict=True):
+                    leaves[i] = x
+                grads = _flat_cotangents(self.bwd(*tree_unflatten(spec, leaves)), each.layout, self.__name__)
+                return tuple(grads)
+
+            found: list[Any] = [None] * len(each.at)
+            for k, g in zip(each.numbers, each.run(of_one, [held[i] for i in arrays]), strict=True):
+                found[k] = g
+            return tuple(found)
+
+        batched = custom_vjp(lambda *x: each.run(lambda *y: self.f(*each.arguments(y)), x))
+        batched.defvjp(forward, backward)
+        return each.results(batched(*each.operands))
 
 
 class custom_jvp(_Custom):
@@ -261,6 +343,8 @@ class custom_jvp(_Custom):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args = self._positional(args, kwargs)
         call = _Call(args)
+        if call.in_batch and hasattr(self, "rule"):
+            return self._batched(call)
         if call.level is None or not (call.level.reverse or call.level.forward):
             if call.level is not None:
                 call.level.refuse(f"{self.__name__} has a derivative rule of its own")
@@ -273,7 +357,7 @@ class custom_jvp(_Custom):
 
         def push(*tangents: Any) -> list[Any]:  # the values come with it: those of f itself have another derivative
             nonlocal values, spec
-            value, dot = self.rule(primals, layout.fill(tangents))
+            value, dot = _by_rule(self.rule, primals, layout.fill(tangents))
             values, spec = tree_flatten(value)
             dots = tree_flatten(dot)[0]
             if len(dots) != len(values):
@@ -289,6 +373,20 @@ class custom_jvp(_Custom):
         dots = _each_tangent(call.level, lambda tangents: push(*tangents), call.tangents())
         return tree_unflatten(spec, [call.level.lift(y, t) for y, t in zip(values, dots, strict=True)])
 
+    def _batched(self, call: _Call) -> Any:
+        each = _Examples(call)
+
+        def rule(primals: Any, tangents: Any) -> Any:
+            def of_one(*xs: Any) -> Any:
+                n = len(primals)
+                return self.rule(each.arguments(xs[:n]), each.layout.fill(xs[n:]))
+
+            return each.run(of_one, [*primals, *(tangents[k] for k in each.numbers)])
+
+        batched = custom_jvp(lambda *x: each.run(lambda *y: self.f(*each.arguments(y)), x))
+        batched.defjvp(rule)
+        return each.results(batched(*each.operands))
+
 
 def checkpoint(f: Function) -> Function:
     """``f`` with recomputation: reverse mode keeps only the arguments and runs ``f`` again during the sweep.
@@ -303,8 +401,15 @@ def checkpoint(f: Function) -> Function:
 
     _core.expect_rules()
 
+    def batched(call: _Call, kwargs: dict[str, Any]) -> Any:
+        each = _Examples(call)
+        of_all = checkpoint(lambda *x: each.run(lambda *y: f(*each.arguments(y), **kwargs), x))
+        return each.results(of_all(*each.operands))
+
     def checkpointed(*args: Any, **kwargs: Any) -> Any:
         call = _Call(args)
+        if call.in_batch:
+            return batched(call, kwargs)
         if call.level is None or not call.level.reverse:
             return f(*args, **kwargs)
         layout = call.layout
