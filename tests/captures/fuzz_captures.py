@@ -106,7 +106,7 @@ class Writer:
                 f"np.tanh({inner} @ {w} / N)", f"np.tanh({w} @ {inner} / N)", f"({inner} * {w})", f"({w} - {inner})",
                 f"({inner} + {w}[{i}])", f"np.where({inner} > {w}, {inner}, {w})", f"np.maximum({inner}, {w})",
                 f"np.sin({inner})", f"({inner} * {self.number(x, local)})", f"helper({inner}, {w})", f"net({inner})",
-                f"net.deep({inner})", f"(np.abs({inner}) ** {w})", f"np.dot({inner}, {w}) / N",
+                f"net.deep({inner})", f"((np.abs({inner}) + 0.3) ** {w})", f"np.dot({inner}, {w}) / N",
                 f"({inner} + np.sum({inner} * {w}, axis=0))", f"(np.cos({inner}) / (1.5 + np.square({inner} * {w})))",
                 f"wg.numpy.multiply({inner}, {w})", f"np.einsum('ij,jk->ik', {inner}, {w}) / N",
             ]

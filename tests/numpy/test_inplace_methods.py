@@ -329,3 +329,47 @@ def test_shuffling_an_array_is_right_or_refused(shape):
             assert "not guaranteed" in text
             continue
         assert sorted(map(tuple, np.asarray(x).reshape(5, -1))) == sorted(map(tuple, start.reshape(5, -1)))
+
+
+def test_numbers_that_numpy_holds():
+    x = wg.array([1.0, 2.0])
+    held = np.asarray(x)
+    x += 1.0
+    np.testing.assert_array_equal(held, [1.0, 2.0])
+    np.testing.assert_array_equal(np.asarray(x), [2.0, 3.0])
+
+    writes = {
+        "operator": lambda y: y.__iadd__(1.0),
+        "element": lambda y: y.__setitem__(0, 5.0),
+        "view": lambda y: y[1:].__setitem__(0, 5.0),
+        "method": lambda y: y.sort(),
+    }
+    for write in writes.values():
+
+        def aliased(x, write=write):
+            seen = np.asarray(x)
+            write(x)
+            return seen * 1.0
+
+        def part(x, write=write):
+            seen = np.asarray(x)[1:]
+            write(x)
+            return seen * 1.0
+
+        def let_go(x, write=write):
+            total = np.asarray(x).sum()
+            write(x)
+            return x * total
+
+        def copied(x, write=write):
+            seen = np.array(x)
+            write(x)
+            return seen * x
+
+        for f in (aliased, part):
+            with pytest.raises(TypeError, match="inside compile this array was given to NumPy"):
+                wg.compile(f)(np.array([3.0, 1.0]))
+        for f in (let_go, copied):
+            compiled = wg.compile(f)
+            for start in ([3.0, 1.0], [2.0, 4.0], [3.0, 1.0]):
+                np.testing.assert_array_equal(compiled(np.array(start)), f(np.array(start)))

@@ -185,7 +185,8 @@ def run(seed):
         return compiled(x, y, k), [x, y]
 
     compare("mirror", on(wg.array, wnp))
-    compare("np on Arrays", on(wg.array, np))
+    if "np.asarray(" not in source:  # of an Array it has the numbers of then (docs/numpy.md)
+        compare("np on Arrays", on(wg.array, np))
     compare("reference", on(wr.array, wrn))
     compare("vjp", lambda *a: (wg.vjp(lambda *b: f(np, *b), *a)[0], None), writes_through=False)
     compiled = wg.compile(lambda x, y, k: f(np, x, y, k))

@@ -171,6 +171,7 @@ PyObject* array_protocol(PyObject* self, PyObject* args, PyObject* kwargs) {
     }
     ad::guard(read(as_array(self)), ad::GuardOn::elements);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(laid_out(as_array(self)), false));
+    if (copy.ptr() != Py_True) lend(as_array(self), a.ptr());
     py::object r = dtype.is_none() ? a : py::object(a.attr("astype")(dtype, py::arg("copy") = false));
     if (copy.ptr() == Py_True) r = r.attr("copy")();
     return r.release().ptr();
@@ -365,6 +366,7 @@ int array_buffer(PyObject* self, Py_buffer* view, int flags) {
     const bool any_strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES &&
                              !(flags & (PyBUF_C_CONTIGUOUS | PyBUF_ANY_CONTIGUOUS) & ~PyBUF_STRIDES);
     const py::object a = py::reinterpret_steal<py::object>(to_numpy(any_strides ? v : core::contiguous(v), false));
+    lend(as_array(self), a.ptr());
     return PyObject_GetBuffer(a.ptr(), view, flags);
   });
 }

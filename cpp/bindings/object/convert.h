@@ -41,6 +41,11 @@ struct Link {
   int64_t offset = 0;
   bool read_only = false;
   core::Ref<ad::Gradient> gradient;
+  PyObject* lent = nullptr;  // owned list of weak references to ndarrays that share its numbers (see lend)
+  Link() = default;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+  ~Link() { Py_XDECREF(lent); }
   static void* operator new(size_t n) { return core::small_alloc(n); }
   static void operator delete(void* p, size_t n) { core::small_free(p, n); }
 };

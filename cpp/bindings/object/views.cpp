@@ -154,8 +154,33 @@ void refresh(PyArray* a) {
   l.seen = version;
 }
 
+void lend(PyArray* a, PyObject* numbers) {
+  const auto* recorder = ad::level_as<ad::Recorder>(read(a).level);
+  if (!recorder || !recorder->alive || recorder->body || a->scalar()) return;
+  PyArray* root = root_of(a);
+  if (!root->link) root->link = new Link;
+  PyObject*& lent = root->link->lent;
+  const py::object weak = py::reinterpret_steal<py::object>(PyWeakref_NewRef(numbers, nullptr));
+  if (!weak || (!lent && !(lent = PyList_New(0))) || PyList_Append(lent, weak.ptr()) < 0) throw PythonError{};
+}
+
+namespace {
+bool is_lent(const PyArray* root) {
+  if (!root->link || !root->link->lent) return false;
+  bool held = false;
+  for (const py::handle weak : py::reinterpret_borrow<py::list>(root->link->lent))
+    held = held || !py::reinterpret_borrow<py::object>(weak)().is_none();
+  return held;
+}
+}  // namespace
+
 void refuse_write(PyArray* a, const char* name) {
   refuse_outside_write(a);
+  if (is_lent(root_of(a)))
+    type_error(
+        "wengert." + std::string(name) +
+        ": inside compile this array was given to NumPy (np.asarray), and what holds its numbers there would not "
+        "see the write; use wengert.numpy.asarray, or np.array, which copies");
   if (a->link && a->link->read_only)
     value_error("wengert." + std::string(name) +
                 ": this view is read-only, as in NumPy (of a diagonal, of a broadcast); write into a copy() of it");

@@ -15,6 +15,10 @@ PyObject* wrap_view(PyArray* base, Value v, Dims strides, int64_t offset, bool r
 PyObject* wrap_moved(PyArray* base, ad::OpCode op, const ops::Params& p, Value r);
 bool may_view(ad::OpCode op);
 
+// NumPy was given the numbers of a recorded array. A write into it would have to show there, on replays too: as long as
+// somebody holds them, it is refused.
+void lend(PyArray* a, PyObject* numbers);
+
 PyObject* same_view(PyArray* a);  // x.view()
 PyObject* raveled(PyArray* a);    // a view if the elements lie in row-major order, else a copy
 PyObject* diagonal_view(PyArray* a, int64_t offset, int64_t axis1, int64_t axis2, bool read_only);
