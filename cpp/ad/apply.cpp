@@ -151,7 +151,7 @@ bool lifted(OpCode op, Operands args, int n, const ParamsRef& params, Value& out
   bool any = false;
   for (int i = 0; i < n; ++i) {
     parts.push_back(*args[i]);
-    any |= lifting->lift(parts.back());
+    any = (!parts.back().level && lifting->lift(parts.back())) || any;
   }
   if (any) out = apply_to(op, Pointers(parts.data(), n), n, params);
   return any;
@@ -159,12 +159,11 @@ bool lifted(OpCode op, Operands args, int n, const ParamsRef& params, Value& out
 
 Value apply_to(OpCode op, Operands args, int n, const ParamsRef& params) {
   Level* top = highest_of(args, n);
-  if (!top) {
+  if (lifting) [[unlikely]] {  // also beside operands of a level, which may keep them for its rule
     Value out;
-    if (lifting && lifted(op, args, n, params, out)) [[unlikely]]
-      return out;
-    return evaluate(op, args, n, params);
+    if (lifted(op, args, n, params, out)) return out;
   }
+  if (!top) return evaluate(op, args, n, params);
   if (is_over(top)) [[unlikely]] {
     std::vector<Value> left;
     for (int i = 0; i < n; ++i) left.push_back(is_over(args[i]->level.get()) ? primal_of(*args[i]) : *args[i]);

@@ -430,3 +430,35 @@ def test_the_memory_of_a_former_array_is_given_back():
     del net, g
     gc.collect()
     assert gone() is None
+
+
+RULES = {
+    "linear": lambda w: lambda v: np.sum(v * w()),
+    "quotient": lambda w: lambda v: np.sum(v / (2.0 + w() ** 2)),
+    "product": lambda w: lambda v: np.sum(v @ w()),
+    "selection": lambda w: lambda v: np.sum(np.where(v > 0, w(), v)),
+    "powers": lambda w: lambda v: np.sum((np.abs(v) + 0.5) ** w()),
+    "largest": lambda w: lambda v: np.sum(np.maximum(v, w())),
+}
+TRANSFORMS = {
+    "grad": lambda f: wg.grad(f),
+    "grad of grad": lambda f: wg.grad(lambda v: np.sum(wg.grad(f)(v) * v)),
+    "jvp": lambda f: lambda v: wg.jvp(f, (v,), (v * v,))[1],
+    "vjp": lambda f: lambda v: wg.vjp(f, v)[1](1.0)[0],
+    "jacfwd": lambda f: wg.jacfwd(f),
+    "vmap": lambda f: wg.vmap(wg.grad(lambda r: f(r.reshape(1, -1) * np.ones((5, 1))))),
+}
+
+
+@pytest.mark.parametrize("make", [np.asarray, wg.array])
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("rule", RULES)
+def test_what_rules_keep_of_a_hidden_array_is_hidden_too(rule, transform, make):
+    rng, held = np.random.default_rng(2), {}
+    f = TRANSFORMS[transform](RULES[rule](lambda: held["w"]))
+    compiled = wg.compile(lambda x: f(x))
+    for k in range(5):  # the first changes decide how it is recorded
+        held["w"] = (make if k else np.asarray)(rng.normal(size=(5, 5)))
+        for _ in range(2):
+            x = rng.normal(size=(5, 5))
+            np.testing.assert_allclose(np.asarray(compiled(x)), np.asarray(f(x)), rtol=1e-12, atol=1e-14)
