@@ -119,7 +119,7 @@ class Writer:
 
 def numbers(scope):
     values = [v for name, v in scope.items() if name not in ("np", "r", "__builtins__")]
-    return [np.asarray(v, float) for v in values if not isinstance(v, list)]
+    return [np.asarray(v, float) for v in values if not isinstance(v, (list, dict))]
 
 
 def plain(v):
@@ -136,6 +136,8 @@ def same(a, b):
     return a.shape == b.shape and a.dtype == b.dtype and np.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
+# What numbers and lists have no method or operator for, Arrays in their place may have.
+NO_METHOD = (AttributeError, TypeError, RecursionError)
 REFUSALS = (TypeError, ValueError, NotImplementedError, AttributeError, RuntimeError, IndexError, NameError)
 
 
@@ -166,6 +168,8 @@ def run(seed):
                 refused[engine, type(e).__name__, str(e).split("\n")[0][:100]] += 1
             return
         ran += 1
+        if isinstance(error, NO_METHOD):
+            return
         if error is not None:
             raise Difference(f"seed {seed}, {engine}: no {error!r}\n{source}")
         for name, a, b in zip(writer.variables(), expected, plain(got), strict=True):

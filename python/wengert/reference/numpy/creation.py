@@ -14,7 +14,7 @@ from .shaping import array_of, broadcast_to, copy
 
 def asarray(x: Any, dtype: Any = None) -> Array:
     """``x`` as an Array; the same handle if it is one already and has that dtype."""
-    x = array_of(x)
+    x = Array(x.get()) if isinstance(x, Array) and x.scalar else array_of(x)  # of a number, an array of its own
     return x if dtype is None or x.dtype == np.dtype(dtype) else array(x, dtype=dtype)
 
 
