@@ -98,6 +98,8 @@ class Writer:
         before = {name: np.array(v) for name, v in scope.items() if isinstance(v, np.ndarray)}
         try:
             exec(text, scope)
+            if any(isinstance(v, dict) for name, v in scope.items() if name != "__builtins__"):
+                raise TypeError("no array")
         except Exception:  # of NumPy: what it has changed until then is put back
             for name, value in before.items():
                 if self.scope[name].flags.writeable:

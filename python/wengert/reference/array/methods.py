@@ -27,7 +27,6 @@ SAME = (
     "argsort",
     "astype",
     "clip",
-    "copy",
     "cumprod",
     "cumsum",
     "diagonal",
@@ -60,6 +59,7 @@ def install() -> None:
         "flat": property(flat),
         "reshape": as_method(reshape),
         "transpose": as_method(transpose),
+        "copy": as_method(copy),
         "flatten": as_method(flatten),
         "fill": fill,
         "sort": sort,
@@ -81,7 +81,7 @@ def as_method(function: Any) -> Any:
     @functools.wraps(function)
     def method(*args: Any, **kwargs: Any) -> Any:
         result = marked(function(*args, **kwargs), (*args, *kwargs.values()))
-        if function in (mirror.astype, mirror.copy):  # of an array of one number: an array
+        if function in (mirror.astype, copy):  # of an array of one number: an array
             result.scalar = args[0].scalar
         return result
 
@@ -100,6 +100,13 @@ def transpose(x: Array, *axes: Any) -> Array:
     if x.scalar:
         return x.__copy__()
     return mirror.transpose(x, (axes[0] if len(axes) == 1 else axes) if axes else None)
+
+
+def copy(x: Array) -> Array:
+    """Row-major, as the method of an ndarray; the function ``copy`` keeps the order."""
+    made = mirror.copy(x)
+    value = made.get()
+    return Array(value.copy()) if isinstance(value, np.ndarray) and not made.scalar else made
 
 
 def flatten(x: Array) -> Array:
